@@ -1,0 +1,328 @@
+"""The words of this program: immutable values, no I/O. Read this file first.
+
+A *fact* is what PostgreSQL itself says about one object, in text, without OIDs. A *snapshot* is all facts of a
+database. Two snapshots compared give *changes*; changes become the *statements* of a *plan*; a *rehearsal* says
+what happened when the plan ran on a shadow copy; a *migration* is a rehearsed plan with a version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Literal
+
+Json = Any
+"""A value as `json.loads` returns it."""
+
+Verb = Literal["create", "alter", "drop"]
+Source = Literal["migra", "catalog", "hand"]
+"""Who wrote a statement: migra's draft, our own kinds, or a person."""
+
+_BARE = re.compile(r"[a-z_][a-z0-9_$]*\Z")
+
+
+def quoted(name: str) -> str:
+    """A name as a person would write it in SQL: bare where that is unambiguous, quoted elsewhere.
+
+    For display and keys. SQL that runs is quoted by PostgreSQL's own rules (`reconciler.pg.ident`), which also
+    know the reserved words.
+    """
+    return name if _BARE.match(name) else '"' + name.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectId:
+    """The identity of an object: never an OID, the same on every server.
+
+    `kind` is the name of a module in `catalog/kinds`. `schema` is empty for what lives outside schemas (roles,
+    casts, …). `name` is the object's own name, or for a part (column, constraint, trigger, policy, rule …) the
+    name of its table; then `part` names the part. For routines and operators `part` holds the argument types:
+    `(integer, text)`.
+    """
+
+    kind: str
+    schema: str
+    name: str
+    part: str = ""
+
+    def __str__(self) -> str:
+        base = f"{quoted(self.schema)}.{quoted(self.name)}" if self.schema else quoted(self.name)
+        if not self.part:
+            return base
+        return base + self.part if self.part.startswith("(") else f"{base}.{quoted(self.part)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What PostgreSQL says about one object.
+
+    `attributes` compare equal if and only if the objects are equal. `parent` is the object this one is a part of
+    and disappears with. `position` orders columns; it is a note, never a difference. `digest` is computed by the
+    server over the attributes.
+    """
+
+    id: ObjectId
+    attributes: Mapping[str, Json]
+    digest: str
+    parent: ObjectId | None = None
+    position: int = 0
+
+    def __getitem__(self, key: str) -> Json:
+        return self.attributes.get(key)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A database at one moment: identity → digest for everything, attributes for what was asked for.
+
+    `edges[x]` is the set of objects that x needs in order to exist (from `pg_depend`). `unmodelled` names objects
+    of kinds that we cannot compare: a plan over them is refused, never silently narrowed. `major` is the server's
+    major version.
+    """
+
+    digests: Mapping[ObjectId, str]
+    facts: Mapping[ObjectId, Fact]
+    edges: Mapping[ObjectId, frozenset[ObjectId]]
+    unmodelled: tuple[str, ...] = ()
+    major: int = 0
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """One value for the whole database: equal fingerprints mean no difference in anything we model."""
+        total = hashlib.sha256()
+        for id in sorted(self.digests):
+            total.update(f"{id.kind}\0{id.schema}\0{id.name}\0{id.part}\0{self.digests[id]}\n".encode())
+        return total.hexdigest()
+
+    @cached_property
+    def children(self) -> Mapping[ObjectId, tuple[Fact, ...]]:
+        """The parts of each object, in declared order."""
+        found: dict[ObjectId, list[Fact]] = {}
+        for fact in self.facts.values():
+            if fact.parent is not None:
+                found.setdefault(fact.parent, []).append(fact)
+        return {parent: tuple(sorted(parts, key=lambda f: (f.position, f.id))) for parent, parts in found.items()}
+
+    @cached_property
+    def dependents(self) -> Mapping[ObjectId, frozenset[ObjectId]]:
+        """The edges read backwards: who needs x."""
+        found: dict[ObjectId, set[ObjectId]] = {}
+        for id, needs in self.edges.items():
+            for need in needs:
+                found.setdefault(need, set()).add(id)
+        return {id: frozenset(users) for id, users in found.items()}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Change:
+    """One object that differs. `attributes` names what differs of an altered one."""
+
+    verb: Verb
+    id: ObjectId
+    attributes: tuple[str, ...] = ()
+
+
+class HazardCode(StrEnum):
+    """What a person must know before a statement runs. Each is explained by `reconciler explain CODE`."""
+
+    DELETES_DATA = "DELETES_DATA"
+    LOSSY_CAST = "LOSSY_CAST"
+    WEAKENS_ISOLATION = "WEAKENS_ISOLATION"
+    REVOKES_ACCESS = "REVOKES_ACCESS"
+    REWRITES_TABLE = "REWRITES_TABLE"
+    SCANS_UNDER_LOCK = "SCANS_UNDER_LOCK"
+    BLOCKS_WRITES = "BLOCKS_WRITES"
+    DEPENDS_ON_DATA = "DEPENDS_ON_DATA"
+    NOT_TRANSACTIONAL = "NOT_TRANSACTIONAL"
+    IRREVERSIBLE = "IRREVERSIBLE"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Hazard:
+    """A code and its consequence for this very object, in one sentence."""
+
+    code: HazardCode
+    consequence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One SQL statement of a migration.
+
+    `sql` has no trailing semicolon and can run twice. `reason` is the one-line comment written above it.
+    `transactional` is false for what PostgreSQL refuses inside a transaction block, or must commit before the next
+    statement may use it. `lock_timeout` is in PostgreSQL's notation ("2s"); empty means the migration's own.
+    """
+
+    sql: str
+    reason: str
+    source: Source = "catalog"
+    transactional: bool = True
+    lock_timeout: str = ""
+    hazards: tuple[Hazard, ...] = ()
+    subject: ObjectId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LockTaken:
+    """The strongest lock one statement took on one relation, as `pg_locks` showed it."""
+
+    relation: str
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one statement did in the rehearsal. `seconds` is wall-clock on the shadow's row counts."""
+
+    locks: tuple[LockTaken, ...] = ()
+    rewrites: tuple[str, ...] = ()
+    scans: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """Up, up again, down, down again, up once more on a shadow copy, and what was equal afterwards.
+
+    A stage is None when it was not reached. `rows_kept` is None when there was no row to watch. `residue` lists,
+    in sentences, every difference from what was expected. `unseeded` names tables that could not be given rows,
+    with the reason: about those the rehearsal says nothing.
+    """
+
+    scope: Literal["full", "slice"] = "full"
+    up: bool | None = None
+    up_again: bool | None = None
+    down: bool | None = None
+    down_again: bool | None = None
+    reup: bool | None = None
+    rows_kept: bool | None = None
+    residue: tuple[str, ...] = ()
+    seeded: tuple[str, ...] = ()
+    unseeded: tuple[str, ...] = ()
+    measured_up: tuple[Measured, ...] = ()
+    measured_down: tuple[Measured, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        """Every stage ran and ended where it had to. Rows lost by an announced DELETES_DATA do not fail it."""
+        stages = (self.up, self.up_again, self.down, self.down_again, self.reup)
+        return all(stage is True for stage in stages) and not self.residue
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to get from one state to another and back. `before` and `after` are snapshot fingerprints.
+
+    `form` is "plain" (drops destroy) or "quarantine" (drops keep the rows). `drafted_by` says whose draft was
+    used: "migra" when it stood, "catalog" when it was set aside, with `set_aside` saying why.
+    """
+
+    before: str
+    after: str
+    changes: tuple[Change, ...]
+    up: tuple[Statement, ...]
+    down: tuple[Statement, ...]
+    form: Literal["plain", "quarantine"] = "plain"
+    set_aside: str = ""
+    unmodelled: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def hazards(self) -> tuple[Hazard, ...]:
+        """The hazards of UP, each once, in order of first appearance."""
+        return tuple(dict.fromkeys(hazard for statement in self.up for hazard in statement.hazards))
+
+    @property
+    def share_of_migra(self) -> float:
+        """Which part of the UP statements migra wrote, 0 to 1."""
+        return sum(s.source == "migra" for s in self.up) / len(self.up) if self.up else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A plan with a version. `checksum` is over everything that runs, so that an edited file is recognised.
+
+    `version` is `YYYYMMDDHHMMSS` in UTC; `slug` is lower-case words joined by `_`. `header` holds the remaining
+    header comments of the file as ordered pairs (fingerprints, hazards, locks, tool versions).
+    """
+
+    version: str
+    slug: str
+    up: tuple[Statement, ...]
+    down: tuple[Statement, ...]
+    before: str = ""
+    after: str = ""
+    header: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def checksum(self) -> str:
+        """sha256 over both scripts and their transaction boundaries."""
+        total = hashlib.sha256()
+        for direction, statements in (("up", self.up), ("down", self.down)):
+            for s in statements:
+                total.update(f"{direction}\0{s.transactional}\0{s.lock_timeout}\0{s.sql}\0".encode())
+        return total.hexdigest()
+
+    @property
+    def filename(self) -> str:
+        return f"{self.version}_{self.slug}.sql"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One recorded, resumable part of an apply: statements that take effect together, or one that stands alone."""
+
+    number: int
+    statements: tuple[Statement, ...]
+
+    @property
+    def transactional(self) -> bool:
+        return all(statement.transactional for statement in self.statements)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A row of the history. `finished_at` is empty while steps are outstanding; times are ISO 8601 in UTC."""
+
+    version: str
+    slug: str
+    checksum: str
+    direction: Literal["up", "down"]
+    applied_by: str
+    started_at: str
+    finished_at: str
+    seconds: float
+    steps_done: int
+    steps: int
+    up_sql: str
+    down_sql: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Condition:
+    """A Kubernetes-style condition: `status` is True, False or Unknown; `reason` is one CamelCase word."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: str
+    sentence: str
+    since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is known about one database at one moment; what pages, metrics and `status` show."""
+
+    database: str
+    observed_at: str
+    conditions: tuple[Condition, ...] = ()
+    drift: tuple[Change, ...] = ()
+    extra: tuple[ObjectId, ...] = ()
+    pending: tuple[str, ...] = ()
+    facts: Mapping[str, Json] = field(default_factory=dict)
