@@ -1,0 +1,115 @@
+"""Shared fixtures: a PostgreSQL server of our own, fresh databases on it, and tests that run on every major.
+
+`RECONCILER_TEST_MAJOR` chooses the major of the `server` fixture (default: the newest found). A test marked
+`@pytest.mark.majors` runs once per major from 14 to 18. A major without programs is skipped with the reason;
+`RECONCILER_REQUIRE=pg14,pg15,…` turns that skip into a failure.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from reconciler.embedded import Server, available, scratch
+from reconciler.pg import NEWEST, OLDEST, Url, connect, ident
+
+MAJORS = tuple(range(OLDEST, NEWEST + 1))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs a test marked `majors` once per major."""
+    if metafunc.definition.get_closest_marker("majors"):
+        if "server" not in metafunc.fixturenames:
+            pytest.fail(f"{metafunc.definition.nodeid} is marked majors but uses no server", pytrace=False)
+        metafunc.parametrize("server", MAJORS, indirect=True, ids=[f"pg{major}" for major in MAJORS])
+
+
+def require_major(major: int) -> int:
+    """`major` when its programs are here; otherwise the test is skipped, or fails where it is required."""
+    if major in {binaries.major for binaries in available()}:
+        return major
+    reason = f"no programs of PostgreSQL {major}: set RECONCILER_PG_BIN_{major} or install them"
+    if f"pg{major}" in os.environ.get("RECONCILER_REQUIRE", "").split(","):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The tests do not see the databases, passwords and settings of the person who runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            ours = name.startswith("RECONCILER_")
+            kept = name.startswith(("RECONCILER_PG_BIN_", "RECONCILER_TEST_", "RECONCILER_REQUIRE"))
+            if name == "DATABASE_URL" or name.startswith("PG") or (ours and not kept):
+                patch.delenv(name)
+        home = tmp_path_factory.mktemp("home")
+        patch.setenv("PGPASSFILE", str(home / "pgpass"))
+        patch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def server_of(clean_environment: None) -> Iterator[Callable[[int | None], Server]]:
+    """Servers by major, each started at its first use and shared by all tests of this process."""
+    with ExitStack() as running:
+        started: dict[int | None, Server] = {}
+
+        def server(major: int | None) -> Server:
+            if major not in started:
+                started[major] = running.enter_context(scratch(major))
+                started[started[major].major] = started[major]
+            return started[major]
+
+        yield server
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, server_of: Callable[[int | None], Server]) -> Server:
+    """A running server, as its superuser. Roles are shared by its databases: clean up what you create."""
+    chosen = getattr(request, "param", None) or os.environ.get("RECONCILER_TEST_MAJOR")
+    return server_of(require_major(int(chosen)) if chosen else None)
+
+
+_numbers = iter(range(1, 1_000_000))
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Callable[..., Url]]:
+    """Makes fresh, empty databases: `url = database()`. They are dropped after the test, even if open.
+
+    `database(template=url)` copies another database, in which nobody may be connected.
+    """
+    made: list[str] = []
+    strategy = "strategy file_copy" if server.major >= 15 else ""
+    with connect(server.url) as admin:
+
+        def make(template: Url | None = None) -> Url:
+            name = f"test_{os.getpid()}_{next(_numbers)}"
+            source = template.database if template else "template0"
+            admin.execute(f"create database {ident(name)} template {ident(source)} {strategy}")
+            made.append(name)
+            return server.url.with_database(name)
+
+        yield make
+        for name in made:
+            admin.execute(f"drop database if exists {ident(name)} with (force)")
+
+
+@pytest.fixture
+def connection(database: Callable[..., Url]) -> Iterator[psycopg.Connection]:
+    """An autocommit session of the superuser in a fresh database."""
+    with connect(database()) as session:
+        yield session
+
+
+@pytest.fixture
+def other_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A HOME of its own for tests that write below it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
