@@ -1,1 +1,28 @@
+"""Declarations: files under `schema/` become SQL statements that know where they were written.
 
+Knows YAML, SQL's surface and the author's hints. Never connects to a database: what a declaration means is for
+PostgreSQL to say.
+"""
+
+from reconciler.declare.read import read
+from reconciler.declare.sql_file import read_sql, split
+from reconciler.declare.values import (
+    Declarations,
+    DeclaredFile,
+    DeclaredStatement,
+    Invariant,
+    Rename,
+    TriggerDesign,
+)
+
+__all__ = [
+    "Declarations",
+    "DeclaredFile",
+    "DeclaredStatement",
+    "Invariant",
+    "Rename",
+    "TriggerDesign",
+    "read",
+    "read_sql",
+    "split",
+]

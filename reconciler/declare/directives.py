@@ -1,0 +1,5 @@
+"""stub"""
+
+
+def annotate(text, kept, schema, found):
+    return None

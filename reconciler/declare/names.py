@@ -1,0 +1,82 @@
+"""Names as a declaration writes them: split at the dot, quoted for SQL.
+
+In YAML a name is written as PostgreSQL stores it, upper case included; a dot separates schema and name, and a part
+that itself holds a dot is put in double quotes. Never folds case: that is what SQL does.
+"""
+
+from __future__ import annotations
+
+import re
+
+from reconciler.declare.lexer import Text, Token, tokens
+
+_PART = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
+
+
+def parts(name: str) -> tuple[str, ...]:
+    """`billing.invoices` → ("billing", "invoices"). Raises ValueError when it is not a name."""
+    found: list[str] = []
+    at = 0
+    while True:
+        match = _PART.match(name, at)
+        if match is None:
+            raise ValueError(f"{name!r} is not a name")
+        quoted, bare = match.groups()
+        found.append(quoted.replace('""', '"') if quoted is not None else bare.strip())
+        at = match.end()
+        if at == len(name):
+            return tuple(found)
+        if name[at] != ".":
+            raise ValueError(f"{name!r} is not a name")
+        at += 1
+
+
+def qualified(name: str, schema: str) -> tuple[str, str]:
+    """Schema and name, `schema` where the name does not say. Raises ValueError on more than one dot."""
+    found = parts(name)
+    if len(found) == 1:
+        return schema, found[0]
+    if len(found) == 2:
+        return found[0], found[1]
+    raise ValueError(f"{name!r} has too many dots: schema.name is the most a name can say")
+
+
+def signature(key: str) -> tuple[str, str]:
+    """`is_member(p_org uuid)` → ("is_member", "p_org uuid"); without parentheses there are no arguments."""
+    name, opening, rest = key.partition("(")
+    if opening and not rest.rstrip().endswith(")"):
+        raise ValueError(f"{key!r} is not a name with arguments: name(a uuid, b text)")
+    return name.strip(), rest.rstrip()[:-1].strip()
+
+
+def without_defaults(arguments: str) -> str:
+    """`a uuid, b text default 'x'` → `a uuid, b text`: what `comment on function` and `grant` accept."""
+    return ", ".join(
+        arguments[item[0].start : _default(item, arguments)].strip() for item in listed(Text(arguments, ""))
+    )
+
+
+def listed(text: Text) -> list[list[Token]]:
+    """The tokens of a list, cut at its commas outside parentheses; comments left out."""
+    found: list[list[Token]] = [[]]
+    depth = 0
+    for token in tokens(text):
+        if token.kind == "comment":
+            continue
+        depth += (token.text in ("(", "[")) - (token.text in (")", "]"))
+        if token.text == "," and depth == 0:
+            found.append([])
+        else:
+            found[-1].append(token)
+    return [item for item in found if item]
+
+
+def _default(item: list[Token], text: str) -> int:
+    for token in item:
+        if token.word == "default" or token.text in ("=", ":="):
+            return token.start
+    return item[-1].start + len(item[-1].text)
+
+
+def types(arguments: str) -> str:
+    return f"({arguments})"

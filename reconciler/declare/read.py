@@ -1,0 +1,101 @@
+"""A directory of YAML and SQL as one value. Reads files, and nothing but files.
+
+Promises every fault of every file in one error. The order of files has no meaning; hidden files and folders, the
+migrations and whatever is neither YAML nor SQL are left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from reconciler.declare.gathered import Gathered
+from reconciler.declare.node import together
+from reconciler.declare.sql_file import read_statements
+from reconciler.declare.values import Declarations, DeclaredFile
+from reconciler.declare.yaml_file import read_yaml
+from reconciler.errors import Source, Usage
+
+
+def read(directory: Path, *, exclude: Path | None = None) -> Declarations:
+    """Everything declared under `directory`, without the folder `exclude`. Raises `Usage` naming every fault."""
+    if not directory.is_dir():
+        raise Usage(
+            f"there is no schema directory {directory}",
+            hint="reconciler init makes one; --schema-dir or schema_dir in reconciler.yaml names another",
+        )
+    faults: list[Usage] = []
+    total = Gathered()
+    files: list[DeclaredFile] = []
+    for path in _files(directory, exclude):
+        try:
+            one = _read_file(path)
+        except Usage as fault:
+            faults.append(fault)
+            continue
+        faults += _claimed_twice(total, one)
+        total.add(one)
+        files.append(one.file)
+    if faults:
+        raise together(faults)
+    return Declarations(
+        tuple(files),
+        tuple(total.renames),
+        total.fills,
+        total.downs,
+        tuple(total.designs),
+        _digest(files, total),
+        total.places,
+    )
+
+
+def _files(directory: Path, exclude: Path | None) -> Iterator[Path]:
+    left_out = exclude.resolve() if exclude is not None else None
+    for path in sorted(directory.iterdir()):
+        if path.name.startswith(".") or path.resolve() == left_out:
+            continue
+        if path.is_dir():
+            yield from _files(path, exclude)
+        elif path.suffix.lower() in (".sql", ".yaml", ".yml"):
+            yield path
+
+
+def _read_file(path: Path) -> Gathered:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Usage(f"this file is not UTF-8: {error.reason}", sources=(Source(str(path), 1),)) from None
+    except OSError as error:
+        raise Usage(f"this file cannot be read: {error.strerror}", sources=(Source(str(path), 1),)) from None
+    text = text.replace("\r\n", "\n")
+    return read_statements(text, str(path)) if path.suffix.lower() == ".sql" else read_yaml(text, str(path))
+
+
+def _claimed_twice(total: Gathered, one: Gathered) -> Iterator[Usage]:
+    """Two objects that say they were renamed from the same one cannot both be right."""
+    earlier = {rename.old: rename for rename in total.renames}
+    for rename in one.renames:
+        other = earlier.setdefault(rename.old, rename)
+        if other.new != rename.new:
+            yield Usage(
+                f"{rename.new} and {other.new} both say they were renamed from {rename.old}",
+                hint="only one of them can be the old object: remove the other's renamed_from",
+                sources=(rename.source, other.source),
+            )
+
+
+def _digest(files: list[DeclaredFile], total: Gathered) -> str:
+    """One value for the content: the same for the same files under other names, in another order, at another time."""
+    contents = sorted(hashlib.sha256("\1".join(_contents(file)).encode()).hexdigest() for file in files)
+    said = sorted(
+        [f"{r.kind} {r.old} {r.new}" for r in total.renames]
+        + [f"fill {id} {sql}" for id, sql in total.fills.items()]
+        + [f"down {id} {sql}" for id, sql in total.downs.items()]
+        + [f"{d.trigger} {d.invariants} {d.on_error} {d.concurrency} {d.tenancy}" for d in total.designs]
+    )
+    return hashlib.sha256("\0".join([*contents, *said]).encode()).hexdigest()
+
+
+def _contents(file: DeclaredFile) -> list[str]:
+    return [f"{statement.sql}\0{statement.data or ''}" for statement in file.statements]
