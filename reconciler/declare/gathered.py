@@ -13,7 +13,7 @@ from reconciler.model import ObjectId
 class Gathered:
     """A file's statements, and what SQL has no words for."""
 
-    file: DeclaredFile = DeclaredFile("", ())
+    file: DeclaredFile = field(default_factory=lambda: DeclaredFile("", ()))
     renames: list[Rename] = field(default_factory=list)
     fills: dict[ObjectId, str] = field(default_factory=dict)
     downs: dict[ObjectId, str] = field(default_factory=dict)

@@ -136,6 +136,9 @@ def _statement(text: Text, start: int) -> tuple[Raw | None, int]:
     for token in tokens(text, start):
         kind, value = token.kind, token.text
         if kind == "comment":
+            if not found and start and token.start < _end_of_line(text.text, start) - 1:
+                _no_hint(text, token)  # it stands behind the statement before this one
+                continue
             (inside if found else before).append(token)
             continue
         if kind == "op":
@@ -146,7 +149,8 @@ def _statement(text: Text, start: int) -> tuple[Raw | None, int]:
                 data, after = _copy_data(text, found, end)
                 return _raw(text, found, before, inside, data), after
             if value == "\\":
-                return _psql_command(text, token, found), _end_of_line(text.text, token.start)
+                _psql_command(text, token, found)
+                return None, _end_of_line(text.text, token.start)
             depth += (value == "(") - (value == ")")
             brackets += (value == "[") - (value == "]")
             if value == ":" and not brackets:
@@ -203,6 +207,15 @@ def _psql_command(text: Text, token: Token, found: list[Token]) -> None:
         hint="leave it out: one file per topic needs no \\i, and the connection is chosen by reconciler",
         sources=(text.source(token.start),),
     )
+
+
+def _no_hint(text: Text, comment: Token) -> None:
+    if re.match(r"--\s*reconciler:", comment.text):
+        raise Usage(
+            "this hint stands behind a statement",
+            hint="put it on a line of its own above the statement it is about",
+            sources=(text.source(comment.start),),
+        )
 
 
 def _psql_variable(text: Text, token: Token) -> None:

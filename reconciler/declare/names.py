@@ -78,5 +78,39 @@ def _default(item: list[Token], text: str) -> int:
     return item[-1].start + len(item[-1].text)
 
 
+_ALIASES = {
+    "int": "integer",
+    "int4": "integer",
+    "int8": "bigint",
+    "int2": "smallint",
+    "bool": "boolean",
+    "varchar": "character varying",
+    "char": "character",
+    "decimal": "numeric",
+    "float": "double precision",
+    "float8": "double precision",
+    "float4": "real",
+    "timestamptz": "timestamp with time zone",
+    "timestamp": "timestamp without time zone",
+    "timetz": "time with time zone",
+    "time": "time without time zone",
+}
+_FIRST_OF_SEVERAL = frozenset(["double", "character", "timestamp", "time", "bit", "national"])
+
+
 def types(arguments: str) -> str:
-    return f"({arguments})"
+    """`p_org uuid, n int default 0` → `(uuid, integer)`, as PostgreSQL prints it; best effort, for places only."""
+    found: list[str] = []
+    for item in listed(Text(arguments, "")):
+        text = arguments[item[0].start : _default(item, arguments)]
+        words = re.sub(r"\([^)]*\)", "", text).split()
+        if words and words[0].lower() in ("in", "inout", "variadic"):
+            words = words[1:]
+        elif words and words[0].lower() == "out":
+            continue
+        if len(words) > 1 and words[0].lower() not in _FIRST_OF_SEVERAL:
+            words = words[1:]
+        name, brackets, _ = " ".join(words).partition("[")
+        name = name if '"' in name else name.lower().strip()
+        found.append(_ALIASES.get(name, name) + ("[]" if brackets else ""))
+    return f"({', '.join(found)})"

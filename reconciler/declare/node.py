@@ -113,7 +113,8 @@ def validated(model: type[N], tree: Tree) -> N:
         return model.model_validate(tree.value)
     except ValidationError as error:
         faults = {_fault(e, tree): None for e in error.errors(include_url=False)}
-        raise together([Usage(what, sources=(source,)) for what, source in faults]) from None
+        ordered = sorted(faults, key=lambda fault: fault[1].line)
+        raise together([Usage(what, sources=(source,)) for what, source in ordered]) from None
 
 
 def together(faults: Sequence[Usage]) -> Usage:

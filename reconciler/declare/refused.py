@@ -6,6 +6,8 @@ beyond that database, changes who is running it, or controls the transaction is 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from reconciler.declare.lexer import Raw
 
 _CLUSTER = "it changes the whole server, not this database"
@@ -77,7 +79,7 @@ def _why_copy(statement: Raw) -> str:
         depth += (token.text == "(") - (token.text == ")")
         if depth == 0:
             words.append(token)
-    for before, token in zip(words, words[1:], strict=False):
+    for before, token in pairwise(words):
         if before.word in ("from", "to"):
             if token.word == "program":
                 return "COPY … PROGRAM is refused: it runs a command on the server"
@@ -103,4 +105,4 @@ def _says(statement: Raw, name: str, value: str) -> bool:
     """`name = value`, `name to value` or `name value` somewhere in the statement, quotes aside."""
     words = [token.text.strip("'\"").lower() for token in statement.tokens if token.text not in ("=",)]
     words = [word for word in words if word != "to"]
-    return any(pair == (name, value) for pair in zip(words, words[1:], strict=False))
+    return any(pair == (name, value) for pair in pairwise(words))

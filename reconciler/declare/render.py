@@ -166,7 +166,7 @@ def _routine(kind: str, here: str, key: str, found: Procedure) -> Statements:
 
 
 def _function_words(found: Function) -> str:
-    words = [] if found.volatility == "volatile" else [found.volatility]
+    words: list[str] = [] if found.volatility == "volatile" else [found.volatility]
     words += [word for word in ("strict", "leakproof", "window") if getattr(found, word)]
     words += [f"parallel {found.parallel}"] if found.parallel != "unsafe" else []
     words += [

@@ -282,4 +282,5 @@ def one(node: Node, sql: str, *keys: str) -> DeclaredStatement:
 
 def comment(node: Node, on: str) -> DeclaredStatement:
     """`comment on …` with the node's comment."""
-    return one(node, f"comment on {on} is {literal(node.comment)}", "comment")
+    text: str = getattr(node, "comment", "")
+    return one(node, f"comment on {on} is {literal(text)}", "comment")

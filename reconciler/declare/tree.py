@@ -112,7 +112,7 @@ def _value(tree: Tree, node: Node, path: Path) -> Any:
         items = Items(_value(tree, item, (*path, number)) for number, item in enumerate(node.value))
         items.tree, items.path = tree, path
         return items
-    return _scalar(tree, node, path)
+    return _scalar(tree, node, path) if isinstance(node, ScalarNode) else None
 
 
 def _mapping(tree: Tree, node: MappingNode, path: Path) -> Map:

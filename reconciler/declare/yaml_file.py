@@ -5,13 +5,13 @@ Promises one error that names every fault of the file. Never touches a database.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from reconciler.declare import names, render
-from reconciler.declare.format import SINGLE, Document
+from reconciler.declare.format import SINGLE, Document, Procedure
 from reconciler.declare.format_table import Table, Trigger
 from reconciler.declare.gathered import Gathered
-from reconciler.declare.node import together, validated
+from reconciler.declare.node import Node, together, validated
 from reconciler.declare.sql_file import one_statement, read_statements
 from reconciler.declare.tree import Items, Map, Text, Tree, documents
 from reconciler.declare.values import DeclaredFile, DeclaredStatement, Invariant, Rename, TriggerDesign
@@ -80,26 +80,28 @@ def _annotations(document: Document, found: Gathered) -> None:
     for key, table in document.tables.items():
         schema, name = names.qualified(key, here)
         _table(schema, name, table, found)
-    for kind, group in (
+    groups: tuple[tuple[str, Mapping[str, Node]], ...] = (
         ("enum", document.enums),
         ("domain", document.domains),
         ("composite", document.types),
         ("sequence", document.sequences),
         ("view", document.views),
         ("materialized_view", document.materialized_views),
-    ):
+    )
+    for kind, group in groups:
         for key, node in group.items():
             found.places[ObjectId(kind, *names.qualified(key, here))] = node.source()
     for key, view in document.views.items():
         schema, name = names.qualified(key, here)
         found.designs.extend(_designs(schema, name, view.triggers))
-        for trigger, node in view.triggers.items():
-            found.places[ObjectId("trigger", schema, name, trigger)] = node.source()
+        _parts("trigger", schema, name, view.triggers, found)
     for key, rollup in document.materialized_views.items():
-        schema, _ = names.qualified(key, here)
-        for index, node in rollup.indexes.items():
-            found.places[ObjectId("index", schema, index)] = node.source()
-    for kind, routines in (("function", document.functions), ("procedure", document.procedures)):
+        _relations("index", names.qualified(key, here)[0], rollup.indexes, found)
+    both: tuple[tuple[str, Mapping[str, Procedure]], ...] = (
+        ("function", document.functions),
+        ("procedure", document.procedures),
+    )
+    for kind, routines in both:
         for key, routine in routines.items():
             name, arguments = names.signature(key)
             schema, name = names.qualified(name, here)
@@ -126,24 +128,28 @@ def _table(schema: str, name: str, table: Table, found: Gathered) -> None:
             found.fills[id] = column.fill
         if column.down is not None:
             found.downs[id] = column.down
-    for kind, parts in (
-        ("policy", table.policies),
-        ("trigger", table.triggers),
-        ("constraint", table.checks),
-        ("constraint", table.exclusions),
-    ):
-        for part, node in parts.items():
-            found.places[ObjectId(kind, schema, name, part)] = node.source()
+    _parts("policy", schema, name, table.policies, found)
+    _parts("trigger", schema, name, table.triggers, found)
+    _parts("constraint", schema, name, table.checks, found)
+    _parts("constraint", schema, name, table.exclusions, found)
     for key in (table.primary_key, *table.unique, *table.foreign_keys):
         if key is not None and key.name:
             found.places[ObjectId("constraint", schema, name, key.name)] = key.source()
-    for part in table.rules:
-        found.places[ObjectId("rule", schema, name, part)] = table.source("rules", part)
-    for index, node in table.indexes.items():
-        found.places[ObjectId("index", schema, index)] = node.source()
-    for statistics, node in table.statistics.items():
-        found.places[ObjectId("statistics", schema, statistics)] = node.source()
+    for rule in table.rules:
+        found.places[ObjectId("rule", schema, name, rule)] = table.source("rules", rule)
+    _relations("index", schema, table.indexes, found)
+    _relations("statistics", schema, table.statistics, found)
     found.designs.extend(_designs(schema, name, table.triggers))
+
+
+def _parts(kind: str, schema: str, table: str, parts: Mapping[str, Node], found: Gathered) -> None:
+    for part, node in parts.items():
+        found.places[ObjectId(kind, schema, table, part)] = node.source()
+
+
+def _relations(kind: str, schema: str, relations: Mapping[str, Node], found: Gathered) -> None:
+    for name, node in relations.items():
+        found.places[ObjectId(kind, schema, name)] = node.source()
 
 
 def _designs(schema: str, table: str, triggers: dict[str, Trigger]) -> Iterator[TriggerDesign]:
