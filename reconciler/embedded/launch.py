@@ -71,6 +71,8 @@ def initialise(
     who.give(note)
     try:
         failure = ""
+        # left by a process that was killed here: never used, so nothing is lost
+        _empty(unfinished)
         # C.UTF-8 sorts by code point and knows letters; where the C library lacks it, C still holds UTF-8
         for locale in ("C.UTF-8", "C"):
             unfinished.mkdir(mode=0o700)
@@ -99,10 +101,11 @@ def initialise(
                 break
     finally:
         note.unlink()
-    raise Stalled(
-        f"initdb of PostgreSQL {binaries.major} failed: {_last_lines(failure)}",
-        hint=f"its programs come from {binaries.origin}: {binaries.bin}",
-    )
+    hint = f"its programs come from {binaries.origin}: {binaries.bin}"
+    if "could not look up effective user" in failure:
+        # a container started under an arbitrary uid; initdb insists on a name, the server itself does not
+        hint = "initdb needs a user with a name: run as a uid that /etc/passwd knows, or give a shadow URL"
+    raise Stalled(f"initdb of PostgreSQL {binaries.major} failed: {_last_lines(failure)}", hint=hint)
 
 
 def start(

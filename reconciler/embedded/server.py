@@ -28,6 +28,12 @@ from reconciler.pg import Secret, Url
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
+_OUR_FILES: Final = frozenset(
+    {"data", "data.new", "initdb.password", "log", "log.old", "login.json", "login.json.new"}
+    | {"owner", "server.json", "server.json.new", "starting"}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A running server. `url` is its superuser's, on the database `postgres`; `directory` holds data and
@@ -107,6 +113,8 @@ def local(
                 if not (directory / "data").exists():
                     initialise(binaries, who, directory, superuser, Secret(login["password"]), keep=True)
                 wanted = settings_for(binaries.major, KEPT, settings, timezone)
+                if (directory / "log").exists():
+                    (directory / "log").replace(directory / "log.old")
                 child, port = start(binaries, who, directory, wanted, port=int(login.get("port", 0)))
                 pid = child.pid
                 _remember(directory, {**login, "port": port})
@@ -149,17 +157,15 @@ def _prepare(directory: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if directory.stat().st_uid != os.geteuid():
         raise Stalled(f"{directory} belongs to another user", hint="name a folder of your own")
-    foreign = not (directory / "login.json").exists() and any(
-        path.name != "starting" for path in directory.iterdir()
-    )
+    foreign = sorted(path.name for path in directory.iterdir() if path.name not in _OUR_FILES)
     if foreign:
-        raise Stalled(f"{directory} holds other files", hint="name an empty or a new folder")
+        raise Stalled(f"{directory} holds other files: {foreign[0]}", hint="name an empty or a new folder")
     if os.geteuid() == 0:
         directory.chmod(0o711)
 
 
 def _same_major(directory: Path, major: int | None) -> Binaries:
-    """The programs for the data that is there; data of another major is refused, never upgraded in silence."""
+    """The programs for the data that is there; another major is refused, never upgraded in silence."""
     version = directory / "data" / "PG_VERSION"
     if not version.exists():
         return find(major)
@@ -183,6 +189,10 @@ def _login(directory: Path, superuser: str) -> dict[str, Any]:
                 hint=f"use {login['superuser']}, or name another folder",
             )
         return login
+    if (directory / "data").exists():
+        raise Stalled(
+            f"{path} is missing: nobody knows the password of the data beside it", hint="restore it"
+        )
     login = {"superuser": superuser, "password": secrets.token_urlsafe(24)}
     _remember(directory, login)
     return login
