@@ -4,6 +4,7 @@
     ├── Usage      the command line, the configuration or a declaration is wrong before PostgreSQL sees it   (exit 2)
     ├── Stalled    a person must change something; the same input will fail the same way                    (exit 3)
     └── Waiting    it passes by itself: retry later                                                          (exit 4)
+        └── OutcomeUnknown   the connection broke while COMMIT was under way: the history knows the answer
 
 Anything else that escapes is a bug (exit 70). A message says what happened, to which object, and what to do
 next; it never holds a password (see `reconciler.pg.Secret`).
@@ -62,3 +63,7 @@ class Waiting(ReconcilerError):
     """Passes by itself: the server is unreachable, a lock was not acquired, the plan went stale."""
 
     exit_code: ClassVar[int] = 4
+
+
+class OutcomeUnknown(Waiting):
+    """The connection broke between COMMIT and its answer: reconnect, then look into the history."""

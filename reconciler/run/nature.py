@@ -1,0 +1,83 @@
+"""What can be told from a statement's text alone: may it run in a transaction, does it build an index
+concurrently.
+
+Knows the forms that PostgreSQL 14 to 18 refuse inside a transaction block (the manual's reference page of
+each command says so under "Notes"). Looks only at a statement's head: never a parser, never executes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_COMMENT = re.compile(r"\s+|--[^\n]*(?:\n|\Z)|/\*(?:[^*]|\*(?!/))*\*/")
+_NAME = r'(?:"(?:[^"]|"")+"|[^\s"().,;]+)'
+
+_ALONE = re.compile(
+    r"""create\s+(unique\s+)?index\s+concurrently\b
+      | drop\s+index\s+concurrently\b
+      | reindex\s+(\([^)]*\)\s*)?(index|table|schema|database|system)\s+concurrently\b
+      | reindex\s+\([^)]*\bconcurrently\b
+      | reindex\s+(\([^)]*\)\s*)?(schema|database|system)\b
+      | vacuum\b
+      | cluster\s*\Z
+      | alter\s+table\s.*\bdetach\s+partition\s.*\bconcurrently\b
+      | alter\s+type\s.*\badd\s+value\b
+      | (create|drop)\s+(database|tablespace|subscription)\b
+      | alter\s+subscription\s.*\b(refresh\s+publication|(add|set|drop)\s+publication)\b
+      | alter\s+system\b""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+
+_BUILD = re.compile(
+    rf"""create\s+(?:unique\s+)?index\s+concurrently\s+(?P<guard>if\s+not\s+exists\s+)?
+         (?P<index>{_NAME})\s+on\s+(?:only\s+)?(?P<table>{_NAME}(?:\s*\.\s*{_NAME})?)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+_PATIENT = re.compile(
+    r"create\s+(unique\s+)?index\s+concurrently\b|drop\s+index\s+concurrently\b|reindex\b.*\bconcurrently\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConcurrentBuild:
+    """CREATE INDEX CONCURRENTLY. `index` and `table` are written as in the statement, quotes included."""
+
+    index: str
+    table: str
+    guarded: bool
+
+
+def head(sql: str) -> str:
+    """The statement without the comments and white space before it."""
+    at = 0
+    while found := _COMMENT.match(sql, at):
+        at = found.end()
+    return sql[at:]
+
+
+def is_transactional(sql: str) -> bool:
+    """False for a statement that PostgreSQL refuses inside a transaction block, and for ALTER TYPE … ADD
+    VALUE, whose value cannot be used before it is committed.
+    """
+    return _ALONE.match(head(sql)) is None
+
+
+def concurrent_build(sql: str) -> ConcurrentBuild | None:
+    """The index that this statement builds concurrently, when it does and names it."""
+    found = _BUILD.match(head(sql))
+    return (
+        ConcurrentBuild(found["index"], found["table"], guarded=found["guard"] is not None) if found else None
+    )
+
+
+def waits_without_blocking(sql: str) -> bool:
+    """Whether this statement may wait for long without making readers or writers queue behind it.
+
+    The concurrent index commands ask for SHARE UPDATE EXCLUSIVE, which no SELECT, INSERT, UPDATE or DELETE
+    conflicts with, and then wait for old transactions to end (manual, CREATE INDEX, "Building Indexes
+    Concurrently"). A short lock_timeout would only throw away a nearly finished index.
+    """
+    return _PATIENT.match(head(sql)) is not None
