@@ -1,0 +1,84 @@
+"""How a value of one type becomes a value of another, and whether something can get lost on the way.
+
+Only from the names of the types, as format_type() prints them. When unsure it goes by text (every type has input and
+output functions, manual section 10.4) and calls the change lossy.
+"""
+
+from __future__ import annotations
+
+import re
+
+NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
+STRINGS = ("character", "character varying", "text")
+TIMES = ("date", "timestamp without time zone", "timestamp with time zone")
+_FAMILIES = (
+    frozenset({*NUMBERS, "money"}) - {"money"},
+    frozenset({"numeric", "money", "integer", "bigint"}),
+    frozenset({*STRINGS, "name", '"char"'}),
+    frozenset(TIMES),
+    frozenset({"time without time zone", "time with time zone", "interval"}),
+    frozenset({"boolean", "integer"}),
+    frozenset({"json", "jsonb"}),
+    frozenset({"inet", "cidr"}),
+    frozenset({"bit", "bit varying", "integer", "bigint"}) - {"integer", "bigint"},
+    frozenset({"xml", *STRINGS}),
+)
+_WIDER = {
+    "smallint": {"integer", "bigint", "numeric", "real", "double precision"},
+    "integer": {"bigint", "numeric", "double precision"},
+    "bigint": {"numeric"},
+    "real": {"double precision"},
+    "character varying": {"text"},
+    "date": {"timestamp without time zone", "timestamp with time zone"},
+    "cidr": {"inet"},
+}
+_TYPE = re.compile(
+    r"(?P<base>[^(\[]+?)(?:\((?P<modifier>[^)]*)\))?(?P<rest> with(?:out)? time zone)?(?P<array>(?:\[\])*)\Z"
+)
+
+
+def _parts(type_: str) -> tuple[str, tuple[int, ...], str]:
+    match = _TYPE.match(type_)
+    if match is None:
+        return type_, (), ""
+    modifier = match["modifier"]
+    numbers = (
+        tuple(int(n) for n in modifier.split(",")) if modifier and re.match(r"[-\d, ]+\Z", modifier) else ()
+    )
+    return match["base"] + (match["rest"] or ""), numbers, match["array"]
+
+
+def using(column: str, old: str, new: str) -> tuple[str, bool]:
+    """The USING expression, and whether it is a direct cast (then running it again does nothing)."""
+    (before, _, dims), (after, _, dims_after) = _parts(old), _parts(new)
+    same_family = any({before, after} <= family for family in _FAMILIES)
+    if dims == dims_after and (before == after or same_family):
+        return f"{column}::{new}", True
+    if after in STRINGS and not dims_after:
+        return f"{column}::{new}", True
+    if dims and dims == dims_after:
+        return f"{column}::text{dims}::{new}", False
+    return f"{column}::text::{new}", False
+
+
+def lossy(old: str, new: str) -> bool:
+    """Whether a value can fail to convert or come out changed."""
+    (before, size, dims), (after, new_size, dims_after) = _parts(old), _parts(new)
+    if dims != dims_after:
+        return True
+    if before == after:
+        return _narrower(before, size, new_size)
+    if after == "text" or (after == "character varying" and not new_size):
+        return False
+    return after not in _WIDER.get(before, ()) or bool(new_size)
+
+
+def _narrower(base: str, size: tuple[int, ...], new_size: tuple[int, ...]) -> bool:
+    if not new_size:
+        return False
+    if not size:
+        return True
+    if base == "numeric":
+        scale, new_scale = (s[1] if len(s) > 1 else 0 for s in (size, new_size))
+        return new_scale < scale or new_size[0] - new_scale < size[0] - scale
+    return new_size[0] < size[0]

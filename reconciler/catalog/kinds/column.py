@@ -1,0 +1,414 @@
+"""Columns of tables and foreign tables (manual: CREATE TABLE, ALTER TABLE … ALTER COLUMN).
+
+A default is a fact of its own (`default`); generated expressions and identity options belong to the column. Column
+order is a note, never a difference.
+"""
+
+from __future__ import annotations
+
+from reconciler.catalog.kinds import reading as r
+from reconciler.catalog.kinds import sequence
+from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.casting import lossy, using
+from reconciler.catalog.kinds.kind import Alteration, Context, Kind
+from reconciler.catalog.scope import Scope
+from reconciler.model import Fact, Hazard, HazardCode, Snapshot, Statement
+from reconciler.pg import ident, literal
+
+STORAGE = {"p": "plain", "e": "external", "m": "main", "x": "extended"}
+COMPRESSION = {"p": "pglz", "l": "lz4"}
+PINNED = frozenset(
+    {"view", "materialized_view", "policy", "rule", "trigger", "function", "procedure", "publication"}
+)
+"""Kinds whose definition PostgreSQL holds on to while a column's type changes (manual: ALTER TABLE, Notes)."""
+
+
+def read(scope: Scope, major: int) -> str:
+    not_null = "nullif(a.attnotnull, false)"
+    if major >= 18:
+        # Since 18 NOT NULL is a constraint with a name and options of its own; the ordinary one stays `true`.
+        not_null = (
+            "case when a.attnotnull or exists (select from pg_catalog.pg_constraint as k where k.conrelid = c.oid and"
+            " k.contype = 'n' and k.conkey[1] = a.attnum) then coalesce((select case when k.convalidated and not"
+            " k.connoinherit and k.conname = pg_catalog.left(c.relname || '_' || a.attname || '_not_null', 63) then"
+            " 'true'::jsonb else pg_catalog.jsonb_build_object('name', k.conname, 'def',"
+            " pg_catalog.pg_get_constraintdef(k.oid)) end from pg_catalog.pg_constraint as k where k.conrelid = c.oid"
+            " and k.contype = 'n' and k.conkey[1] = a.attnum), 'true'::jsonb) end"
+        )
+    return r.select(
+        "pg_class",
+        "a.attrelid",
+        sub="a.attnum",
+        schema="n.nspname",
+        name="c.relname",
+        part="a.attname",
+        parent=("pg_class", "c.oid", "0"),
+        position="a.attnum",
+        attributes=r.attributes(
+            type="pg_catalog.format_type(a.atttypid, a.atttypmod)",
+            not_null=not_null,
+            collation="(select case when o.oid <> t.typcollation then pg_catalog.quote_ident(on_.nspname) || '.' ||"
+            " pg_catalog.quote_ident(o.collname) end from pg_catalog.pg_collation as o join"
+            " pg_catalog.pg_namespace as on_ on on_.oid = o.collnamespace where o.oid = a.attcollation)",
+            generated="nullif(a.attgenerated, '')",
+            expression="case when a.attgenerated <> '' then (select pg_catalog.pg_get_expr(d.adbin, d.adrelid)"
+            " from pg_catalog.pg_attrdef as d where d.adrelid = a.attrelid and d.adnum = a.attnum) end",
+            identity="case when a.attidentity <> '' then (select " + sequence.OPTIONS + " || "
+            "pg_catalog.jsonb_build_object('always', a.attidentity = 'a', 'sequence', nullif(q.relname,"
+            " pg_catalog.left(c.relname || '_' || a.attname || '_seq', 63))) from pg_catalog.pg_depend as i"
+            " join pg_catalog.pg_sequence as s on s.seqrelid = i.objid join pg_catalog.pg_class as q on"
+            " q.oid = i.objid where i.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and i.refobjid ="
+            " a.attrelid and i.refobjsubid = a.attnum and i.deptype = 'i' and i.classid ="
+            " 'pg_catalog.pg_class'::pg_catalog.regclass) end",
+            storage="case when a.attstorage <> t.typstorage then a.attstorage end",
+            compression="nullif(a.attcompression, '')",
+            statistics="nullif(a.attstattarget, -1)",
+            options="(select pg_catalog.jsonb_agg(o order by o) from pg_catalog.unnest(a.attoptions) as o)",
+            fdw_options="(select pg_catalog.jsonb_agg(o order by o) from pg_catalog.unnest(a.attfdwoptions) as o)",
+            inherited="case when not a.attislocal then true end",
+            acl=r.column_acl("a.attacl", "c.relowner"),
+            comment=r.comment("pg_class", "c.oid", "a.attnum"),
+            labels=r.labels("pg_class", "c.oid", "a.attnum"),
+        ),
+        source="pg_catalog.pg_attribute as a join pg_catalog.pg_class as c on c.oid = a.attrelid join"
+        " pg_catalog.pg_namespace as n on n.oid = c.relnamespace join pg_catalog.pg_type as t on t.oid = a.atttypid"
+        f" where c.relkind in ('r', 'p', 'f') and a.attnum > 0 and not a.attisdropped and {r.in_scope(scope)}"
+        f" and {r.no_member('pg_class', 'c.oid')}",
+    )
+
+
+def definition(fact: Fact, default: str | None, *, typed: bool = False) -> str:
+    """The column as it stands inside CREATE TABLE or after ADD COLUMN."""
+    words = [ident(fact.id.part), "with options" if typed else fact["type"]]
+    if fact["collation"] and not typed:
+        words.append(f"collate {fact['collation']}")
+    if fact["compression"]:
+        words.append(f"compression {COMPRESSION[fact['compression']]}")
+    if fact["generated"]:
+        mode = "stored" if fact["generated"] == "s" else "virtual"
+        words.append(f"generated always as ({fact['expression']}) {mode}")
+    elif fact["identity"]:
+        words.append(_identity(fact))
+    elif default is not None:
+        words.append(f"default {default}")
+    if fact["not_null"]:
+        words.append(_not_null(fact))
+    return "" if typed and len(words) == 2 else " ".join(words)
+
+
+def _not_null(fact: Fact) -> str:
+    if not isinstance(fact["not_null"], dict):
+        return "not null"
+    no_inherit = " no inherit" if "NO INHERIT" in fact["not_null"]["def"] else ""
+    return f"constraint {ident(fact['not_null']['name'])} not null{no_inherit}"
+
+
+def _identity(fact: Fact) -> str:
+    options = fact["identity"]
+    clauses = sequence.settings({**options, "type": "bigint"} | _typed_limits(options))
+    named = [f"sequence name {ident(fact.id.schema, options['sequence'])}"] if options.get("sequence") else []
+    inner = " ".join([*named, *clauses.values()])
+    mode = "always" if options["always"] else "by default"
+    return f"generated {mode} as identity" + (f" ({inner})" if inner else "")
+
+
+def _typed_limits(options: dict[str, str]) -> dict[str, str]:
+    """The column's type gives the sequence its type, so limits equal to that type's own go without saying."""
+    limit = sequence.LIMITS[options["type"]]
+    big = sequence.LIMITS["bigint"]
+    found = {}
+    if int(options["max"]) == limit - 1:
+        found["max"] = str(big - 1)
+    if int(options["min"]) == -limit:
+        found["min"] = str(-big)
+        if options["start"] == options["min"]:
+            found["start"] = found["min"]
+    return found
+
+
+def dressed(fact: Fact, context: Context) -> list[Statement]:
+    """What cannot be said inside CREATE TABLE on every supported major."""
+    found = []
+    alter = f"{_alter(fact)} alter column {ident(fact.id.part)}"
+    if fact["storage"]:
+        found.append(w.say(f"{alter} set storage {STORAGE[fact['storage']]}", f"{fact.id}: storage", fact.id))
+    if fact["statistics"] is not None:
+        found.append(
+            w.say(f"{alter} set statistics {fact['statistics']}", f"{fact.id}: statistics target", fact.id)
+        )
+    found += w.changed_options(None, fact["options"], alter, fact)
+    for privileges in [fact["acl"]] if fact["acl"] else []:
+        found += _granted(fact, {}, privileges, context)
+    if fact["comment"] is not None:
+        found.append(w.commented(fact, _noun(fact)))
+    return found + w.labelled(None, fact, _noun(fact))
+
+
+def _noun(fact: Fact) -> str:
+    return f"column {ident(fact.id.schema, fact.id.name, fact.id.part)}"
+
+
+def _alter(fact: Fact) -> str:
+    foreign = fact.parent is not None and fact.parent.kind == "foreign_table"
+    return f"alter {'foreign ' if foreign else ''}table {w.name(fact.id)}"
+
+
+def _granted(fact: Fact, have: w.Acl, want: w.Acl, context: Context) -> list[Statement]:
+    """GRANT on a column names the column after each privilege: `select (a), update (a)`."""
+    owner = next(
+        (
+            side.facts[fact.parent]["owner"]
+            for side in (context.after, context.before)
+            if fact.parent and fact.parent in side.facts
+        ),
+        "",
+    )
+    whole = Fact(fact.id, {**fact.attributes, "owner": owner}, fact.digest, fact.parent)
+    column = ident(fact.id.part)
+    named = [
+        {
+            who: [p.rstrip("*") + f" ({column})" + ("*" if p.endswith("*") else "") for p in privileges]
+            for who, privileges in acl.items()
+        }
+        for acl in (have, want)
+    ]
+    return w.granted(whole, named[0], named[1], f"table {w.name(fact.id)}")
+
+
+def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
+    if fact["inherited"]:
+        return dressed(fact, context)
+    default = next((p["expression"] for p in parts if p.id.kind == "default"), None)
+    fill = context.fills.get(fact.id)
+    table, column = _alter(fact), ident(fact.id.part)
+    late = fill is not None and bool(fact["not_null"])
+    line = definition(Fact(fact.id, {**fact.attributes, "not_null": None}, "") if late else fact, default)
+    hazards = []
+    if fact["not_null"] and default is None and not late and not fact["generated"] and not fact["identity"]:
+        hazards.append(
+            Hazard(
+                HazardCode.DEPENDS_ON_DATA,
+                f"Fails when {fact.id.schema}.{fact.id.name} has rows: nothing fills it.",
+            )
+        )
+    if fact["generated"] == "s" or fact["identity"]:
+        hazards.append(
+            Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {w.name(fact.id)} under an exclusive lock.")
+        )
+    found = [w.say(f"{table} add column if not exists {line}", f"new column {fact.id}", fact.id, *hazards)]
+    if fill is not None:
+        found.append(
+            w.say(
+                f"update {w.name(fact.id)} set {column} = {fill} where {column} is null",
+                f"{fact.id}: rows that exist already get their declared value",
+                fact.id,
+            )
+        )
+    if late:
+        found.append(
+            w.say(f"{table} alter column {column} set not null", f"{fact.id}: every row has one now", fact.id)
+        )
+    return found + dressed(fact, context)
+
+
+def drop(fact: Fact, context: Context) -> list[Statement]:
+    if fact["inherited"]:
+        return []
+    hazards = []
+    if not fact["generated"]:
+        hazards.append(Hazard(HazardCode.DELETES_DATA, f"The values of column {fact.id} are deleted."))
+    sql = f"{_alter(fact)} drop column if exists {ident(fact.id.part)}"
+    return [w.say(sql, f"column {fact.id}: no longer declared", fact.id, *hazards)]
+
+
+def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
+    if (old["generated"], old["expression"]) != (new["generated"], new["expression"]) and not _frees(
+        old, new
+    ):
+        return _recomputed(old, new, context)
+    column = ident(new.id.part)
+    action = f"{_alter(new)} alter column {column}"
+    found: list[Statement] = []
+    pinned = False
+    inherited = bool(new["inherited"])
+    if _frees(old, new):
+        found.append(
+            w.say(
+                f"{action} drop expression if exists", f"{new.id}: keeps its values, computed no more", new.id
+            )
+        )
+    if old["identity"] and not new["identity"]:
+        found.append(w.say(f"{action} drop identity if exists", f"{new.id}: no identity", new.id))
+    if (old["type"], old["collation"]) != (new["type"], new["collation"]) and not inherited:
+        found.append(_retyped(old, new, context))
+        pinned = True
+    if old["not_null"] != new["not_null"]:
+        found += _nullability(old, new, context)
+    if new["identity"] and old["identity"] != new["identity"]:
+        found += _identified(old, new)
+    if old["storage"] != new["storage"]:
+        storage = STORAGE[new["storage"]] if new["storage"] else "default"
+        if storage == "default" and context.major < 16:
+            storage = STORAGE[_type_storage(new)]
+        found.append(w.say(f"{action} set storage {storage}", f"{new.id}: storage", new.id))
+    if old["compression"] != new["compression"]:
+        method = COMPRESSION.get(new["compression"], "default")
+        found.append(w.say(f"{action} set compression {method}", f"{new.id}: compression", new.id))
+    if old["statistics"] != new["statistics"]:
+        target = -1 if new["statistics"] is None else new["statistics"]
+        found.append(w.say(f"{action} set statistics {target}", f"{new.id}: statistics target", new.id))
+    found += w.changed_options(old["options"], new["options"], action, new)
+    if old["acl"] != new["acl"]:
+        found += _granted(new, old["acl"] or {}, new["acl"] or {}, context)
+    found += w.redressed(old, new, context, _noun(new))
+    return Alteration(tuple(found), displaces=_is_pinned if pinned else lambda fact: False)
+
+
+def _is_pinned(fact: Fact) -> bool:
+    if fact.id.kind == "column":
+        return bool(fact["generated"])
+    if fact.id.kind in ("index", "constraint"):
+        return False
+    return fact.id.kind in PINNED
+
+
+def _frees(old: Fact, new: Fact) -> bool:
+    """A stored generated column can become an ordinary one in place; nothing else about generation can change."""
+    return old["generated"] == "s" and not new["generated"]
+
+
+def _recomputed(old: Fact, new: Fact, context: Context) -> Alteration | None:
+    if context.major >= 17 and old["generated"] == new["generated"] and old["type"] == new["type"]:
+        rest = Fact(old.id, {**old.attributes, "expression": new["expression"]}, "", old.parent)
+        further = alter(rest, new, context)
+        if further is not None:
+            sql = f"{_alter(new)} alter column {ident(new.id.part)} set expression as ({new['expression']})"
+            slow = Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {w.name(new.id)} under an exclusive lock.")
+            first = w.say(sql, f"{new.id}: computed differently", new.id, slow)
+            return Alteration((first, *further.statements), further.displaces)
+    return None
+
+
+def _retyped(old: Fact, new: Fact, context: Context) -> Statement:
+    column = ident(new.id.part)
+    collate = f" collate {new['collation']}" if new["collation"] else ""
+    cast, direct = using(column, old["type"], new["type"])
+    change = f"alter column {column} type {new['type']}{collate} using {cast}"
+    had, has = (_default(side, new) for side in (context.before, context.after))
+    if had is not None:
+        # An old default may have no cast to the new type; it is set again, from the declaration, in the same statement.
+        put = f", alter column {column} set default {has}" if has is not None else ""
+        change = f"alter column {column} drop default, {change}{put}"
+    sql = f"{_alter(new)} {change}"
+    if not direct:
+        current = (
+            f"(select pg_catalog.format_type(atttypid, atttypmod) from pg_catalog.pg_attribute where attrelid ="
+            f" {literal(w.name(new.id))}::pg_catalog.regclass and attname = {literal(new.id.part)})"
+        )
+        sql = w.guarded(f"{current} <> {literal(new['type'])}", sql)
+    hazards = [Hazard(HazardCode.REWRITES_TABLE, f"May rewrite {w.name(new.id)} under an exclusive lock.")]
+    if lossy(old["type"], new["type"]):
+        hazards.append(
+            Hazard(
+                HazardCode.LOSSY_CAST,
+                f"{new.id}: {old['type']} → {new['type']} can fail or lose part of a value.",
+            )
+        )
+    return w.say(sql, f"{new.id}: {old['type']} → {new['type']}", new.id, *hazards)
+
+
+def _default(side: Snapshot, column: Fact) -> str | None:
+    for part in side.children.get(column.id, ()):
+        if part.id.kind == "default":
+            return str(part["expression"])
+    return None
+
+
+def _nullability(old: Fact, new: Fact, context: Context) -> list[Statement]:
+    column = ident(new.id.part)
+    action = f"{_alter(new)} alter column {column}"
+    found = []
+    if old["not_null"] and (
+        not new["not_null"] or isinstance(old["not_null"], dict) or isinstance(new["not_null"], dict)
+    ):
+        found.append(w.say(f"{action} drop not null", f"{new.id}: may be null", new.id))
+    if new["not_null"]:
+        fill = context.fills.get(new.id)
+        hazards = []
+        if fill is not None:
+            sql = f"update {w.name(new.id)} set {column} = {fill} where {column} is null"
+            found.append(w.say(sql, f"{new.id}: rows without a value get the declared one", new.id))
+        elif not old["not_null"]:
+            hazards.append(
+                Hazard(
+                    HazardCode.DEPENDS_ON_DATA, f"Fails while a row of {w.name(new.id)} has no {new.id.part}."
+                )
+            )
+        if isinstance(new["not_null"], dict):
+            inner = f"alter table {w.name(new.id)} add constraint {ident(new['not_null']['name'])} {new['not_null']['def']}"
+            condition = (
+                f"not exists (select from pg_catalog.pg_constraint where conrelid = {literal(w.name(new.id))}"
+                f"::pg_catalog.regclass and conname = {literal(new['not_null']['name'])})"
+            )
+            found.append(w.say(w.guarded(condition, inner), f"{new.id}: must have a value", new.id, *hazards))
+        else:
+            hazards.append(
+                Hazard(HazardCode.SCANS_UNDER_LOCK, f"Reads all of {w.name(new.id)} under an exclusive lock.")
+            )
+            found.append(w.say(f"{action} set not null", f"{new.id}: must have a value", new.id, *hazards))
+    return found
+
+
+def _identified(old: Fact, new: Fact) -> list[Statement]:
+    column, table = ident(new.id.part), w.name(new.id)
+    if not old["identity"]:
+        condition = (
+            "exists (select from pg_catalog.pg_attribute where attrelid ="
+            f" {literal(table)}::pg_catalog.regclass and attname = {literal(new.id.part)} and attidentity = '')"
+        )
+        add = f"alter table {table} alter column {column} add {_identity(new)}"
+        step = int(new["identity"]["increment"])
+        peak = f"max({column})" if step > 0 else f"min({column})"
+        go_on = (
+            f"perform pg_catalog.setval(pg_catalog.pg_get_serial_sequence({literal(table)}, {literal(new.id.part)}),"
+            f" {peak} + {step}, false) from {table} having {peak} is not null"
+        )
+        return [
+            w.say(w.guarded(condition, add, go_on), f"{new.id}: numbered from after its last value", new.id)
+        ]
+    clauses = []
+    if old["identity"]["always"] != new["identity"]["always"]:
+        clauses.append("set generated " + ("always" if new["identity"]["always"] else "by default"))
+    clauses += [
+        f"set {clause}"
+        for clause in sequence.changes(old["identity"], new["identity"])
+        if not clause.startswith("as ")
+    ]
+    found = []
+    if clauses:
+        sql = f"alter table {table} alter column {column} {' '.join(clauses)}"
+        found.append(w.say(sql, f"{new.id}: identity options", new.id))
+    if old["identity"].get("sequence") != new["identity"].get("sequence"):
+        default = f"{new.id.name}_{new.id.part}_seq"[:63]
+        names = [ident(f["identity"].get("sequence") or default) for f in (old, new)]
+        found.append(
+            w.say(
+                w.guarded(
+                    w.missing("to_regclass", ident(new.id.schema) + "." + names[1]),
+                    f"alter sequence {ident(new.id.schema)}.{names[0]} rename to {names[1]}",
+                ),
+                f"{new.id}: name of its sequence",
+                new.id,
+            )
+        )
+    return found
+
+
+def _type_storage(fact: Fact) -> str:
+    """The storage a type starts with, for majors below 16 that cannot be asked for the default: toastable types are
+    extended, but numeric and the network types are main."""
+    base = fact["type"].split("(")[0]
+    return "m" if base in ("numeric", "inet", "cidr") else "x"
+
+
+KIND = Kind("column", read, create, drop, alter, inline=True, replaceable=False, drop_late=True)

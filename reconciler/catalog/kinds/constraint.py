@@ -1,0 +1,156 @@
+"""Constraints of tables: check, unique, primary key, foreign key, exclusion (manual: CREATE TABLE).
+
+The index behind a key belongs to the constraint and is not a fact of its own. NOT NULL belongs to its column.
+"""
+
+from __future__ import annotations
+
+from reconciler.catalog.kinds import reading as r
+from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.kind import Alteration, Context, Kind
+from reconciler.catalog.scope import Scope
+from reconciler.model import Fact, Hazard, HazardCode, Statement
+from reconciler.pg import ident, literal
+
+NAMES = {"c": "check", "f": "foreign key", "p": "primary key", "u": "unique", "x": "exclusion"}
+
+
+def read(scope: Scope, major: int) -> str:
+    return r.select(
+        "pg_constraint",
+        "k.oid",
+        schema="n.nspname",
+        name="c.relname",
+        part="k.conname",
+        parent=("pg_class", "c.oid", "0"),
+        attributes=r.attributes(
+            type="k.contype",
+            definition="pg_catalog.pg_get_constraintdef(k.oid)",
+            inherited="case when not k.conislocal or k.conparentid <> 0 then true end",
+            foreign="case when c.relkind = 'f' then true end",
+            clustered="nullif(x.indisclustered, false)",
+            options="(select pg_catalog.jsonb_agg(o order by o) from pg_catalog.unnest(ic.reloptions) as o)",
+            tablespace="(select s.spcname from pg_catalog.pg_tablespace as s where s.oid = ic.reltablespace)",
+            comment=r.comment("pg_constraint", "k.oid"),
+            index_comment="case when x.indexrelid is not null then "
+            + r.comment("pg_class", "k.conindid")
+            + " end",
+        ),
+        source="pg_catalog.pg_constraint as k join pg_catalog.pg_class as c on c.oid = k.conrelid join"
+        " pg_catalog.pg_namespace as n on n.oid = c.relnamespace left join pg_catalog.pg_index as x on"
+        " k.contype in ('p', 'u', 'x') and x.indexrelid = k.conindid left join pg_catalog.pg_class as ic on"
+        " ic.oid = x.indexrelid"
+        f" where k.contype in ('c', 'f', 'p', 'u', 'x') and {r.in_scope(scope)} and {r.no_member('pg_class', 'c.oid')}",
+    )
+
+
+def definition(fact: Fact) -> str:
+    """The constraint as it stands inside CREATE TABLE or after ADD."""
+    text: str = fact["definition"]
+    tail = ""
+    if fact["options"]:
+        tail += f" with ({w.options(fact['options'])})"
+    if fact["tablespace"]:
+        tail += f" using index tablespace {ident(fact['tablespace'])}"
+    if tail:
+        # Storage parameters stand after the columns and before WHERE and DEFERRABLE (manual: index_parameters).
+        cut = min((i for i in (text.find(" WHERE ("), text.find(" DEFERRABLE")) if i >= 0), default=len(text))
+        text = text[:cut] + tail + text[cut:]
+    return f"constraint {ident(fact.id.part)} {text}"
+
+
+def _noun(fact: Fact) -> str:
+    return f"constraint {ident(fact.id.part)} on {w.name(fact.id)}"
+
+
+def _table(fact: Fact) -> str:
+    return f"{'foreign ' if fact['foreign'] else ''}table {w.name(fact.id)}"
+
+
+def dressed(fact: Fact, context: Context) -> list[Statement]:
+    found = []
+    if fact["clustered"]:
+        sql = f"alter table {w.name(fact.id)} cluster on {ident(fact.id.part)}"
+        found.append(w.say(sql, f"{fact.id}: clustered by it", fact.id))
+    if fact["comment"] is not None:
+        found.append(w.commented(fact, _noun(fact)))
+    if fact["index_comment"] is not None:
+        found.append(_index_commented(fact))
+    return found
+
+
+def _index_commented(fact: Fact) -> Statement:
+    text = fact["index_comment"]
+    value = "null" if text is None else literal(text)
+    return w.say(
+        f"comment on index {ident(fact.id.schema, fact.id.part)} is {value}",
+        f"{fact.id}: comment of its index",
+        fact.id,
+    )
+
+
+def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
+    if fact["inherited"]:
+        return []
+    condition = (
+        f"not exists (select from pg_catalog.pg_constraint where conrelid = {literal(w.name(fact.id))}"
+        f"::pg_catalog.regclass and conname = {literal(fact.id.part)})"
+    )
+    sql = w.guarded(condition, f"alter {_table(fact)} add {definition(fact)}")
+    kind = NAMES[fact["type"]]
+    hazards = []
+    if "NOT VALID" not in fact["definition"]:
+        hazards.append(
+            Hazard(
+                HazardCode.DEPENDS_ON_DATA, f"Fails while a row of {w.name(fact.id)} breaks {fact.id.part}."
+            )
+        )
+        hazards.append(
+            Hazard(HazardCode.SCANS_UNDER_LOCK, f"Reads all of {w.name(fact.id)} while writes wait.")
+        )
+    return [w.say(sql, f"new {kind} {fact.id}", fact.id, *hazards), *dressed(fact, context)]
+
+
+def drop(fact: Fact, context: Context) -> list[Statement]:
+    if fact["inherited"]:
+        return []
+    sql = f"alter {_table(fact)} drop constraint if exists {ident(fact.id.part)}"
+    return [w.say(sql, f"{NAMES[fact['type']]} {fact.id}: no longer declared", fact.id)]
+
+
+def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
+    before, after = old["definition"], new["definition"]
+    keys = ("type", "options", "tablespace", "inherited")
+    if any(old[key] != new[key] for key in keys):
+        return None
+    found = []
+    if before != after:
+        if before == f"{after} NOT VALID":
+            sql = f"alter {_table(new)} validate constraint {ident(new.id.part)}"
+            doubt = Hazard(
+                HazardCode.DEPENDS_ON_DATA, f"Fails while a row of {w.name(new.id)} breaks {new.id.part}."
+            )
+            found.append(w.say(sql, f"{new.id}: holds for the old rows too", new.id, doubt))
+        elif new["type"] == "f" and _without_timing(before) == _without_timing(after):
+            timing = after[len(_without_timing(after)) :].strip().lower() or "not deferrable"
+            sql = f"alter table {w.name(new.id)} alter constraint {ident(new.id.part)} {timing}"
+            found.append(w.say(sql, f"{new.id}: {timing}", new.id))
+        else:
+            return None
+    if old["clustered"] != new["clustered"]:
+        action = f"cluster on {ident(new.id.part)}" if new["clustered"] else "set without cluster"
+        found.append(w.say(f"alter table {w.name(new.id)} {action}", f"{new.id}: {action}", new.id))
+    if old["comment"] != new["comment"]:
+        found.append(w.commented(new, _noun(new)))
+    if old["index_comment"] != new["index_comment"]:
+        found.append(_index_commented(new))
+    return Alteration(tuple(found))
+
+
+def _without_timing(definition: str) -> str:
+    for words in (" DEFERRABLE INITIALLY DEFERRED", " DEFERRABLE"):
+        definition = definition.removesuffix(words)
+    return definition
+
+
+KIND = Kind("constraint", read, create, drop, alter, inline=True)

@@ -1,0 +1,74 @@
+"""CHECK constraints of domains (manual: ALTER DOMAIN)."""
+
+from __future__ import annotations
+
+from reconciler.catalog.kinds import reading as r
+from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.kind import Alteration, Context, Kind
+from reconciler.catalog.scope import Scope
+from reconciler.model import Fact, Hazard, HazardCode, Statement
+from reconciler.pg import ident, literal
+
+
+def read(scope: Scope, major: int) -> str:
+    return r.select(
+        "pg_constraint",
+        "k.oid",
+        schema="n.nspname",
+        name="t.typname",
+        part="k.conname",
+        parent=("pg_type", "t.oid", "0"),
+        attributes=r.attributes(
+            definition="pg_catalog.pg_get_constraintdef(k.oid)", comment=r.comment("pg_constraint", "k.oid")
+        ),
+        source="pg_catalog.pg_constraint as k join pg_catalog.pg_type as t on t.oid = k.contypid join"
+        f" pg_catalog.pg_namespace as n on n.oid = t.typnamespace where k.contype = 'c' and {r.in_scope(scope)}"
+        f" and {r.no_member('pg_type', 't.oid')}",
+    )
+
+
+def definition(fact: Fact) -> str:
+    return f"constraint {ident(fact.id.part)} {fact['definition']}"
+
+
+def not_null(domain: Fact) -> str:
+    """The NOT NULL of a domain, which since 17 can have a name."""
+    return "not null" if domain["not_null"] is True else f"constraint {ident(domain['not_null'])} not null"
+
+
+def dressed(fact: Fact) -> list[Statement]:
+    noun = f"constraint {ident(fact.id.part)} on domain {w.name(fact.id)}"
+    return [w.commented(fact, noun)] if fact["comment"] is not None else []
+
+
+def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
+    condition = (
+        f"not exists (select from pg_catalog.pg_constraint where contypid = {literal(w.name(fact.id))}"
+        f"::pg_catalog.regtype and conname = {literal(fact.id.part)})"
+    )
+    sql = w.guarded(condition, f"alter domain {w.name(fact.id)} add {definition(fact)}")
+    doubt = Hazard(
+        HazardCode.DEPENDS_ON_DATA, f"Fails while a column of type {w.name(fact.id)} breaks {fact.id.part}."
+    )
+    return [w.say(sql, f"new check {fact.id}", fact.id, doubt), *dressed(fact)]
+
+
+def drop(fact: Fact, context: Context) -> list[Statement]:
+    sql = f"alter domain {w.name(fact.id)} drop constraint if exists {ident(fact.id.part)}"
+    return [w.say(sql, f"check {fact.id}: no longer declared", fact.id)]
+
+
+def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
+    found = []
+    if old["definition"] != new["definition"]:
+        if old["definition"] != f"{new['definition']} NOT VALID":
+            return None
+        sql = f"alter domain {w.name(new.id)} validate constraint {ident(new.id.part)}"
+        found.append(w.say(sql, f"{new.id}: holds for the old rows too", new.id))
+    if old["comment"] != new["comment"]:
+        noun = f"constraint {ident(new.id.part)} on domain {w.name(new.id)}"
+        found.append(w.commented(new, noun))
+    return Alteration(tuple(found))
+
+
+KIND = Kind("domain_constraint", read, create, drop, alter, inline=True)

@@ -1,0 +1,76 @@
+"""What the rest of the program may ask of a kind of object, and nothing more.
+
+A kind knows how to read its objects from PostgreSQL's catalogs and which SQL creates, alters and drops one. It never
+orders statements, never looks at another kind's attributes, never connects to anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.catalog.scope import Scope
+from reconciler.model import Fact, ObjectId, Snapshot, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a kind may know about the plan it writes for.
+
+    `applier` is the role that will run the statements: a new object belongs to it unless told otherwise. `fills`
+    maps a column to the SQL expression that gives its value to rows that exist already.
+    """
+
+    before: Snapshot
+    after: Snapshot
+    applier: str = ""
+    fills: Mapping[ObjectId, str] = field(default_factory=dict)
+
+    @property
+    def major(self) -> int:
+        """The server's major version."""
+        return self.after.major or self.before.major
+
+
+@dataclass(frozen=True, slots=True)
+class Alteration:
+    """An object changed in place.
+
+    `displaces` says which objects that depend on it must be out of the way meanwhile: they are dropped before and
+    created again after. `through` are objects changed by the same statements (the columns of a type that is made
+    anew): what depends on them is asked too.
+    """
+
+    statements: tuple[Statement, ...]
+    displaces: Callable[[Fact], bool] = field(default=lambda fact: False)
+    through: frozenset[ObjectId] = frozenset()
+
+
+Create = Callable[[Fact, Context, tuple[Fact, ...]], list[Statement]]
+"""(the object, context, the parts to write inside the same statement) → statements."""
+Drop = Callable[[Fact, Context], list[Statement]]
+Alter = Callable[[Fact, Fact, Context], Alteration | None]
+"""(before, after, context) → how to change it in place, or None when it must be dropped and created."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of object. `name` is the name of its module.
+
+    `read(scope, major)` is a query with the columns of `catalog.snapshot`. `inline` kinds may be written inside the
+    CREATE of their parent. `replaceable` kinds hold no rows of their own and may be dropped and created again when
+    something they depend on is replaced. `drop_late` kinds hold rows that other statements may still read.
+    """
+
+    name: str
+    read: Callable[[Scope, int], str]
+    create: Create
+    drop: Drop
+    alter: Alter
+    inline: bool = False
+    replaceable: bool = True
+    drop_late: bool = False
+
+
+class Unplannable(Exception):
+    """A difference this program cannot turn into SQL. The message is a sentence; the planner refuses with it."""

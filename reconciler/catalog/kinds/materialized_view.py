@@ -1,0 +1,80 @@
+"""Materialized views (manual: CREATE MATERIALIZED VIEW). Its rows can be computed again, so it may be made anew."""
+
+from __future__ import annotations
+
+from reconciler.catalog.kinds import reading as r
+from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.kind import Alteration, Context, Kind
+from reconciler.catalog.kinds.view import COLUMNS, DRESS, dressed_columns
+from reconciler.catalog.scope import Scope
+from reconciler.model import Fact, Hazard, HazardCode, Statement
+from reconciler.pg import ident
+
+
+def read(scope: Scope, major: int) -> str:
+    return r.select(
+        "pg_class",
+        "c.oid",
+        schema="n.nspname",
+        name="c.relname",
+        attributes=r.attributes(
+            owner=r.owner("c.relowner"),
+            acl=r.acl("c.relacl", "r", "c.relowner"),
+            comment=r.comment("pg_class", "c.oid"),
+            labels=r.labels("pg_class", "c.oid"),
+            query="pg_catalog.pg_get_viewdef(c.oid)",
+            columns=COLUMNS,
+            dress=DRESS,
+            options="(select pg_catalog.jsonb_agg(o order by o) from pg_catalog.unnest(c.reloptions || (select"
+            " pg_catalog.array_agg('toast.' || x) from pg_catalog.pg_class as tc,"
+            " pg_catalog.unnest(tc.reloptions) as x where tc.oid = c.reltoastrelid)) as o)",
+            access_method="(select nullif(m.amname, 'heap') from pg_catalog.pg_am as m where m.oid = c.relam)",
+            tablespace="(select s.spcname from pg_catalog.pg_tablespace as s where s.oid = c.reltablespace)",
+        ),
+        source="pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace"
+        f" where c.relkind = 'm' and {r.in_scope(scope)} and {r.no_member('pg_class', 'c.oid')}",
+    )
+
+
+def _noun(fact: Fact) -> str:
+    return f"materialized view {w.name(fact.id)}"
+
+
+def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
+    names = ", ".join(ident(column[0]) for column in fact["columns"] or ())
+    using = f" using {ident(fact['access_method'])}" if fact["access_method"] else ""
+    options = f" with ({w.options(fact['options'])})" if fact["options"] else ""
+    space = f" tablespace {ident(fact['tablespace'])}" if fact["tablespace"] else ""
+    sql = (
+        f"create materialized view if not exists {w.name(fact.id)}{f' ({names})' if names else ''}{using}{options}{space}"
+        f" as\n{fact['query'].rstrip(';')}"
+    )
+    found = [w.say(sql, f"new materialized view {fact.id}", fact.id)]
+    found += w.dressed(fact, context, _noun(fact), "table", f"table {w.name(fact.id)}")
+    return found + dressed_columns(None, fact, context)
+
+
+def drop(fact: Fact, context: Context) -> list[Statement]:
+    sql = f"drop materialized view if exists {w.name(fact.id)}"
+    return [w.say(sql, f"materialized view {fact.id}: no longer declared", fact.id)]
+
+
+def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
+    if (old["query"], old["columns"]) != (new["query"], new["columns"]):
+        return None
+    found = w.changed_options(old["options"], new["options"], f"alter {_noun(new)}", new)
+    if old["access_method"] != new["access_method"]:
+        method = ident(new["access_method"] or "heap")
+        slow = Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {new.id} under an exclusive lock.")
+        sql = f"alter {_noun(new)} set access method {method}"
+        found.append(w.say(sql, f"{new.id}: stored by {method}", new.id, slow))
+    if old["tablespace"] != new["tablespace"]:
+        space = ident(new["tablespace"] or "pg_default")
+        found.append(
+            w.say(f"alter {_noun(new)} set tablespace {space}", f"{new.id}: in tablespace {space}", new.id)
+        )
+    found += w.redressed(old, new, context, _noun(new), "table", f"table {w.name(new.id)}")
+    return Alteration((*found, *dressed_columns(old, new, context)))
+
+
+KIND = Kind("materialized_view", read, create, drop, alter)

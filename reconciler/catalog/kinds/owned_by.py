@@ -1,0 +1,48 @@
+"""Which column a sequence belongs to and disappears with (manual: ALTER SEQUENCE … OWNED BY)."""
+
+from __future__ import annotations
+
+from reconciler.catalog.kinds import reading as r
+from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.kind import Alteration, Context, Kind
+from reconciler.catalog.scope import Scope
+from reconciler.model import Fact, Statement
+from reconciler.pg import ident
+
+
+def read(scope: Scope, major: int) -> str:
+    return r.select(
+        "pg_sequence",
+        "c.oid",
+        schema="n.nspname",
+        name="c.relname",
+        parent=("pg_class", "c.oid", "0"),
+        attributes=r.attributes(schema="tn.nspname", table="t.relname", column="a.attname"),
+        source="pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace"
+        " join pg_catalog.pg_depend as d on d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid"
+        " and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.deptype = 'a'"
+        " join pg_catalog.pg_class as t on t.oid = d.refobjid join pg_catalog.pg_namespace as tn on"
+        " tn.oid = t.relnamespace join pg_catalog.pg_attribute as a on a.attrelid = t.oid and a.attnum = d.refobjsubid"
+        f" where c.relkind = 'S' and {r.in_scope(scope)} and {r.no_member('pg_class', 'c.oid')}",
+    )
+
+
+def _owner(fact: Fact) -> str:
+    return ident(fact["schema"], fact["table"], fact["column"])
+
+
+def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
+    sql = f"alter sequence {w.name(fact.id)} owned by {_owner(fact)}"
+    return [w.say(sql, f"{fact.id}: goes with its column", fact.id)]
+
+
+def drop(fact: Fact, context: Context) -> list[Statement]:
+    sql = f"alter sequence if exists {w.name(fact.id)} owned by none"
+    return [w.say(sql, f"{fact.id}: stands alone", fact.id)]
+
+
+def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
+    return Alteration(tuple(create(new, context, ())))
+
+
+KIND = Kind("owned_by", read, create, drop, alter)

@@ -1,0 +1,55 @@
+"""That a table is a partition of another, and for which values (manual: ALTER TABLE … ATTACH PARTITION)."""
+
+from __future__ import annotations
+
+from reconciler.catalog.kinds import reading as r
+from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.kind import Alteration, Context, Kind
+from reconciler.catalog.scope import Scope
+from reconciler.model import Fact, Hazard, HazardCode, Statement
+from reconciler.pg import literal
+
+
+def read(scope: Scope, major: int) -> str:
+    return r.select(
+        "pg_inherits",
+        "c.oid",
+        schema="n.nspname",
+        name="c.relname",
+        parent=("pg_class", "c.oid", "0"),
+        attributes=r.attributes(
+            of="i.inhparent::pg_catalog.regclass::text",
+            bound="pg_catalog.pg_get_expr(c.relpartbound, c.oid)",
+        ),
+        source="pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace join"
+        " pg_catalog.pg_inherits as i on i.inhrelid = c.oid where c.relispartition and c.relkind in ('r', 'p', 'f')"
+        f" and {r.in_scope(scope)} and {r.no_member('pg_class', 'c.oid')}",
+    )
+
+
+def _attached(fact: Fact) -> str:
+    return (
+        "exists (select from pg_catalog.pg_inherits where inhrelid ="
+        f" {literal(w.name(fact.id))}::pg_catalog.regclass and inhparent = {literal(fact['of'])}::pg_catalog.regclass)"
+    )
+
+
+def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
+    sql = w.guarded(
+        f"not {_attached(fact)}",
+        f"alter table {fact['of']} attach partition {w.name(fact.id)} {fact['bound']}",
+    )
+    scan = Hazard(HazardCode.SCANS_UNDER_LOCK, f"Reads all of {fact.id} to see that its rows belong there.")
+    return [w.say(sql, f"{fact.id}: partition of {fact['of']} {fact['bound']}", fact.id, scan)]
+
+
+def drop(fact: Fact, context: Context) -> list[Statement]:
+    sql = w.guarded(_attached(fact), f"alter table {fact['of']} detach partition {w.name(fact.id)}")
+    return [w.say(sql, f"{fact.id}: no partition of {fact['of']}", fact.id)]
+
+
+def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
+    return None
+
+
+KIND = Kind("partition", read, create, drop, alter)

@@ -1,0 +1,109 @@
+"""Pieces of SQL that the kinds' queries share: who owns it, who may use it, what is said about it.
+
+Every piece is a scalar expression without OIDs in its value, the same on every server. Sources: PostgreSQL manual, chapter 53
+"System Catalogs", and section 9.27.2 for aclexplode() and acldefault().
+"""
+
+from __future__ import annotations
+
+from reconciler.catalog.scope import Scope
+
+COLUMNS = (
+    "classid, objid, subid, schema, name, part, parent_class, parent_oid, parent_sub, position, attributes"
+)
+"""What every kind's query returns, in this order; `attributes` is jsonb."""
+
+
+def acl(column: str, kind: str, owner: str) -> str:
+    """An access list as {grantee: [privilege, …]}; null when it is what a new object has by itself.
+
+    The owner's key is '' (so that a new owner is one difference, not two) and PUBLIC's is 'public', a name no role can
+    have. A trailing * marks the grant option. `kind` is acldefault()'s letter.
+    """
+    default = f"pg_catalog.acldefault({kind!r}, {owner})"
+    return f"case when {column} is not null then nullif({_expanded(column, owner)}, {_expanded(default, owner)}) end"
+
+
+def column_acl(column: str, owner: str) -> str:
+    """The same for columns, which have no access list of their own until somebody grants on one."""
+    return f"case when {column} is not null then nullif({_expanded(column, owner)}, '{{}}') end"
+
+
+def _expanded(acl: str, owner: str) -> str:
+    return (
+        "(select coalesce(pg_catalog.jsonb_object_agg(w.who, w.privileges), '{}') from (select x.who,"
+        " pg_catalog.jsonb_agg(x.privilege order by x.privilege) as privileges from (select"
+        f" case when e.grantee = {owner} then '' when e.grantee = 0 then 'public'"
+        " else pg_catalog.pg_get_userbyid(e.grantee) end as who,"
+        " e.privilege_type || case when pg_catalog.bool_or(e.is_grantable) then '*' else '' end as privilege"
+        f" from pg_catalog.aclexplode({acl}) as e group by e.grantee, e.privilege_type) as x group by x.who) as w)"
+    )
+
+
+def comment(catalog: str, oid: str, sub: str = "0") -> str:
+    return (
+        "(select d.description from pg_catalog.pg_description as d where d.classoid ="
+        f" 'pg_catalog.{catalog}'::pg_catalog.regclass and d.objoid = {oid} and d.objsubid = {sub})"
+    )
+
+
+def labels(catalog: str, oid: str, sub: str = "0") -> str:
+    """Security labels as {provider: label}; null when there are none."""
+    return (
+        "(select pg_catalog.jsonb_object_agg(l.provider, l.label) from pg_catalog.pg_seclabel as l where l.classoid ="
+        f" 'pg_catalog.{catalog}'::pg_catalog.regclass and l.objoid = {oid} and l.objsubid = {sub})"
+    )
+
+
+def owner(column: str) -> str:
+    return f"pg_catalog.pg_get_userbyid({column})"
+
+
+def no_member(catalog: str, oid: str) -> str:
+    """True for objects that no extension brought along: a member belongs to its extension's version, not to us."""
+    return (
+        "not exists (select from pg_catalog.pg_depend as e where e.classid ="
+        f" 'pg_catalog.{catalog}'::pg_catalog.regclass and e.objid = {oid} and e.deptype = 'e')"
+    )
+
+
+def attributes(**pairs: str) -> str:
+    """A jsonb object without its nulls: an absent attribute is the default."""
+    inner = ", ".join(f"'{key}', {value}" for key, value in pairs.items())
+    return f"pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object({inner}))"
+
+
+def select(
+    catalog: str,
+    oid: str,
+    *,
+    name: str,
+    attributes: str,
+    source: str,
+    schema: str = "''",
+    part: str = "''",
+    sub: str = "0",
+    parent: tuple[str, str, str] | None = None,
+    position: str = "0",
+) -> str:
+    """The query of a kind. `parent` is (catalog, oid, subid) of the object this one is a part of."""
+    if parent:
+        parent_class = f"'pg_catalog.{parent[0]}'::pg_catalog.regclass::pg_catalog.oid"
+        parent_oid, parent_sub = parent[1], parent[2]
+    else:
+        parent_class, parent_oid, parent_sub = "null::pg_catalog.oid", "null::pg_catalog.oid", "0"
+    return (
+        f"select 'pg_catalog.{catalog}'::pg_catalog.regclass::pg_catalog.oid as classid, {oid} as objid,"
+        f" {sub}::int as subid, ({schema})::text as schema, ({name})::text as name, ({part})::text as part,"
+        f" {parent_class} as parent_class, {parent_oid} as parent_oid, {parent_sub}::int as parent_sub,"
+        f" {position}::int as position, {attributes} as attributes from {source}"
+    )
+
+
+def in_scope(scope: Scope, namespace: str = "n") -> str:
+    return scope.sql(f"{namespace}.nspname")
+
+
+def outside(scope: Scope) -> str:
+    """The condition for objects that live in no schema."""
+    return "true" if scope.outside else "false"

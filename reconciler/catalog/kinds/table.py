@@ -1,0 +1,172 @@
+"""Tables and partitioned tables (manual: CREATE TABLE, ALTER TABLE).
+
+Columns, defaults, constraints, indexes, triggers and policies are facts of their own. A new table is written with the
+columns, defaults and constraints that may stand inside its CREATE; a partition is made as a table and then attached, so
+that nothing is renamed on the way.
+"""
+
+from __future__ import annotations
+
+from reconciler.catalog.kinds import column, constraint
+from reconciler.catalog.kinds import reading as r
+from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.kind import Alteration, Context, Kind, Unplannable
+from reconciler.catalog.scope import Scope
+from reconciler.model import Fact, Hazard, HazardCode, Statement
+from reconciler.pg import ident
+
+REPLICA = {"d": "default", "n": "nothing", "f": "full"}
+
+
+def read(scope: Scope, major: int) -> str:
+    return r.select(
+        "pg_class",
+        "c.oid",
+        schema="n.nspname",
+        name="c.relname",
+        attributes=r.attributes(
+            owner=r.owner("c.relowner"),
+            acl=r.acl("c.relacl", "r", "c.relowner"),
+            comment=r.comment("pg_class", "c.oid"),
+            labels=r.labels("pg_class", "c.oid"),
+            persistence="nullif(c.relpersistence, 'p')",
+            partition_by="case when c.relkind = 'p' then pg_catalog.pg_get_partkeydef(c.oid) end",
+            partition="nullif(c.relispartition, false)",
+            inherits="(select pg_catalog.jsonb_agg(i.inhparent::pg_catalog.regclass::text order by i.inhseqno)"
+            " from pg_catalog.pg_inherits as i where i.inhrelid = c.oid and not c.relispartition)",
+            of="case when c.reloftype <> 0 then pg_catalog.format_type(c.reloftype, null) end",
+            options="(select pg_catalog.jsonb_agg(o order by o) from pg_catalog.unnest(c.reloptions || (select"
+            " pg_catalog.array_agg('toast.' || x) from pg_catalog.pg_class as tc,"
+            " pg_catalog.unnest(tc.reloptions) as x where tc.oid = c.reltoastrelid)) as o)",
+            access_method="(select nullif(m.amname, 'heap') from pg_catalog.pg_am as m where m.oid = c.relam)",
+            tablespace="(select s.spcname from pg_catalog.pg_tablespace as s where s.oid = c.reltablespace)",
+            rls="nullif(c.relrowsecurity, false)",
+            force_rls="nullif(c.relforcerowsecurity, false)",
+            replica_identity="nullif(c.relreplident, 'd')",
+            replica_index="(select x.indexrelid::pg_catalog.regclass::text from pg_catalog.pg_index as x"
+            " where c.relreplident = 'i' and x.indrelid = c.oid and x.indisreplident)",
+        ),
+        source="pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace"
+        f" where c.relkind in ('r', 'p') and {r.in_scope(scope)} and {r.no_member('pg_class', 'c.oid')}",
+    )
+
+
+def _noun(fact: Fact) -> str:
+    return f"table {w.name(fact.id)}"
+
+
+def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
+    columns = [p for p in parts if p.id.kind == "column"]
+    defaults = {p.parent: p for p in parts if p.id.kind == "default"}
+    constraints = [p for p in parts if p.id.kind == "constraint"]
+    lines = []
+    for c in columns:
+        if fact["inherits"] and c["inherited"]:
+            continue
+        default = defaults.get(c.id)
+        lines.append(column.definition(c, default["expression"] if default else None, typed=bool(fact["of"])))
+    lines += [constraint.definition(c) for c in constraints if not (fact["inherits"] and c["inherited"])]
+    body = ("(\n  " + ",\n  ".join(line for line in lines if line) + "\n)") if any(lines) else "()"
+    if fact["of"]:
+        body = f"of {fact['of']}" + (f" {body}" if any(lines) else "")
+    sql = f"create {'unlogged ' if fact['persistence'] == 'u' else ''}table if not exists {w.name(fact.id)} {body}"
+    if fact["inherits"]:
+        sql += f" inherits ({', '.join(fact['inherits'])})"
+    if fact["partition_by"]:
+        sql += f" partition by {fact['partition_by']}"
+    if fact["access_method"]:
+        sql += f" using {ident(fact['access_method'])}"
+    if fact["options"]:
+        sql += f" with ({w.options(fact['options'])})"
+    if fact["tablespace"]:
+        sql += f" tablespace {ident(fact['tablespace'])}"
+    found = [w.say(sql, f"new table {fact.id}", fact.id)]
+    found += _secured(None, fact)
+    found += w.dressed(fact, context, _noun(fact), "table")
+    for c in columns:
+        found += column.dressed(c, context)
+    for c in constraints:
+        found += constraint.dressed(c, context)
+    if fact["replica_identity"] and fact["replica_identity"] != "i":
+        found.append(_replica_identity(fact))
+    return found
+
+
+def drop(fact: Fact, context: Context) -> list[Statement]:
+    lost = Hazard(HazardCode.DELETES_DATA, f"The rows of {fact.id} are deleted.")
+    sql = f"drop table if exists {w.name(fact.id)}"
+    return [w.say(sql, f"table {fact.id}: no longer declared", fact.id, lost)]
+
+
+def _secured(old: Fact | None, new: Fact) -> list[Statement]:
+    found = []
+    for key, words in (("rls", "row level security"), ("force_rls", "row level security")):
+        force = "force " if key == "force_rls" else ""
+        before, after = bool(old and old[key]), bool(new[key])
+        if before == after:
+            continue
+        if after:
+            verb = force.strip() or "enable"
+            found.append(w.say(f"alter {_noun(new)} {verb} {words}", f"{new.id}: {verb} {words}", new.id))
+        else:
+            verb = "no force" if force else "disable"
+            risk = (
+                f"The owner of {new.id} is no longer held by its policies."
+                if force
+                else f"Every role that may use {new.id} sees all of its rows."
+            )
+            weak = Hazard(HazardCode.WEAKENS_ISOLATION, risk)
+            found.append(
+                w.say(f"alter {_noun(new)} {verb} {words}", f"{new.id}: {verb} {words}", new.id, weak)
+            )
+    return found
+
+
+def _replica_identity(fact: Fact) -> Statement:
+    mode = fact["replica_identity"] or "d"
+    words = REPLICA.get(mode) or f"using index {ident(_index_name(fact))}"
+    return w.say(
+        f"alter {_noun(fact)} replica identity {words}", f"{fact.id}: replica identity {words}", fact.id
+    )
+
+
+def _index_name(fact: Fact) -> str:
+    reference: str = fact["replica_index"]
+    plain = (
+        reference.rsplit(".", 1)[-1]
+        if not reference.endswith('"')
+        else reference[reference.rindex('."') + 1 :]
+    )
+    return plain.strip('"').replace('""', '"')
+
+
+def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
+    for key, words in (
+        ("partition_by", "partitioned differently"),
+        ("of", "made of another type"),
+        ("inherits", "given other parents"),
+    ):
+        if old[key] != new[key]:
+            raise Unplannable(f"table {new.id} would have to be {words}, which needs its rows moved")
+    found = list(_secured(old, new))
+    if old["persistence"] != new["persistence"]:
+        mode = "unlogged" if new["persistence"] == "u" else "logged"
+        slow = Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {new.id} under an exclusive lock.")
+        found.append(w.say(f"alter {_noun(new)} set {mode}", f"{new.id}: {mode}", new.id, slow))
+    found += w.changed_options(old["options"], new["options"], f"alter {_noun(new)}", new)
+    if old["access_method"] != new["access_method"]:
+        method = ident(new["access_method"] or "heap")
+        found.append(
+            w.say(f"alter {_noun(new)} set access method {method}", f"{new.id}: stored by {method}", new.id)
+        )
+    if old["tablespace"] != new["tablespace"]:
+        space = ident(new["tablespace"] or "pg_default")
+        found.append(
+            w.say(f"alter {_noun(new)} set tablespace {space}", f"{new.id}: in tablespace {space}", new.id)
+        )
+    if (old["replica_identity"], old["replica_index"]) != (new["replica_identity"], new["replica_index"]):
+        found.append(_replica_identity(new))
+    return Alteration((*found, *w.redressed(old, new, context, _noun(new), "table")))
+
+
+KIND = Kind("table", read, create, drop, alter, replaceable=False, drop_late=True)

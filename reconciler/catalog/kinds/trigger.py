@@ -1,0 +1,92 @@
+"""Triggers of tables and views (manual: CREATE TRIGGER). The copies on partitions belong to the partitioned table's trigger."""
+
+from __future__ import annotations
+
+from reconciler.catalog.kinds import reading as r
+from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.kind import Alteration, Context, Kind
+from reconciler.catalog.scope import Scope
+from reconciler.model import Fact, Hazard, HazardCode, Statement
+from reconciler.pg import ident
+
+STATES = {"O": "enable", "D": "disable", "A": "enable always", "R": "enable replica"}
+
+
+def read(scope: Scope, major: int) -> str:
+    return r.select(
+        "pg_trigger",
+        "t.oid",
+        schema="n.nspname",
+        name="c.relname",
+        part="t.tgname",
+        parent=("pg_class", "c.oid", "0"),
+        attributes=r.attributes(
+            definition="pg_catalog.pg_get_triggerdef(t.oid)",
+            enabled="nullif(t.tgenabled, 'O')",
+            constraint="case when t.tgconstraint <> 0 then true end",
+            comment=r.comment("pg_trigger", "t.oid"),
+        ),
+        source="pg_catalog.pg_trigger as t join pg_catalog.pg_class as c on c.oid = t.tgrelid join"
+        " pg_catalog.pg_namespace as n on n.oid = c.relnamespace where not t.tgisinternal and t.tgparentid = 0 and"
+        f" {r.in_scope(scope)} and {r.no_member('pg_class', 'c.oid')} and {r.no_member('pg_trigger', 't.oid')}",
+    )
+
+
+def _on(fact: Fact) -> str:
+    return f"{ident(fact.id.part)} on {w.name(fact.id)}"
+
+
+def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
+    found = [*_made(fact, f"new trigger {fact.id}"), *_enabled(None, fact)]
+    if fact["comment"] is not None:
+        found.append(w.commented(fact, f"trigger {_on(fact)}"))
+    return found
+
+
+def _made(fact: Fact, reason: str) -> list[Statement]:
+    definition: str = fact["definition"]
+    if fact["constraint"]:  # OR REPLACE is not for constraint triggers (manual: CREATE TRIGGER, Notes)
+        first = w.say(f"drop trigger if exists {_on(fact)}", reason, fact.id)
+        return [
+            first,
+            w.say(
+                definition.replace("CREATE CONSTRAINT TRIGGER", "create constraint trigger", 1),
+                reason,
+                fact.id,
+            ),
+        ]
+    return [w.say(definition.replace("CREATE TRIGGER", "create or replace trigger", 1), reason, fact.id)]
+
+
+def _enabled(old: Fact | None, new: Fact) -> list[Statement]:
+    if (old["enabled"] if old else None) == new["enabled"]:
+        return []
+    state = STATES[new["enabled"] or "O"]
+    risk = (
+        [Hazard(HazardCode.WEAKENS_ISOLATION, f"Trigger {new.id} no longer fires.")]
+        if state == "disable"
+        else []
+    )
+    sql = f"alter table {w.name(new.id)} {state} trigger {ident(new.id.part)}"
+    return [w.say(sql, f"{new.id}: {state}", new.id, *(risk if old else []))]
+
+
+def drop(fact: Fact, context: Context) -> list[Statement]:
+    return [w.say(f"drop trigger if exists {_on(fact)}", f"trigger {fact.id}: no longer declared", fact.id)]
+
+
+def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
+    found: list[Statement] = []
+    made = old["definition"] != new["definition"]
+    if made:
+        if bool(old["constraint"]) != bool(new["constraint"]):
+            return None
+        found += _made(new, f"{new.id}: new definition")
+    # Making it again, by either form, leaves it enabled in the ordinary way.
+    found += _enabled(None if made else old, new)
+    if old["comment"] != new["comment"] or (made and new["constraint"] and new["comment"] is not None):
+        found.append(w.commented(new, f"trigger {_on(new)}"))
+    return Alteration(tuple(found))
+
+
+KIND = Kind("trigger", read, create, drop, alter)

@@ -1,0 +1,55 @@
+"""Which part of a database is looked at.
+
+Knows the names that belong to PostgreSQL, to us or to a platform. Promises that nothing outside the scope enters a
+snapshot; never decides what to do about it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+
+from reconciler.pg import literal
+
+OURS = frozenset({"reconciler", "reconciler_quarantine"})
+"""Schemas this program keeps for itself on a target: never part of a snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """`schemas` is None for every schema a user can create, else exactly these. `hidden` are patterns left out.
+
+    `outside` says whether objects that live in no schema (extensions, casts, publications …) are looked at.
+    """
+
+    schemas: frozenset[str] | None = None
+    hidden: frozenset[str] = frozenset()
+    outside: bool = True
+
+    def __contains__(self, schema: str) -> bool:
+        if schema.startswith("pg_") or schema == "information_schema" or schema in OURS:
+            return False
+        if any(fnmatch.fnmatchcase(schema, pattern) for pattern in self.hidden):
+            return False
+        return self.schemas is None or schema in self.schemas
+
+    def sql(self, column: str) -> str:
+        """The same question as an SQL condition over the schema name in `column`."""
+        names = ", ".join(literal(name) for name in sorted(OURS | {"information_schema"}))
+        parts = [f"{column} !~ '^pg_'", f"{column} not in ({names})"]
+        parts += [f"{column} !~ {literal(_regex(pattern))}" for pattern in sorted(self.hidden)]
+        if self.schemas is not None:
+            wanted = ", ".join(literal(name) for name in sorted(self.schemas)) or "null"
+            parts.append(f"{column} in ({wanted})")
+        return "(" + " and ".join(parts) + ")"
+
+
+def _regex(pattern: str) -> str:
+    """A shell pattern as a PostgreSQL regular expression (only `*` and `?` are special)."""
+    special = {"*": ".*", "?": "."}
+    return (
+        "^" + "".join(special.get(c) or (c if c.isalnum() or c == "_" else "\\" + c) for c in pattern) + "$"
+    )
+
+
+EVERYTHING = Scope()

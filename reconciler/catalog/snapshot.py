@@ -1,0 +1,109 @@
+"""Reading a database into a `Snapshot`.
+
+One round trip asks all kinds at once. A catalog read is not consistent even inside one repeatable-read transaction
+(`pg_get_constraintdef`, `regclass` and `format_type` answer from the newest catalog), so the probe is taken before and
+after: when it moved meanwhile the reading is thrown away and done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from reconciler.catalog import edges, unmodelled
+from reconciler.catalog.kinds import REGISTRY
+from reconciler.catalog.probe import PROBE
+from reconciler.catalog.scope import EVERYTHING, Scope
+from reconciler.errors import Waiting
+from reconciler.model import Fact, ObjectId, Snapshot
+
+Connection = psycopg.Connection[Any]
+Depth = Literal["digests", "facts"]
+TRIES = 5
+
+
+def read(connection: Connection, scope: Scope = EVERYTHING, *, depth: Depth = "facts") -> Snapshot:
+    """All objects in scope. With `depth="digests"` attributes and edges stay on the server: enough to compare.
+
+    The connection must be in autocommit mode or in a transaction of its own; its search_path is set to '' while reading.
+    Raises Waiting when the catalog does not hold still.
+    """
+    with connection.transaction():
+        connection.execute("set local search_path to ''")
+        connection.execute("set local quote_all_identifiers to off")
+        for _ in range(TRIES):
+            before = connection.execute(PROBE).fetchone()
+            snapshot = _read(connection, scope, depth)
+            if connection.execute(PROBE).fetchone() == before:
+                return snapshot
+    raise Waiting(
+        "the catalog kept changing while it was read",
+        hint="try again when the other schema change has finished",
+    )
+
+
+def _read(connection: Connection, scope: Scope, depth: Depth) -> Snapshot:
+    major = connection.info.server_version // 10000
+    full = depth == "facts"
+    columns = "classid, objid, subid, schema, name, part, parent_class, parent_oid, parent_sub, position"
+    if not full:
+        columns = "schema, name, part"
+    wanted = f"{columns}, pg_catalog.md5(attributes::text)" + (", attributes" if full else "")
+    with connection.pipeline():
+        answers = [
+            connection.cursor(row_factory=tuple_row).execute(
+                f"select {wanted} from ({kind.read(scope, major)}) as k"
+            )
+            for kind in REGISTRY
+        ]
+        strange = connection.cursor(row_factory=tuple_row).execute(unmodelled.query(scope))
+        if full:
+            aliases = connection.cursor(row_factory=tuple_row).execute(edges.ALIASES)
+            dependencies = connection.cursor(row_factory=tuple_row).execute(edges.DEPENDENCIES)
+    names = tuple(unmodelled.sentence(row) for row in strange.fetchall())
+    if not full:
+        digests = {
+            ObjectId(kind.name, row[0], row[1], row[2]): row[3]
+            for kind, answer in zip(REGISTRY, answers, strict=True)
+            for row in answer.fetchall()
+        }
+        return Snapshot(digests, {}, {}, names, major)
+    rows = [
+        (kind.name, row) for kind, answer in zip(REGISTRY, answers, strict=True) for row in answer.fetchall()
+    ]
+    known = {(row[0], row[1], row[2]): ObjectId(kind, row[3], row[4], row[5]) for kind, row in rows}
+    facts = {}
+    for kind, row in rows:
+        parent = known.get((row[6], row[7], row[8])) if row[6] is not None else None
+        id = ObjectId(kind, row[3], row[4], row[5])
+        facts[id] = Fact(id, row[11], row[10], parent, row[9])
+    needs = edges.resolve(known, aliases.fetchall(), dependencies.fetchall())
+    return Snapshot({id: fact.digest for id, fact in facts.items()}, facts, needs, names, major)
+
+
+def restricted(snapshot: Snapshot, keep: Collection[ObjectId]) -> Snapshot:
+    """The snapshot with only these objects in it."""
+    chosen = set(keep)
+    return Snapshot(
+        {id: digest for id, digest in snapshot.digests.items() if id in chosen},
+        {id: fact for id, fact in snapshot.facts.items() if id in chosen},
+        {id: needs & chosen for id, needs in snapshot.edges.items() if id in chosen},
+        snapshot.unmodelled,
+        snapshot.major,
+    )
+
+
+def merged(
+    base: Snapshot, more: Mapping[ObjectId, Fact], edges: Mapping[ObjectId, frozenset[ObjectId]]
+) -> Snapshot:
+    """The snapshot with more objects in it, as another snapshot knew them."""
+    return Snapshot(
+        {**base.digests, **{id: fact.digest for id, fact in more.items()}},
+        {**base.facts, **more},
+        {**base.edges, **edges},
+        base.unmodelled,
+        base.major,
+    )
