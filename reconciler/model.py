@@ -155,7 +155,8 @@ class Statement:
 
     `sql` has no trailing semicolon and can run twice. `reason` is the one-line comment written above it.
     `transactional` is false for what PostgreSQL refuses inside a transaction block, or must commit before the next
-    statement may use it. `lock_timeout` is in PostgreSQL's notation ("2s"); empty means the migration's own.
+    statement may use it. `lock_timeout` and `statement_timeout` are in PostgreSQL's notation ("2s"); empty means
+    the migration's own.
     """
 
     sql: str
@@ -165,6 +166,7 @@ class Statement:
     lock_timeout: str = ""
     hazards: tuple[Hazard, ...] = ()
     subject: ObjectId | None = None
+    statement_timeout: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +268,8 @@ class Migration:
         total = hashlib.sha256()
         for direction, statements in (("up", self.up), ("down", self.down)):
             for s in statements:
-                total.update(f"{direction}\0{s.transactional}\0{s.lock_timeout}\0{s.sql}\0".encode())
+                timeouts = f"{s.lock_timeout}\0{s.statement_timeout}"
+                total.update(f"{direction}\0{s.transactional}\0{timeouts}\0{s.sql}\0".encode())
         return total.hexdigest()
 
     @property
@@ -288,7 +291,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A row of the history. `finished_at` is empty while steps are outstanding; times are ISO 8601 in UTC."""
+    """A row of the history. `finished_at` is empty while steps are outstanding; times are ISO 8601 in UTC.
+
+    `before` and `after` are the fingerprints the migration was made for; `tool` is the version of this program.
+    """
 
     version: str
     slug: str
@@ -302,6 +308,9 @@ class Applied:
     steps: int
     up_sql: str
     down_sql: str
+    before: str = ""
+    after: str = ""
+    tool: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)

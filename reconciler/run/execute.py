@@ -178,10 +178,11 @@ class _Attempt:
             raise
 
     def _execute(self, statement: Statement) -> Outcome:
-        """One statement of the open transaction, under its own lock_timeout when it has one."""
+        """One statement of the open transaction, under its own timeouts when it has any."""
         lock, limit = self.timeouts
-        if statement.lock_timeout:
-            self._set(statement.lock_timeout, limit, local=True)
+        own = statement.lock_timeout or statement.statement_timeout
+        if own:
+            self._set(statement.lock_timeout or lock, statement.statement_timeout or limit, local=True)
         sql = self.resolve(statement.sql) if self.resolve else statement.sql
         try:
             with self._watched():
@@ -197,7 +198,7 @@ class _Attempt:
                 f"a statement ended the transaction it stands in: {trouble.shortened(statement.sql)}",
                 hint="take commit, rollback and their like out of it, and see with drift what was committed",
             )
-        if statement.lock_timeout:
+        if own:
             self._set(lock, limit, local=True)
         if self.on_statement is not None:
             self.on_statement(statement, outcome)
@@ -211,7 +212,7 @@ class _Attempt:
         build = concurrent_build(sql)
         lock = statement.lock_timeout or ("0" if waits_without_blocking(sql) else self.timeouts[0])
         try:
-            with self._session(lock, self.timeouts[1]), self._watched():
+            with self._session(lock, statement.statement_timeout or self.timeouts[1]), self._watched():
                 if build is not None and build.guarded:
                     drop_invalid(self.connection, build)
                 try:
