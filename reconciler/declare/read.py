@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from reconciler.declare.gathered import Gathered
@@ -68,8 +69,13 @@ def _read_file(path: Path) -> Gathered:
         raise Usage(f"this file is not UTF-8: {error.reason}", sources=(Source(str(path), 1),)) from None
     except OSError as error:
         raise Usage(f"this file cannot be read: {error.strerror}", sources=(Source(str(path), 1),)) from None
-    text = text.replace("\r\n", "\n")
-    return read_statements(text, str(path)) if path.suffix.lower() == ".sql" else read_yaml(text, str(path))
+    return _parsed(text.replace("\r\n", "\n"), str(path), path.suffix.lower() == ".sql")
+
+
+@lru_cache(maxsize=20_000)
+def _parsed(text: str, file: str, is_sql: bool) -> Gathered:
+    """A daemon reads the same files again and again; only what changed is parsed again. Nobody changes the result."""
+    return read_statements(text, file) if is_sql else read_yaml(text, file)
 
 
 def _claimed_twice(total: Gathered, one: Gathered) -> Iterator[Usage]:

@@ -8,6 +8,7 @@ is reported completely, with lines. Never interprets an error's meaning beyond "
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -73,15 +74,12 @@ class _Load:
         self.role = role
         self.never: list[Failure] = []
         self.unread: list[_Pending] = []
+        self.makers: dict[str, _File] = {}
         self.files = [self._pending(file) for file in sorted(files, key=lambda file: file.path)]
 
     def run(self) -> None:
-        forward = True
         while any(file.pending for file in self.files):
-            moved = [self._advance(file) for file in (self.files if forward else self.files[::-1])]
-            forward = (
-                not forward
-            )  # a chain that runs against the order of the names takes two rounds, not many
+            moved = [self._advance_with_needs(file) for file in self.files if file.pending]
             if any(moved):
                 continue
             if not (self._overtake() or self._unread() or self._whole_schemas()):
@@ -99,6 +97,7 @@ class _Load:
             setting = nature.setting(statement.sql)
             if setting is None:
                 found.pending.append(_Pending(statement, settings))
+                self.makers.setdefault(nature.made(statement.sql), found)
             elif setting.name:
                 failure = self.session.check_setting(statement, setting)
                 if failure is not None:
@@ -114,6 +113,28 @@ class _Load:
             self.never.append(pending.failure)
             return True
         return pending.failure is None
+
+    def _advance_with_needs(self, file: _File) -> bool:
+        """Runs the file; where it waits, first the file that makes what is missing, and so on. True when one moved."""
+        way, seen, moved = [file], {file.path}, False
+        while way:
+            moved = self._advance(way[-1]) or moved
+            need = self._maker_of_what_misses(way[-1])
+            if need is None or need.path in seen:
+                way.pop()
+            else:
+                seen.add(need.path)
+                way.append(need)
+        return moved
+
+    def _maker_of_what_misses(self, file: _File) -> _File | None:
+        """A good guess, from the name in PostgreSQL's message; a wrong one costs a round, never the result."""
+        failure = file.pending[0].failure if file.pending else None
+        for word in re.findall(r"\w+", failure.message.lower()) if failure is not None else ():
+            maker = self.makers.get(word)
+            if maker is not None and maker is not file and maker.pending:
+                return maker
+        return None
 
     def _advance(self, file: _File) -> bool:
         """Runs the file until a statement must wait. True when it moved."""
@@ -155,7 +176,9 @@ class _Load:
         for file in self.files:
             for pending in file.pending:
                 settings = (*pending.settings, off)
-                if nature.routine(pending.statement.sql) and not self.session.attempt(pending.statement, settings):
+                if nature.routine(pending.statement.sql) and not self.session.attempt(
+                    pending.statement, settings
+                ):
                     self.unread.append(pending)
                     file.pending.remove(pending)
                     return True

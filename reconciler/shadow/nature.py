@@ -21,8 +21,14 @@ _SET_CONFIG = re.compile(
     _FLAGS,
 )
 _OURS = frozenset(
-    "statement_timeout lock_timeout transaction_timeout idle_in_transaction_session_timeout idle_session_timeout"
-    " client_encoding".split()
+    [
+        "statement_timeout",
+        "lock_timeout",
+        "transaction_timeout",
+        "idle_in_transaction_session_timeout",
+        "idle_session_timeout",
+        "client_encoding",
+    ]
 )
 """Settings a dump brings along that are the loader's own business."""
 
@@ -63,6 +69,12 @@ _SUPERUSER: tuple[tuple[str, str], ...] = (
     (r"(?:create|alter|drop)\s+(?:role|user|group)\b|comment\s+on\s+role\b", "roles"),
     (r"(?:grant|revoke)\b(?!.*\bon\b)", "role memberships"),
     (r"security\s+label\b", "security labels"),
+)
+_MADE = re.compile(
+    r"create\s+(?:or\s+replace\s+)?(?:unlogged\s+|materialized\s+|foreign\s+|recursive\s+)?"
+    r"(?:table|view|function|procedure|aggregate|type|domain|schema|sequence|extension|server|collation)\s+"
+    rf"(?:if\s+not\s+exists\s+)?(?:{_NAME}\s*\.\s*)?(?P<name>{_NAME})",
+    _FLAGS,
 )
 _CLOSED_LIST = tuple((re.compile(pattern, _FLAGS), what) for pattern, what in _SUPERUSER)
 
@@ -111,6 +123,12 @@ def routine(sql: str) -> str:
     """The name of the function or procedure that this creates, as it is written; empty for everything else."""
     found = _ROUTINE.match(sql)
     return found["name"].strip() if found else ""
+
+
+def made(sql: str) -> str:
+    """The bare name, in lower case, of what this statement creates; empty when that is not seen."""
+    found = _MADE.match(sql)
+    return found["name"].strip('"').lower() if found else ""
 
 
 def changes_rows(sql: str) -> bool:

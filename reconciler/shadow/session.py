@@ -245,14 +245,8 @@ def _causes(failures: list[Failure]) -> list[Failure]:
     """Those that do not merely wait for an object whose own statement fails."""
     made: dict[str, Failure] = {}
     for failure in failures:
-        found = re.match(
-            r"create\s+(?:or\s+replace\s+)?(?:unlogged\s+|materialized\s+)?(?:table|view|function|procedure|type|domain"
-            r"|schema|sequence)\s+(?:if\s+not\s+exists\s+)?([^\s(;]+)",
-            failure.statement.sql,
-            re.IGNORECASE,
-        )
-        if found:
-            made.setdefault(found.group(1).split(".")[-1].strip('"').lower(), failure)
+        made.setdefault(nature.made(failure.statement.sql), failure)
+    made.pop("", None)
     causes = []
     for failure in failures:
         words = re.findall(r"\w+", failure.message.lower())
