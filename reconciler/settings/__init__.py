@@ -1,1 +1,34 @@
+"""What the user configured: `reconciler.yaml`, the environment and the command line, as one frozen value."""
 
+from reconciler.settings.duration import Duration
+from reconciler.settings.fields import Listen
+from reconciler.settings.load import FILE_NAME, Overrides, find_file, load
+from reconciler.settings.model import (
+    Config,
+    Database,
+    Http,
+    Log,
+    Mode,
+    Platform,
+    Removal,
+    Trust,
+    json_schema,
+)
+
+__all__ = [
+    "FILE_NAME",
+    "Config",
+    "Database",
+    "Duration",
+    "Http",
+    "Listen",
+    "Log",
+    "Mode",
+    "Overrides",
+    "Platform",
+    "Removal",
+    "Trust",
+    "find_file",
+    "json_schema",
+    "load",
+]
