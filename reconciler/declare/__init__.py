@@ -4,7 +4,9 @@ Knows YAML, SQL's surface and the author's hints. Never connects to a database: 
 PostgreSQL to say.
 """
 
+from reconciler.declare.json_schema import json_schema
 from reconciler.declare.read import read
+from reconciler.declare.roles import roles_named
 from reconciler.declare.sql_file import read_sql, split
 from reconciler.declare.values import (
     Declarations,
@@ -22,7 +24,9 @@ __all__ = [
     "Invariant",
     "Rename",
     "TriggerDesign",
+    "json_schema",
     "read",
     "read_sql",
+    "roles_named",
     "split",
 ]

@@ -5,7 +5,7 @@ Never renders SQL; `render` does. What has no key here is written as SQL, in a `
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,7 +16,7 @@ from reconciler.declare.node import Node, Sql
 class Schema(Node):
     """A schema."""
 
-    may_be_empty = True
+    may_be_empty: ClassVar[bool] = True
     owner: str | None = Field(None, description="The owner.")
     comment: str | None = Field(None, description="The comment.")
     grants: dict[str, Rights] = Field({}, description="Role → privileges: `{authenticated: usage}`.")
@@ -26,7 +26,7 @@ class Schema(Node):
 class Extension(Node):
     """An extension."""
 
-    may_be_empty = True
+    may_be_empty: ClassVar[bool] = True
     in_schema: str | None = Field(None, alias="schema", description="The schema its objects go to.")
     version: str | None = Field(None, description="The version; the newest available when left out.")
 
@@ -34,7 +34,7 @@ class Extension(Node):
 class Enum(Node):
     """An enum. Short form: the list of its values, in order."""
 
-    short_items = "values"
+    short_items: ClassVar[str | None] = "values"
     values: list[str] = Field(description="The values, in order.")
     owner: str | None = Field(None, description="The owner.")
     comment: str | None = Field(None, description="The comment.")
@@ -45,7 +45,7 @@ class Enum(Node):
 class Domain(Node):
     """A domain. Short form: the type and what `create domain` allows after it."""
 
-    short = "type"
+    short: ClassVar[str | None] = "type"
     type: str = Field(description="The type underneath.")
     nullable: bool = Field(True, description="false makes it NOT NULL.")
     default: Sql | None = Field(None, description="The default, a SQL expression.")
@@ -70,7 +70,7 @@ class Composite(Node):
 class Sequence(Node):
     """A sequence of its own; those of identity and serial columns come with the column."""
 
-    may_be_empty = True
+    may_be_empty: ClassVar[bool] = True
     type: Literal["smallint", "integer", "bigint"] = Field("bigint", description="The type of its values.")
     start: int | None = Field(None, description="The first value.")
     increment: int = Field(1, description="The step.")
@@ -115,7 +115,7 @@ class Function(Procedure):
 class View(Node):
     """A view. Short form: its query."""
 
-    short = "query"
+    short: ClassVar[str | None] = "query"
     query: str = Field(description="The SELECT.")
     columns: list[str] = Field([], description="Column names, where the query does not give them.")
     security_invoker: bool = Field(
@@ -136,7 +136,7 @@ class View(Node):
 class MaterializedView(Node):
     """A materialized view. Short form: its query."""
 
-    short = "query"
+    short: ClassVar[str | None] = "query"
     query: str = Field(description="The SELECT.")
     columns: list[str] = Field([], description="Column names, where the query does not give them.")
     indexes: dict[str, Index] = Field({}, description="Indexes; a unique one allows REFRESH CONCURRENTLY.")
@@ -179,6 +179,9 @@ class Document(Node):
 class OneTable(Table):
     """A document that is one table: `table: companies` and the table's keys beside it."""
 
+    short: ClassVar[str | None] = None
+    short_items: ClassVar[str | None] = None
+    may_be_empty: ClassVar[bool] = False
     table: str = Field(description="The table's name.")
     in_schema: str = Field("public", alias="schema", description="Its schema.")
 
@@ -186,6 +189,9 @@ class OneTable(Table):
 class OneFunction(Function):
     """A document that is one function: `function: name(arguments)` and its keys beside it."""
 
+    short: ClassVar[str | None] = None
+    short_items: ClassVar[str | None] = None
+    may_be_empty: ClassVar[bool] = False
     function: str = Field(description="Name and arguments.")
     in_schema: str = Field("public", alias="schema", description="Its schema.")
 
@@ -193,6 +199,9 @@ class OneFunction(Function):
 class OneProcedure(Procedure):
     """A document that is one procedure: `procedure: name(arguments)` and its keys beside it."""
 
+    short: ClassVar[str | None] = None
+    short_items: ClassVar[str | None] = None
+    may_be_empty: ClassVar[bool] = False
     procedure: str = Field(description="Name and arguments.")
     in_schema: str = Field("public", alias="schema", description="Its schema.")
 
@@ -200,6 +209,9 @@ class OneProcedure(Procedure):
 class OneView(View):
     """A document that is one view: `view: name` and its keys beside it."""
 
+    short: ClassVar[str | None] = None
+    short_items: ClassVar[str | None] = None
+    may_be_empty: ClassVar[bool] = False
     view: str = Field(description="The view's name.")
     in_schema: str = Field("public", alias="schema", description="Its schema.")
 
@@ -207,6 +219,9 @@ class OneView(View):
 class OneMaterializedView(MaterializedView):
     """A document that is one materialized view: `materialized_view: name` and its keys beside it."""
 
+    short: ClassVar[str | None] = None
+    short_items: ClassVar[str | None] = None
+    may_be_empty: ClassVar[bool] = False
     materialized_view: str = Field(description="The materialized view's name.")
     in_schema: str = Field("public", alias="schema", description="Its schema.")
 
@@ -214,6 +229,9 @@ class OneMaterializedView(MaterializedView):
 class OneEnum(Enum):
     """A document that is one enum: `enum: name` and its values beside it."""
 
+    short: ClassVar[str | None] = None
+    short_items: ClassVar[str | None] = None
+    may_be_empty: ClassVar[bool] = False
     enum: str = Field(description="The enum's name.")
     in_schema: str = Field("public", alias="schema", description="Its schema.")
 

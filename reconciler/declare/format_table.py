@@ -5,9 +5,9 @@ Every field's description is published in the JSON Schema. Never renders SQL; `r
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from reconciler.declare.node import Node, Sql
 from reconciler.declare.values import OnError
@@ -16,10 +16,21 @@ Action = Literal["no action", "restrict", "cascade", "set null", "set default"]
 Deferrable = Literal["no", "initially immediate", "initially deferred"]
 
 
+def _as_list(value: Any) -> Any:
+    """One word is a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+Rights = Annotated[
+    list[str], BeforeValidator(_as_list, json_schema_input_type=list[str] | str), Field(min_length=1)
+]
+"""One or several words of SQL: privileges, roles."""
+
+
 class ForeignColumn(Node):
     """What a column refers to. Short form: `orgs (id) on delete cascade`."""
 
-    short = "to"
+    short: ClassVar[str | None] = "to"
     to: str = Field(
         description="The table and column, then what PostgreSQL allows after them: `orgs (id) on delete cascade`."
     )
@@ -32,7 +43,7 @@ class ForeignColumn(Node):
 class Column(Node):
     """A column. Short form: its type and anything `create table` allows after it: `text not null default ''`."""
 
-    short = "type"
+    short: ClassVar[str | None] = "type"
     type: str = Field(
         description="The type as SQL writes it; anything `create table` allows after it may follow."
     )
@@ -40,7 +51,10 @@ class Column(Node):
     default: Sql | None = Field(
         None, description="The default as a SQL expression: `now()`, `0`, `'draft'` (with its SQL quotes)."
     )
-    generated: str | None = Field(None, description="The expression of a stored generated column.")
+    generated: str | None = Field(None, description="The expression of a generated column.")
+    virtual: bool = Field(
+        False, description="The generated column is computed when read (PostgreSQL 18 and newer)."
+    )
     identity: Literal["always", "by default"] | None = Field(None, description="An identity column.")
     identity_options: str | None = Field(
         None, description="Sequence options of the identity: `start with 1000 increment by 10`."
@@ -75,7 +89,7 @@ class Column(Node):
 class PrimaryKey(Node):
     """The primary key. Short form: the list of its columns."""
 
-    short_items = "columns"
+    short_items: ClassVar[str | None] = "columns"
     columns: list[str] = Field(min_length=1, description="The columns, in order.")
     name: str | None = Field(None, description="The constraint's name.")
     include: list[str] = Field([], description="Columns stored in the index beside the key.")
@@ -109,7 +123,7 @@ class ForeignKey(Node):
 class Check(Node):
     """A check constraint. Short form: its condition."""
 
-    short = "condition"
+    short: ClassVar[str | None] = "condition"
     condition: Sql = Field(description="The condition every row meets.")
     no_inherit: bool = Field(False, description="Not passed on to child tables.")
     not_valid: bool = Field(False, description="Only new rows are checked (NOT VALID).")
@@ -119,7 +133,7 @@ class Check(Node):
 class Exclusion(Node):
     """An exclusion constraint. Short form: its elements, `room with =, during with &&`."""
 
-    short = "elements"
+    short: ClassVar[str | None] = "elements"
     elements: str = Field(description="The elements and operators: `room with =, during with &&`.")
     method: str = Field("gist", description="The index method.")
     where: str | None = Field(None, description="Only rows that meet this condition.")
@@ -130,7 +144,7 @@ class Exclusion(Node):
 class Index(Node):
     """An index. Short form: the list of its columns or expressions."""
 
-    short_items = "columns"
+    short_items: ClassVar[str | None] = "columns"
     columns: list[str] = Field(
         min_length=1, description="Columns or expressions: `name`, `lower(name) desc`, `(a + b)`."
     )
@@ -149,7 +163,7 @@ class Policy(Node):
     for_: Literal["all", "select", "insert", "update", "delete"] = Field(
         "all", alias="for", description="The command."
     )
-    to: list[str] | str = Field("public", description="The roles, one or a list.")
+    to: Rights = Field(["public"], description="The roles, one or a list.")
     as_: Literal["permissive", "restrictive"] = Field(
         "permissive", alias="as", description="Permissive policies are joined by OR, restrictive ones by AND."
     )
@@ -198,7 +212,7 @@ class Trigger(Node):
 class Statistics(Node):
     """Extended statistics. Short form: the list of columns."""
 
-    short_items = "columns"
+    short_items: ClassVar[str | None] = "columns"
     columns: list[str] = Field(min_length=1, description="Columns or expressions.")
     kinds: list[Literal["ndistinct", "dependencies", "mcv"]] = Field(
         [], description="Which statistics; all when left out."
@@ -215,13 +229,10 @@ class Partition(Node):
     )
 
 
-Rights = list[str] | str
-
-
 class Table(Node):
     """A table and its parts. What is not named here does not belong to it: extra parts are drift."""
 
-    may_be_empty = True
+    may_be_empty: ClassVar[bool] = True
     columns: dict[str, Column] = Field({}, description="The columns in order: name → type, or name → keys.")
     primary_key: PrimaryKey | None = Field(None, description="The primary key: `[org_id, id]`.")
     unique: list[Unique] = Field([], description="Unique constraints: `[[org_id, name]]`.")

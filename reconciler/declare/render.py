@@ -82,7 +82,7 @@ def _common(
     on = {"materialized view": "table", "view": "table", "domain": "domain"}.get(kind, kind)
     for key, words, found in (("revokes", ("revoke", "from"), revokes), ("grants", ("grant", "to"), grants)):
         for who, rights in found.items():
-            what = rights if isinstance(rights, str) else ", ".join(rights)
+            what = ", ".join(rights)
             script = Script(node.source(key, who)).add(f"{words[0]} ").quote(what, node.value_line(key, who))
             yield script.add(f" on {on} {it} {words[1]} {role(who)}").statement()
 

@@ -50,9 +50,8 @@ def _column(script: Script, name: str, column: Column) -> None:
     if column.default is not None:
         script.add(" default ").quote(column.default, column.value_line("default"))
     if column.generated is not None:
-        script.add(" generated always as (").quote(column.generated, column.value_line("generated")).add(
-            ") stored"
-        )
+        script.add(" generated always as (").quote(column.generated, column.value_line("generated"))
+        script.add(") virtual" if column.virtual else ") stored")
     if column.identity:
         sequence = f" ({column.identity_options})" if column.identity_options else ""
         script.add(f" generated {column.identity} as identity{sequence}")
@@ -226,9 +225,8 @@ def _statistics(schema: str, it: str, declared: Table) -> Iterator[DeclaredState
 
 
 def _policy(it: str, name: str, policy: Policy) -> Iterator[DeclaredStatement]:
-    roles = [policy.to] if isinstance(policy.to, str) else policy.to
     script = Script(policy.source()).add(f"create policy {ident(name)} on {it}")
-    script.add(f" as {policy.as_} for {policy.for_} to {', '.join(role(r) for r in roles)}")
+    script.add(f" as {policy.as_} for {policy.for_} to {', '.join(role(r) for r in policy.to)}")
     if policy.using is not None:
         script.add("\nusing (").quote(policy.using, policy.value_line("using")).add(")")
     if policy.with_check is not None:

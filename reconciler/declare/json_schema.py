@@ -1,0 +1,23 @@
+"""The YAML format as a JSON Schema (draft 2020-12), for editors and for the documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from reconciler.declare.format import SINGLE, Document
+
+
+def json_schema() -> dict[str, Any]:
+    """One schema for every YAML document of a declaration directory; each property says what it means."""
+    union: Any = Document
+    for model in SINGLE.values():
+        union = union | model
+    found = TypeAdapter(union).json_schema(by_alias=True)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Declarations of reconciler",
+        "description": "What a PostgreSQL database should look like. See schema/README.md for an example of every key.",
+        **found,
+    }
