@@ -289,3 +289,9 @@ def _bodies_unchecked(statements: tuple[Statement, ...]) -> tuple[Statement, ...
         "catalog",
     )
     return (off, *statements)
+
+
+def operations(context: Context) -> frozenset[Operation]:
+    """What the kinds would do to which object, parts included, in no order."""
+    work = _Work(context, compare(context.before, context.after))
+    return frozenset(work._verbs())

@@ -1,0 +1,169 @@
+"""A copy of a live database's schema on the shadow, without its rows.
+
+Dumped by pg_dump of the server's own major version or a newer one; where that is not possible (no program, a table the role may not
+lock) written by the kinds' own planner. Either way the copy is accepted only when its snapshot equals the live one: a
+copy that differs would make every rehearsal on it worthless. Reads the live database only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from reconciler.catalog import snapshot as catalog
+from reconciler.catalog.compare import residue
+from reconciler.catalog.kinds import Context, Unplannable
+from reconciler.catalog.scope import OURS, Scope
+from reconciler.embedded import Binaries, available
+from reconciler.errors import Stalled, Waiting
+from reconciler.model import Snapshot
+from reconciler.pg import Url, connect, ident
+from reconciler.plan.complete import complete
+from reconciler.run import run_step, steps
+from reconciler.shadow.scratch import Shadow
+
+Connection = psycopg.Connection[TupleRow]
+
+_SKIPPED = re.compile(r"^(\\(un)?restrict .*|SET transaction_timeout = .*)$", re.MULTILINE)
+_ROLE_FLAGS = {
+    "rolsuper": "superuser", "rolinherit": "inherit", "rolcreaterole": "createrole", "rolcreatedb": "createdb",
+    "rolcanlogin": "login", "rolreplication": "replication", "rolbypassrls": "bypassrls",
+}  # fmt: skip
+PLAN_SETTINGS = (
+    "TimeZone", "DateStyle", "IntervalStyle", "default_toast_compression", "default_table_access_method", "bytea_output",
+    "extra_float_digits", "xmloption", "array_nulls", "quote_all_identifiers", "standard_conforming_strings",
+    "default_text_search_config", "lc_monetary", "lc_numeric",
+)  # fmt: skip
+"""Settings that change what a statement means or costs: a shadow has the target's."""
+
+
+def settings_of(live: Connection) -> dict[str, str]:
+    rows = live.execute(
+        "select s.name, s.setting from pg_catalog.pg_settings as s where s.name = any(%s) order by s.name",
+        (list(PLAN_SETTINGS),),
+    ).fetchall()
+    return {name: value for name, value in rows if not name.startswith("lc_")}
+
+
+def replicate_roles(live: Connection, shadow: Shadow) -> None:
+    """The live server's roles and memberships, without passwords, on a shadow server of our own.
+
+    On a server that is not ours only missing roles are made, without any attribute: its roles are somebody's.
+    """
+    columns = ", ".join(f"r.{flag}" for flag in _ROLE_FLAGS)
+    roles = live.execute(
+        f"select r.rolname, {columns} from pg_catalog.pg_roles as r where r.rolname !~ '^pg_' order by 1"
+    ).fetchall()
+    there = {
+        row[0]
+        for row in shadow.admin.execute(
+            "select r.rolname from pg_catalog.pg_roles as r order by 1"
+        ).fetchall()
+    }
+    for name, *flags in roles:
+        if name == shadow.url.user:
+            continue
+        if shadow.own:
+            words = " ".join(
+                word if on else f"no{word}" for word, on in zip(_ROLE_FLAGS.values(), flags, strict=True)
+            )
+        else:
+            words = ""
+        if name not in there:
+            shadow.admin.execute(f"create role {ident(name)} {words}")
+        elif shadow.own:
+            shadow.admin.execute(f"alter role {ident(name)} {words}")
+    if not shadow.own:
+        return
+    memberships = live.execute(
+        "select g.rolname, m.rolname, a.admin_option from pg_catalog.pg_auth_members as a join pg_catalog.pg_roles as g on"
+        " g.oid = a.roleid join pg_catalog.pg_roles as m on m.oid = a.member order by 1, 2"
+    ).fetchall()
+    for group, member, admin in memberships:
+        if member != shadow.url.user and group != shadow.url.user:
+            option = " with admin option" if admin else ""
+            shadow.admin.execute(f"grant {ident(group)} to {ident(member)}{option}")
+
+
+def copied(live: Connection, url: Url, wanted: Snapshot, shadow: Shadow, scope: Scope) -> Url:
+    """A scratch database with the live schema in it. `wanted` is the live snapshot in `scope`.
+
+    Raises Stalled when no way leads to an equal copy, with the first differences.
+    """
+    replicate_roles(live, shadow)
+    owner = _database_owner(live, shadow)
+    troubles = []
+    for way in (_by_pg_dump, _by_the_kinds):
+        database = shadow.create(owner=owner)
+        trouble = way(url, wanted, scope, shadow, database)
+        if not trouble:
+            with connect(database) as copy:
+                differences = residue(catalog.read(copy, scope), wanted)
+            if not differences:
+                return database
+            trouble = "; ".join(differences[:3])
+        troubles.append(trouble)
+        shadow.drop(database)
+    with connect(url) as again:
+        if catalog.read(again, scope, depth="digests").fingerprint != wanted.fingerprint:
+            raise Waiting("the live schema changed while it was copied", hint="try again")
+    raise Stalled(
+        f"the live schema could not be copied to the shadow: {' — '.join(troubles)}",
+        hint="see that the shadow has the target's extensions, or give one with --shadow",
+    )
+
+
+def _database_owner(live: Connection, shadow: Shadow) -> str:
+    row = live.execute(
+        "select pg_catalog.pg_get_userbyid(d.datdba) from pg_catalog.pg_database as d"
+        " where d.datname = pg_catalog.current_database()"
+    ).fetchone()
+    return str(row[0]) if row and shadow.own and row[0] != shadow.url.user else ""
+
+
+def _programs(major: int) -> Binaries | None:
+    """pg_dump of this major, or of the next one there is."""
+    return min((b for b in available() if b.major >= major), key=lambda b: b.major, default=None)
+
+
+def _by_pg_dump(url: Url, wanted: Snapshot, scope: Scope, shadow: Shadow, database: Url) -> str:
+    """Empty when it worked, else why not."""
+    programs = _programs(wanted.major)
+    if programs is None:
+        return "no pg_dump of this major version"
+    hidden = [f"--exclude-schema={schema}" for schema in sorted(OURS)]
+    environment = {**os.environ, "PGOPTIONS": "", "PGCONNECT_TIMEOUT": "10"}
+    dumped = subprocess.run(
+        [programs.program("pg_dump"), "--schema-only", "--no-password", "--lock-wait-timeout=10000", *hidden],
+        env={**environment, **url.environment()}, capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    if dumped.returncode:
+        return f"pg_dump: {_first_line(dumped.stderr)}"
+    script = _SKIPPED.sub("", dumped.stdout)
+    restored = subprocess.run(
+        [programs.program("psql"), "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--file=-"],
+        env={**environment, **database.environment()}, input=script, capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    return f"psql: {_first_line(restored.stderr)}" if restored.returncode else ""
+
+
+def _by_the_kinds(url: Url, wanted: Snapshot, scope: Scope, shadow: Shadow, database: Url) -> str:
+    """The same by statements of our own. Empty when it worked, else why not."""
+    try:
+        with connect(database) as connection:
+            empty = catalog.read(connection, scope)
+            statements = complete(Context(empty, wanted, shadow.url.user))
+            for step in steps(statements):
+                run_step(connection, step)
+    except (Stalled, Unplannable) as reason:
+        return str(reason)
+    return ""
+
+
+def _first_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if "ERROR" in line or "error:" in line] or text.splitlines()
+    return lines[0].strip() if lines else "failed without a message"

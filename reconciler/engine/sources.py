@@ -1,0 +1,68 @@
+"""What `diff` compares: a URL, an .sql file, a schema directory, or nothing, each as a scratch database.
+
+Promises that a source is only read, never changed, and that what stands in the scratch database is what the source says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler import declare
+from reconciler.catalog import snapshot as catalog
+from reconciler.catalog.scope import EVERYTHING, Scope
+from reconciler.engine.copy import copied
+from reconciler.errors import Usage
+from reconciler.model import Snapshot
+from reconciler.pg import Url, connect
+from reconciler.shadow.materialise import load
+from reconciler.shadow.scratch import Shadow
+
+
+@dataclass(frozen=True, slots=True)
+class Materialised:
+    """A source as a scratch database nobody is connected to, and what was read from it."""
+
+    database: Url
+    snapshot: Snapshot
+
+
+def is_url(source: str) -> bool:
+    return source.startswith(("postgres://", "postgresql://")) or (" " in source.strip() and "=" in source)
+
+
+def major_of(*sources: str) -> int | None:
+    """The major version of the first source that is a database; None when none is."""
+    for source in sources:
+        if is_url(source):
+            with connect(Url.parse(source)) as connection:
+                return connection.info.server_version // 10000
+    return None
+
+
+def materialised(source: str, shadow: Shadow, scope: Scope = EVERYTHING) -> Materialised:
+    """The source in a scratch database on `shadow`, loaded as the shadow URL's user."""
+    if is_url(source):
+        live = Url.parse(source)
+        with connect(live) as connection:
+            wanted = catalog.read(connection, scope)
+            return Materialised(copied(connection, live, wanted, shadow, scope), wanted)
+    database = shadow.create()
+    files: list[declare.DeclaredFile] = []
+    path = Path(source)
+    if source == "empty":
+        pass
+    elif path.is_dir():
+        files = list(declare.read(path, exclude=path / "migrations").files)
+    elif path.is_file():
+        text = path.read_text(encoding="utf-8")
+        files = [declare.read_sql(text, str(path))]
+    else:
+        raise Usage(
+            f"{source!r} is no database URL, no .sql file and no schema directory",
+            hint="give postgresql://…, a file, a directory, or the word empty",
+        )
+    with connect(database) as connection:
+        load(connection, files)
+    with connect(database) as connection:
+        return Materialised(database, catalog.read(connection, scope))

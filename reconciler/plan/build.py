@@ -1,0 +1,268 @@
+"""A plan from two scratch databases: proposed by migra, completed by the kinds, rehearsed before anybody sees it.
+
+For each direction migra's draft is tried on a copy, statement by statement; the kinds finish what it leaves open, and where it
+does not lead to the exact state it is set aside for the kinds' own plan. Then both directions are rehearsed together. A
+plan that does not land is returned with its residue, never as a success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from reconciler.catalog import snapshot as catalog
+from reconciler.catalog.compare import compare
+from reconciler.catalog.kinds import Context, Unplannable
+from reconciler.catalog.scope import Scope
+from reconciler.errors import ReconcilerError, Stalled
+from reconciler.model import Change, Hazard, HazardCode, ObjectId, Plan, Rehearsal, Statement
+from reconciler.pg import Url, connect, ident
+from reconciler.plan.adopt import adopt
+from reconciler.plan.complete import complete
+from reconciler.plan.draft import DraftFailed, draft
+from reconciler.run import run_step, steps
+from reconciler.shadow.rehearse import Expected, rehearse
+from reconciler.shadow.scratch import Shadow
+
+_DATA = frozenset({HazardCode.DEPENDS_ON_DATA, HazardCode.LOSSY_CAST})
+_BODIES = "set local check_function_bodies = off"
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Everything a plan is built from.
+
+    `before` and `after` are scratch databases that nobody is connected to, and `states` what was read from them, in which
+    objects that stay although undeclared are on both sides. `role` will apply the plan; empty means the shadow's own user.
+    `fills` and `downs` give, per column, the declared value for rows that exist already, going up and going down.
+    """
+
+    shadow: Shadow
+    before: Url
+    after: Url
+    states: Expected
+    role: str = ""
+    fills: Mapping[ObjectId, str] = field(default_factory=dict)
+    downs: Mapping[ObjectId, str] = field(default_factory=dict)
+    told: Callable[[str], None] = lambda stage: None
+
+    @property
+    def scope(self) -> Scope:
+        return self.states.scope
+
+
+@dataclass(frozen=True, slots=True)
+class _Direction:
+    statements: tuple[Statement, ...]
+    own: tuple[Statement, ...]
+    set_aside: str = ""
+
+
+def build(bench: Bench, *, prove: bool = True, use_migra: bool = True) -> tuple[Plan, Rehearsal]:
+    """The plan from `before` to `after` and back, and its rehearsal (all stages None when not asked to prove it).
+
+    Raises Stalled when a difference cannot be turned into SQL, or concerns a kind this program cannot compare.
+    """
+    before, after = bench.states.before, bench.states.after
+    changes = compare(before, after)
+    strange = tuple(sorted({*before.unmodelled, *after.unmodelled}))
+    if not changes:
+        return Plan(before.fingerprint, after.fingerprint, (), (), (), unmodelled=strange), _nothing_to_do()
+    try:
+        bench.told("plan")
+        up = _direction(bench, use_migra, forward=True)
+        down = _direction(bench, use_migra, forward=False)
+    except Unplannable as refused:
+        raise Stalled(
+            f"no plan: {refused}",
+            hint="make this change by a migration of your own: reconciler new migration",
+        ) from refused
+    plan = _plan(
+        bench,
+        changes,
+        up.statements,
+        down.statements,
+        strange,
+        "; ".join(filter(None, (up.set_aside, down.set_aside))),
+    )
+    if not prove:
+        return plan, Rehearsal()
+    rehearsal = _rehearsed(bench, plan)
+    if not rehearsal.passed and (up.statements != up.own or down.statements != down.own):
+        reason = f"migra's draft did not pass the rehearsal ({'; '.join(rehearsal.residue[:1])})"
+        plan = _plan(bench, changes, up.own, down.own, strange, reason)
+        rehearsal = _rehearsed(bench, plan)
+    return plan, rehearsal
+
+
+def _nothing_to_do() -> Rehearsal:
+    return Rehearsal(up=True, up_again=True, down=True, down_again=True, reup=True)
+
+
+def _plan(
+    bench: Bench,
+    changes: tuple[Change, ...],
+    up: Sequence[Statement],
+    down: Sequence[Statement],
+    strange: tuple[str, ...],
+    set_aside: str,
+) -> Plan:
+    before, after = bench.states.before, bench.states.after
+    return Plan(
+        before.fingerprint, after.fingerprint, changes, _settled(up), _settled(down),
+        set_aside=set_aside, unmodelled=strange,
+    )  # fmt: skip
+
+
+def _rehearsed(bench: Bench, plan: Plan) -> Rehearsal:
+    with bench.shadow.copy(bench.before) as copy:
+        rehearsal = rehearse(copy, plan.up, plan.down, bench.states, role=bench.role, told=bench.told)
+    doubtful = any(h.code in _DATA for s in (*plan.up, *plan.down) for h in s.hazards)
+    if rehearsal.passed or not doubtful or not rehearsal.seeded:
+        return rehearsal
+    # Made-up rows can break a new constraint that the real ones keep. Without them the schema can still be rehearsed; what
+    # the real rows say is asked on the target before anything runs.
+    with bench.shadow.copy(bench.before) as copy:
+        bare = rehearse(
+            copy, plan.up, plan.down, bench.states, role=bench.role, seeded=False, told=bench.told
+        )
+    if not bare.passed:
+        return rehearsal
+    why = f"rehearsed without made-up rows, because with them: {'; '.join(rehearsal.residue[:1])}"
+    return replace(bare, unseeded=(why,))
+
+
+def _direction(bench: Bench, use_migra: bool, *, forward: bool) -> _Direction:
+    start, end = (bench.before, bench.after) if forward else (bench.after, bench.before)
+    before, after = bench.states.before, bench.states.after
+    if not forward:
+        before, after = after, before
+    fills = bench.fills if forward else bench.downs
+    context = Context(before, after, bench.role or bench.shadow.url.user, fills)
+    own = complete(context)
+    if not use_migra:
+        return _Direction(own, own)
+    try:
+        proposed = draft(start, end)
+    except (DraftFailed, ReconcilerError) as reason:
+        return _Direction(own, own, str(reason))
+    if not proposed:
+        return _Direction(own, own)
+    if not forward:
+        # The down starts from the plan's own result; where undeclared objects stay, that is not the declared database.
+        base = _result_of(bench, own=complete(Context(after, before, context.applier, bench.fills)))
+        if base is None:
+            return _Direction(own, own, "the state after could not be reached without a draft")
+        try:
+            return _completed(bench, base, proposed, context, own)
+        finally:
+            bench.shadow.drop(base)
+    with bench.shadow.copy(start) as copy:
+        return _completed(bench, copy, proposed, context, own)
+
+
+def _result_of(bench: Bench, own: Sequence[Statement]) -> Url | None:
+    """A copy of the state before on which the kinds' own plan was run."""
+    copy = bench.shadow.create(template=bench.before)
+    if _ran(copy, own, bench.role):
+        return copy
+    bench.shadow.drop(copy)
+    return None
+
+
+def _ran(database: Url, statements: Sequence[Statement], role: str) -> str:
+    """Runs the statements; "yes", or empty when one of them failed."""
+    try:
+        with connect(database) as connection:
+            if role:
+                connection.execute(f"set session authorization {ident(role)}")
+            for step in steps(_settled(statements)):
+                run_step(connection, step, lock_timeout="10s", statement_timeout="10min")
+    except ReconcilerError:
+        return ""
+    return "yes"
+
+
+def _completed(
+    bench: Bench, copy: Url, proposed: Sequence[str], context: Context, own: tuple[Statement, ...]
+) -> _Direction:
+    """migra's statements that may stand, and what the kinds add to them; the kinds' own plan when that does not land."""
+    with connect(copy) as connection:
+        connection.execute("set search_path to ''")
+        if bench.role:
+            connection.execute(f"set session authorization {ident(bench.role)}")
+        adopted = adopt(connection, proposed, context, own)
+    if not adopted.statements:
+        reasons = sorted({reason for _, reason in adopted.refused})
+        return _Direction(
+            own, own, f"migra's draft was set aside: {'; '.join(reasons[:3])}" if reasons else ""
+        )
+    with connect(copy) as side:
+        got = catalog.read(side, bench.scope)
+    try:
+        rest = complete(Context(got, context.after, context.applier, context.fills))
+    except Unplannable as reason:
+        return _Direction(own, own, f"migra's draft was set aside: it leaves a state from which {reason}")
+    if _destroys_more(rest, own):
+        return _Direction(own, own, "migra's draft was set aside: finishing it would destroy what can stay")
+    if rest and not _ran(copy, rest, bench.role):
+        return _Direction(own, own, "migra's draft was set aside: it could not be finished")
+    with connect(copy) as side:
+        if catalog.read(side, bench.scope, depth="digests").fingerprint != context.after.fingerprint:
+            return _Direction(own, own, "migra's draft was set aside: it does not lead to the wanted state")
+    return _Direction((*adopted.statements, *rest), own)
+
+
+def _destroys_more(rest: Sequence[Statement], own: Sequence[Statement]) -> bool:
+    announced = {s.subject for s in own if any(h.code is HazardCode.DELETES_DATA for h in s.hazards)}
+    return any(
+        h.code is HazardCode.DELETES_DATA and s.subject not in announced for s in rest for h in s.hazards
+    )
+
+
+def _settled(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """The statements as they will run: what must commit alone does, and bodies of functions are not checked early."""
+    found = _values_first([s for s in statements if s.sql != _BODIES])
+    settled: list[Statement] = []
+    run: list[Statement] = []
+    for statement in [*found, None]:
+        if statement is not None and statement.transactional:
+            run.append(statement)
+            continue
+        if any("create or replace" in s.sql[:17].lower() and _is_routine(s) for s in run):
+            settled.append(Statement(_BODIES, "a function may use what is created after it"))
+        settled += run
+        run = []
+        if statement is not None:
+            settled.append(statement)
+    return tuple(settled)
+
+
+def _is_routine(statement: Statement) -> bool:
+    words = statement.sql[:40].lower().split()
+    return len(words) > 3 and words[3] in ("function", "procedure")
+
+
+def _values_first(statements: list[Statement]) -> list[Statement]:
+    """A new enum value cannot be used in the transaction that adds it (manual: ALTER TYPE, Notes): when another statement
+    says its name, the addition commits alone."""
+    found = []
+    for statement in statements:
+        if " add value if not exists " in statement.sql and statement.sql.startswith("alter type "):
+            label = (
+                statement.sql.split(" add value if not exists ", 1)[1]
+                .split(" after ")[0]
+                .split(" before ")[0]
+            )
+            if any(
+                label in other.sql
+                for other in statements
+                if other is not statement and other.subject != statement.subject
+            ):
+                alone = Hazard(
+                    HazardCode.NOT_TRANSACTIONAL,
+                    f"The value {label} stays even if a later statement of this migration fails.",
+                )
+                statement = replace(statement, transactional=False, hazards=(*statement.hazards, alone))
+        found.append(statement)
+    return found
