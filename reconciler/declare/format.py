@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from reconciler.declare.format_table import Index, Rights, Table, Trigger
+from reconciler.declare.names import ColumnName, Name, Signature
 from reconciler.declare.node import Node, Sql
 
 
@@ -78,7 +79,7 @@ class Sequence(Node):
     max: int | None = Field(None, description="The largest value.")
     cache: int = Field(1, description="How many values a session takes at once.")
     cycle: bool = Field(False, description="Starts again after the last value.")
-    owned_by: str | None = Field(None, description="The column it disappears with: `invoices.number`.")
+    owned_by: ColumnName | None = Field(None, description="The column it disappears with: `invoices.number`.")
     owner: str | None = Field(None, description="The owner.")
     comment: str | None = Field(None, description="The comment.")
     grants: dict[str, Rights] = Field({}, description="Role → privileges.")
@@ -156,15 +157,17 @@ class Document(Node):
     )
     schemas: dict[str, Schema] = Field({}, description="Schemas: name → owner, grants, comment.")
     extensions: dict[str, Extension] = Field({}, description="Extensions: name → schema, version.")
-    enums: dict[str, Enum] = Field({}, description="Enums: name → values.")
-    domains: dict[str, Domain] = Field({}, description="Domains: name → type, checks.")
-    types: dict[str, Composite] = Field({}, description="Composite types: name → attributes.")
-    sequences: dict[str, Sequence] = Field({}, description="Sequences: name → options.")
-    tables: dict[str, Table] = Field({}, description="Tables: name → columns, keys, policies, triggers …")
-    functions: dict[str, Function] = Field({}, description="Functions: `name(arguments)` → returns, body …")
-    procedures: dict[str, Procedure] = Field({}, description="Procedures: `name(arguments)` → body …")
-    views: dict[str, View] = Field({}, description="Views: name → query.")
-    materialized_views: dict[str, MaterializedView] = Field(
+    enums: dict[Name, Enum] = Field({}, description="Enums: name → values.")
+    domains: dict[Name, Domain] = Field({}, description="Domains: name → type, checks.")
+    types: dict[Name, Composite] = Field({}, description="Composite types: name → attributes.")
+    sequences: dict[Name, Sequence] = Field({}, description="Sequences: name → options.")
+    tables: dict[Name, Table] = Field({}, description="Tables: name → columns, keys, policies, triggers …")
+    functions: dict[Signature, Function] = Field(
+        {}, description="Functions: `name(arguments)` → returns, body …"
+    )
+    procedures: dict[Signature, Procedure] = Field({}, description="Procedures: `name(arguments)` → body …")
+    views: dict[Name, View] = Field({}, description="Views: name → query.")
+    materialized_views: dict[Name, MaterializedView] = Field(
         {}, description="Materialized views: name → query."
     )
     grants: list[str] = Field([], description="`usage on schema billing to authenticated`, one GRANT each.")
@@ -182,7 +185,7 @@ class OneTable(Table):
     short: ClassVar[str | None] = None
     short_items: ClassVar[str | None] = None
     may_be_empty: ClassVar[bool] = False
-    table: str = Field(description="The table's name.")
+    table: Name = Field(description="The table's name.")
     in_schema: str = Field("public", alias="schema", description="Its schema.")
 
 
@@ -192,7 +195,7 @@ class OneFunction(Function):
     short: ClassVar[str | None] = None
     short_items: ClassVar[str | None] = None
     may_be_empty: ClassVar[bool] = False
-    function: str = Field(description="Name and arguments.")
+    function: Signature = Field(description="Name and arguments.")
     in_schema: str = Field("public", alias="schema", description="Its schema.")
 
 
@@ -202,7 +205,7 @@ class OneProcedure(Procedure):
     short: ClassVar[str | None] = None
     short_items: ClassVar[str | None] = None
     may_be_empty: ClassVar[bool] = False
-    procedure: str = Field(description="Name and arguments.")
+    procedure: Signature = Field(description="Name and arguments.")
     in_schema: str = Field("public", alias="schema", description="Its schema.")
 
 
@@ -212,7 +215,7 @@ class OneView(View):
     short: ClassVar[str | None] = None
     short_items: ClassVar[str | None] = None
     may_be_empty: ClassVar[bool] = False
-    view: str = Field(description="The view's name.")
+    view: Name = Field(description="The view's name.")
     in_schema: str = Field("public", alias="schema", description="Its schema.")
 
 
@@ -222,7 +225,7 @@ class OneMaterializedView(MaterializedView):
     short: ClassVar[str | None] = None
     short_items: ClassVar[str | None] = None
     may_be_empty: ClassVar[bool] = False
-    materialized_view: str = Field(description="The materialized view's name.")
+    materialized_view: Name = Field(description="The materialized view's name.")
     in_schema: str = Field("public", alias="schema", description="Its schema.")
 
 
@@ -232,7 +235,7 @@ class OneEnum(Enum):
     short: ClassVar[str | None] = None
     short_items: ClassVar[str | None] = None
     may_be_empty: ClassVar[bool] = False
-    enum: str = Field(description="The enum's name.")
+    enum: Name = Field(description="The enum's name.")
     in_schema: str = Field("public", alias="schema", description="Its schema.")
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from reconciler.declare.names import Name
 from reconciler.declare.node import Node, Sql
 from reconciler.declare.values import OnError
 
@@ -265,6 +266,6 @@ class Table(Node):
         None, description="`full`, `nothing`, or the name of a unique index."
     )
     comment: str | None = Field(None, description="The comment.")
-    renamed_from: str | None = Field(
+    renamed_from: Name | None = Field(
         None, description="The table's old name; harmless once the old name is gone."
     )

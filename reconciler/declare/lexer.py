@@ -137,7 +137,7 @@ def _statement(text: Text, start: int) -> tuple[Raw | None, int]:
         kind, value = token.kind, token.text
         if kind == "comment":
             if not found and start and token.start < _end_of_line(text.text, start) - 1:
-                _no_hint(text, token)  # it stands behind the statement before this one
+                _no_hints(text, [token])  # it stands behind the statement before this one
                 continue
             (inside if found else before).append(token)
             continue
@@ -145,6 +145,7 @@ def _statement(text: Text, start: int) -> tuple[Raw | None, int]:
             if value == ";" and depth <= 0 and not atomic:
                 end = token.start + 1
                 if not found:
+                    _no_hints(text, before)
                     return None, end
                 data, after = _copy_data(text, found, end)
                 return _raw(text, found, before, inside, data), after
@@ -158,7 +159,10 @@ def _statement(text: Text, start: int) -> tuple[Raw | None, int]:
         elif kind == "word" and (atomic or found):
             atomic = _atomic(atomic, found, token)
         found.append(token)
-    return (_raw(text, found, before, inside, None) if found else None), len(text.text)
+    if not found:
+        _no_hints(text, before)
+        return None, len(text.text)
+    return _raw(text, found, before, inside, None), len(text.text)
 
 
 def _atomic(atomic: int, found: list[Token], token: Token) -> int:
@@ -174,7 +178,6 @@ def _atomic(atomic: int, found: list[Token], token: Token) -> int:
 def _raw(text: Text, found: list[Token], before: list[Token], inside: list[Token], data: str | None) -> Raw:
     first, last = found[0], found[-1]
     end = last.start + len(last.text)
-    inside = [token for token in inside if token.start < end]
     return Raw(text.text[first.start : end], first.start, found, before, inside, data)
 
 
@@ -209,13 +212,15 @@ def _psql_command(text: Text, token: Token, found: list[Token]) -> None:
     )
 
 
-def _no_hint(text: Text, comment: Token) -> None:
-    if re.match(r"--\s*reconciler:", comment.text):
-        raise Usage(
-            "this hint stands behind a statement",
-            hint="put it on a line of its own above the statement it is about",
-            sources=(text.source(comment.start),),
-        )
+def _no_hints(text: Text, comments: list[Token]) -> None:
+    """Refuses hints where no statement can take them: one that is silently ignored is worse than none."""
+    for comment in comments:
+        if re.match(r"--\s*reconciler:", comment.text):
+            raise Usage(
+                "this hint stands behind a statement",
+                hint="put it on a line of its own above the statement it is about",
+                sources=(text.source(comment.start),),
+            )
 
 
 def _psql_variable(text: Text, token: Token) -> None:

@@ -7,6 +7,9 @@ that itself holds a dot is put in double quotes. Never folds case: that is what 
 from __future__ import annotations
 
 import re
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from reconciler.declare.lexer import Text, Token, tokens
 
@@ -39,6 +42,30 @@ def qualified(name: str, schema: str) -> tuple[str, str]:
     if len(found) == 2:
         return found[0], found[1]
     raise ValueError(f"{name!r} has too many dots: schema.name is the most a name can say")
+
+
+def _checked(name: str) -> str:
+    qualified(name, "")
+    return name
+
+
+def _checked_signature(key: str) -> str:
+    qualified(signature(key)[0], "")
+    return key
+
+
+def _checked_column(name: str) -> str:
+    if not 2 <= len(parts(name)) <= 3:
+        raise ValueError(f"{name!r} is not a column: table.column or schema.table.column")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_checked)]
+"""A name, perhaps with its schema."""
+Signature = Annotated[str, AfterValidator(_checked_signature)]
+"""A routine's name with its arguments."""
+ColumnName = Annotated[str, AfterValidator(_checked_column)]
+"""A column with its table."""
 
 
 def signature(key: str) -> tuple[str, str]:

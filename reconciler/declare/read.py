@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from reconciler.declare.gathered import Gathered
+from reconciler.declare.gathered import Gathered, declared_twice
 from reconciler.declare.node import together
 from reconciler.declare.sql_file import read_statements
 from reconciler.declare.values import Declarations, DeclaredFile
@@ -35,7 +35,7 @@ def read(directory: Path, *, exclude: Path | None = None) -> Declarations:
         except Usage as fault:
             faults.append(fault)
             continue
-        faults += _claimed_twice(total, one)
+        faults += declared_twice(total, one)
         total.add(one)
         files.append(one.file)
     if faults:
@@ -47,7 +47,7 @@ def read(directory: Path, *, exclude: Path | None = None) -> Declarations:
         total.downs,
         tuple(total.designs),
         _digest(files, total),
-        total.places,
+        total.owned | total.places,
     )
 
 
@@ -76,19 +76,6 @@ def _read_file(path: Path) -> Gathered:
 def _parsed(text: str, file: str, is_sql: bool) -> Gathered:
     """A daemon reads the same files again and again; only what changed is parsed again. Nobody changes the result."""
     return read_statements(text, file) if is_sql else read_yaml(text, file)
-
-
-def _claimed_twice(total: Gathered, one: Gathered) -> Iterator[Usage]:
-    """Two objects that say they were renamed from the same one cannot both be right."""
-    earlier = {rename.old: rename for rename in total.renames}
-    for rename in one.renames:
-        other = earlier.setdefault(rename.old, rename)
-        if other.new != rename.new:
-            yield Usage(
-                f"{rename.new} and {other.new} both say they were renamed from {rename.old}",
-                hint="only one of them can be the old object: remove the other's renamed_from",
-                sources=(rename.source, other.source),
-            )
 
 
 def _digest(files: list[DeclaredFile], total: Gathered) -> str:

@@ -42,6 +42,7 @@ _LEADING: tuple[tuple[tuple[str, ...], str], ...] = (
     (("checkpoint",), _ALONE),
 )
 
+_SERVER_WIDE = ("database", "tablespace", "parameter")
 _ROWS = ("insert", "update", "delete", "merge", "copy", "truncate")
 
 
@@ -53,6 +54,8 @@ def why_refused(statement: Raw) -> str:
             return f"{' '.join(leading).upper()} is refused: {reason}"
     if words[0] == "copy":
         return _why_copy(statement)
+    if words[0] in ("grant", "revoke", "comment", "security"):
+        return _why_on(statement)
     if words[:2] == ("create", "subscription") and not _says(statement, "connect", "false"):
         return "CREATE SUBSCRIPTION is refused unless it says `with (connect = false)`: it would connect to another server"
     if words[0] == "set" and _says(statement, "standard_conforming_strings", "off"):
@@ -62,7 +65,15 @@ def why_refused(statement: Raw) -> str:
 
 def why_no_declaration(statement: Raw) -> str:
     """The reason this statement says nothing about a schema: it changes rows. Empty when it does not."""
-    first = statement.tokens[0].word
+    first, second = (*statement.words(2), "")[:2]
+    if (
+        first in ("create", "alter", "drop")
+        and second in ("role", "user", "group")
+        and "mapping" not in statement.words(3)
+    ):
+        return (
+            f"{first.upper()} {second.upper()} is refused: roles belong to the server, not to this database"
+        )
     rows = first in _ROWS or (first == "with" and any(token.word in _ROWS[:4] for token in statement.tokens))
     return f"{first.upper()} changes rows, and a declaration describes structure only" if rows else ""
 
@@ -71,6 +82,17 @@ def is_transaction_control(statement: Raw) -> bool:
     """`begin`, `start transaction`, `commit` and `end` around a file are left out: the loader has its own."""
     words = statement.words(2)
     return words[0] in ("begin", "commit", "end") or words == ("start", "transaction")
+
+
+def _why_on(statement: Raw) -> str:
+    for before, token in pairwise(statement.tokens):
+        if before.word == "on":
+            refused = token.word in _SERVER_WIDE or (
+                token.word == "role" and statement.tokens[0].word != "grant"
+            )
+            verb = statement.tokens[0].word.upper()
+            return f"{verb} … ON {token.word.upper()} is refused: {_CLUSTER}" if refused else ""
+    return ""
 
 
 def _why_copy(statement: Raw) -> str:
@@ -83,6 +105,8 @@ def _why_copy(statement: Raw) -> str:
         if before.word in ("from", "to"):
             if token.word == "program":
                 return "COPY … PROGRAM is refused: it runs a command on the server"
+            if before.word == "to":
+                return "COPY … TO is refused: it declares nothing"
             if token.kind in ("string", "dollar"):
                 return (
                     f"COPY with a file name is refused: {_FILES}; `from stdin` and the data below it are fine"

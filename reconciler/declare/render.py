@@ -14,7 +14,6 @@ from reconciler.declare.node import Node
 from reconciler.declare.render_table import comment, one, options, role
 from reconciler.declare.script import Script
 from reconciler.declare.values import DeclaredStatement
-from reconciler.errors import Usage
 from reconciler.pg import dollar, ident, literal
 
 Statements = Iterator[DeclaredStatement]
@@ -34,7 +33,7 @@ def document(declared: Document) -> Statements:
         yield one(extension, f"create extension if not exists {ident(name)}{within}{version} cascade")
     yield from _types(declared, here)
     yield from _sequences(declared, here)
-    tables = [(*_name(declared, "tables", name, here), table) for name, table in declared.tables.items()]
+    tables = [(*names.qualified(name, here), table) for name, table in declared.tables.items()]
     for schema_name, name, table in tables:
         yield from render_table.table(schema_name, name, table)
     for key, function in declared.functions.items():
@@ -42,9 +41,9 @@ def document(declared: Document) -> Statements:
     for key, procedure in declared.procedures.items():
         yield from _routine("procedure", here, key, procedure)
     for name, view in declared.views.items():
-        yield from _view(*_name(declared, "views", name, here), view)
+        yield from _view(*names.qualified(name, here), view)
     for name, rollup in declared.materialized_views.items():
-        yield from _materialized(*_name(declared, "materialized_views", name, here), rollup)
+        yield from _materialized(*names.qualified(name, here), rollup)
     for schema_name, name, table in tables:
         yield from render_table.parts(schema_name, name, table)
         it = ident(schema_name, name)
@@ -61,13 +60,6 @@ def document(declared: Document) -> Statements:
     for number, text in enumerate(declared.default_privileges):
         script = Script(declared.source("default_privileges", number)).add("alter default privileges ")
         yield script.quote(text, declared.value_line("default_privileges", number)).statement()
-
-
-def _name(declared: Document, kind: str, name: str, here: str) -> tuple[str, str]:
-    try:
-        return names.qualified(name, here)
-    except ValueError as error:
-        raise Usage(str(error), sources=(declared.source(kind, name),)) from None
 
 
 def _common(
@@ -89,11 +81,11 @@ def _common(
 
 def _types(declared: Document, here: str) -> Statements:
     for key, enum in declared.enums.items():
-        it = ident(*_name(declared, "enums", key, here))
+        it = ident(*names.qualified(key, here))
         yield one(enum, f"create type {it} as enum ({', '.join(literal(value) for value in enum.values)})")
         yield from _common(enum, "type", it, enum.grants, enum.revokes)
     for key, composite in declared.types.items():
-        it = ident(*_name(declared, "types", key, here))
+        it = ident(*names.qualified(key, here))
         script = Script(composite.source()).add(f"create type {it} as (")
         for number, (name, kind) in enumerate(composite.attributes.items()):
             line = composite.line("attributes", name)
@@ -102,7 +94,7 @@ def _types(declared: Document, here: str) -> Statements:
         yield script.add(")").statement()
         yield from _common(composite, "type", it, composite.grants, composite.revokes)
     for key, domain in declared.domains.items():
-        it = ident(*_name(declared, "domains", key, here))
+        it = ident(*names.qualified(key, here))
         script = (
             Script(domain.source())
             .add(f"create domain {it} as ")
@@ -122,7 +114,7 @@ def _types(declared: Document, here: str) -> Statements:
 
 def _sequences(declared: Document, here: str) -> Statements:
     for key, found in declared.sequences.items():
-        it = ident(*_name(declared, "sequences", key, here))
+        it = ident(*names.qualified(key, here))
         words = [f"create sequence {it} as {found.type} increment by {found.increment}"]
         words += [f"minvalue {found.min}"] if found.min is not None else []
         words += [f"maxvalue {found.max}"] if found.max is not None else []
@@ -135,7 +127,7 @@ def _sequences(declared: Document, here: str) -> Statements:
 def _owned_sequences(declared: Document, here: str) -> Statements:
     for key, found in declared.sequences.items():
         if found.owned_by:
-            it = ident(*_name(declared, "sequences", key, here))
+            it = ident(*names.qualified(key, here))
             *relation, column = names.parts(found.owned_by)
             table = names.qualified(".".join(ident(part) for part in relation), here)
             yield one(found, f"alter sequence {it} owned by {ident(*table, column)}", "owned_by")
@@ -143,10 +135,7 @@ def _owned_sequences(declared: Document, here: str) -> Statements:
 
 def _routine(kind: str, here: str, key: str, found: Procedure) -> Statements:
     name, arguments = names.signature(key)
-    try:
-        it = ident(*names.qualified(name, here))
-    except ValueError as error:
-        raise Usage(str(error), sources=(found.source(),)) from None
+    it = ident(*names.qualified(name, here))
     script = Script(found.source()).add(f"create or replace {kind} {it}({arguments})")
     if isinstance(found, Function):
         if found.returns is not None:

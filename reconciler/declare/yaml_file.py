@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from reconciler.declare import names, render
 from reconciler.declare.format import SINGLE, Document, Procedure
 from reconciler.declare.format_table import Table, Trigger
-from reconciler.declare.gathered import Gathered
+from reconciler.declare.gathered import Gathered, declared_twice
 from reconciler.declare.node import Node, together, validated
 from reconciler.declare.sql_file import one_statement, read_statements
 from reconciler.declare.tree import Items, Map, Text, Tree, documents
@@ -32,7 +32,10 @@ def read_yaml(text: str, file: str) -> Gathered:
                 sql = read_statements(document.sql, file, document.value_line("sql"), document.in_schema)
                 found.add(sql)
                 statements += sql.file.statements
-            _annotations(document, found)
+            one = Gathered()
+            _annotations(document, one)
+            faults += declared_twice(found, one)
+            found.add(one)
         except Usage as fault:
             faults.append(fault)
     if faults:
@@ -90,7 +93,7 @@ def _annotations(document: Document, found: Gathered) -> None:
     )
     for kind, group in groups:
         for key, node in group.items():
-            found.places[ObjectId(kind, *names.qualified(key, here))] = node.source()
+            found.owned[ObjectId(kind, *names.qualified(key, here))] = node.source()
     for key, view in document.views.items():
         schema, name = names.qualified(key, here)
         found.designs.extend(_designs(schema, name, view.triggers))
@@ -114,7 +117,7 @@ def _annotations(document: Document, found: Gathered) -> None:
 
 def _table(schema: str, name: str, table: Table, found: Gathered) -> None:
     it = ObjectId("table", schema, name)
-    found.places[it] = table.source()
+    found.owned[it] = table.source()
     if table.renamed_from:
         old = ObjectId("table", *names.qualified(table.renamed_from, schema))
         found.renames.append(Rename("table", old, it, table.source("renamed_from")))

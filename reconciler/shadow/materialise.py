@@ -75,6 +75,7 @@ class _Load:
         self.never: list[Failure] = []
         self.unread: list[_Pending] = []
         self.makers: dict[str, _File] = {}
+        self.known: dict[Setting, bool] = {}
         self.files = [self._pending(file) for file in sorted(files, key=lambda file: file.path)]
 
     def run(self) -> None:
@@ -99,10 +100,11 @@ class _Load:
                 found.pending.append(_Pending(statement, settings))
                 self.makers.setdefault(nature.made(statement.sql), found)
             elif setting.name:
-                failure = self.session.check_setting(statement, setting)
-                if failure is not None:
-                    self.never.append(failure)
-                elif setting not in settings[-1:]:
+                if setting not in self.known:
+                    failure = self.session.check_setting(statement, setting)
+                    self.never += [failure] if failure is not None else []
+                    self.known[setting] = failure is None
+                if self.known[setting] and setting not in settings[-1:]:
                     settings = (*settings, setting)
         return found
 
