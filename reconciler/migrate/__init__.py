@@ -1,19 +1,39 @@
 """Migrations as files, in the history and on their way into a database."""
 
+from reconciler.migrate.applier import applier
+from reconciler.migrate.apply import Progress, Terms, apply, rollback
 from reconciler.migrate.compose import compose, in_form
 from reconciler.migrate.directory import load_directory, write
 from reconciler.migrate.file import parse, render, render_section
+from reconciler.migrate.history import edited, ensure, latest, pending, read, record, restored, state_of
+from reconciler.migrate.inventory import adopt, owned, release
 from reconciler.migrate.naming import next_version, slug_of, version_and_slug
 
 __all__ = [
+    "Progress",
+    "Terms",
+    "adopt",
+    "applier",
+    "apply",
     "compose",
+    "edited",
+    "ensure",
     "in_form",
+    "latest",
     "load_directory",
     "next_version",
+    "owned",
     "parse",
+    "pending",
+    "read",
+    "record",
+    "release",
     "render",
     "render_section",
+    "restored",
+    "rollback",
     "slug_of",
+    "state_of",
     "version_and_slug",
     "write",
 ]

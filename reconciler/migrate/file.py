@@ -24,6 +24,7 @@ from reconciler.model import Hazard, HazardCode, Migration, Statement
 Section = Literal["up", "down"]
 
 _COMMANDS = re.compile(r"\\(set\s+ON_ERROR_STOP\s+(on|1|true)|(un)?restrict(\s.*)?)\Z", re.IGNORECASE)
+_TIMEOUT_KEYS = ("lock_timeout", "statement_timeout")
 _QUIT = re.compile(r"\\q(uit)?\Z")
 
 
@@ -46,7 +47,14 @@ def render_section(migration: Migration, section: Section) -> str:
     """One direction as a script of its own, which psql runs as it is."""
     statements = migration.up if section == "up" else migration.down
     title = f"-- {section.upper()} of migration {migration.version} {migration.slug}"
-    return "\n".join([title, *PREAMBLE, *_body(statements, _timeouts(migration.header))])
+    own = [f"-- {key}: {value}" for key, value in migration.header if key in _TIMEOUT_KEYS]
+    return "\n".join([title, *own, *PREAMBLE, *_body(statements, _timeouts(migration.header))])
+
+
+def timeout_lines_of(section: str) -> list[str]:
+    """The migration's own timeouts, as `render_section` wrote them above the statements."""
+    above = section.split(PREAMBLE[0], 1)[0].splitlines()
+    return [line for line in above if line.startswith(tuple(f"-- {key}: " for key in _TIMEOUT_KEYS))]
 
 
 def parse(text: str, filename: str) -> Migration:

@@ -53,6 +53,11 @@ def verdict(error: psycopg.Error, *, blocked: bool = False) -> Verdict:
     return Verdict.PERSON
 
 
+def passes_by_itself(error: psycopg.Error) -> bool:
+    """Whether the same command may succeed later without anybody changing anything."""
+    return verdict(error) is not Verdict.PERSON
+
+
 def shortened(sql: str) -> str:
     """A statement on one line, cut where it gets long."""
     line = " ".join(head(sql).split())

@@ -1,0 +1,93 @@
+"""The one session that changes a database: connected directly, alone, and gone soon after its owner is gone.
+
+Promises that two appliers never work at once: the lock and the statements share one session, so that a
+statement that outlives its crashed client still holds the lock. Never changes anything itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+import psycopg
+
+from reconciler.errors import Stalled, Waiting
+from reconciler.migrate.history import CLASS, Connection
+from reconciler.run import Holder, Pace
+
+_APPLYING = 0x6170706C
+"""Second key of the advisory lock ("appl")."""
+
+_HOLDERS = """
+select l.pid, coalesce(a.usename::text, ''), coalesce(a.application_name, ''), coalesce(a.state, ''),
+       coalesce(pg_catalog.to_char(a.query_start at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), '')
+  from pg_catalog.pg_locks l
+  left join pg_catalog.pg_stat_activity a on a.pid = l.pid
+ where l.locktype = 'advisory' and l.granted and l.objsubid = 2
+   and l.classid::int8 = %s and l.objid::int8 = %s
+   and l.database = (select d.oid from pg_catalog.pg_database d
+                      where d.datname = pg_catalog.current_database())
+ order by l.pid
+"""
+
+
+@contextmanager
+def applier(connect: Callable[[], Connection], *, wait: float, pace: Pace) -> Iterator[Connection]:
+    """The session, holding the lock until the block ends.
+
+    Waits up to `wait` seconds for another applier. Raises `Waiting` that names it, and `Stalled` behind a
+    pooler that shares sessions between clients: there the lock would belong to somebody else after each
+    transaction.
+    """
+    with connect() as connection:
+        _require_direct(connection)
+        _settle(connection)
+        _lock(connection, replace(pace, attempts=1_000_000, seconds=wait, first=0.05, longest=0.5))
+        try:
+            yield connection
+        finally:
+            with suppress(psycopg.Error):  # a session that is gone has no lock either
+                connection.execute("select pg_catalog.pg_advisory_unlock(%s, %s)", (CLASS, _APPLYING))
+
+
+def _require_direct(connection: Connection) -> None:
+    row = connection.execute("select pg_catalog.pg_backend_pid()").fetchone()
+    if row is None or row[0] != connection.info.backend_pid:
+        raise Stalled(
+            "this connection goes through a pooler, behind which two processes could apply at once",
+            hint="use the database's direct URL (on Supabase: port 5432 of db.….supabase.co)",
+        )
+
+
+def _settle(connection: Connection) -> None:
+    """Settings of the session: notice a dead client soon, and outlive the limits meant for applications."""
+    settings = [("idle_in_transaction_session_timeout", "0"), ("idle_session_timeout", "0")]
+    if connection.info.server_version >= 170000:
+        settings.append(("transaction_timeout", "0"))
+    for name, value in settings:
+        connection.execute("select pg_catalog.set_config(%s, %s, false)", (name, value))
+    # Refused by servers on systems that cannot notice it (manual, client_connection_check_interval).
+    with suppress(psycopg.errors.InvalidParameterValue):
+        connection.execute("select pg_catalog.set_config('client_connection_check_interval', '1s', false)")
+
+
+def _lock(connection: Connection, pace: Pace) -> None:
+    pauses = pace.pauses()
+    while True:
+        row = connection.execute(
+            "select pg_catalog.pg_try_advisory_lock(%s, %s)", (CLASS, _APPLYING)
+        ).fetchone()
+        if row is not None and row[0]:
+            return
+        pause = next(pauses, None)
+        if pause is None:
+            holders = [
+                Holder(*found) for found in connection.execute(_HOLDERS, (CLASS, _APPLYING)).fetchall()
+            ]
+            who = ", ".join(map(str, holders)) or "it has just finished"
+            raise Waiting(
+                f"another applier is at work on this database: {who}",
+                hint="it is tried again by itself; only one may change a database at a time",
+            )
+        pace.sleep(pause)

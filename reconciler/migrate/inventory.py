@@ -1,0 +1,57 @@
+"""The objects that we created or adopted: only these may be dropped because a declaration is gone.
+
+Kept in the transaction of the change itself. Knows nothing of parts: columns, policies and their like
+belong to their table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from reconciler.migrate.history import Connection, permitted
+from reconciler.model import Change, ObjectId
+
+
+def owned(connection: Connection) -> dict[ObjectId, str]:
+    """Every object of the inventory with the version that brought it; empty where nothing was ever applied."""
+    with permitted(connection):
+        row = connection.execute(
+            """
+            select count(*) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+             where n.nspname = 'reconciler' and c.relname = 'inventory' and c.relkind = 'r'
+            """
+        ).fetchone()
+        if row is None or row[0] == 0:
+            return {}
+        rows = connection.execute(
+            "select kind, schema, name, part, version from reconciler.inventory order by kind, schema, name, part"
+        ).fetchall()
+    return {ObjectId(kind, schema, name, part): version for kind, schema, name, part, version in rows}
+
+
+def adopt(connection: Connection, ids: Iterable[ObjectId], version: str) -> None:
+    """Enters objects; those that are known keep the version that brought them."""
+    rows = [(id.kind, id.schema, id.name, id.part, version) for id in sorted(set(ids))]
+    with permitted(connection), connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into reconciler.inventory (kind, schema, name, part, version) values (%s, %s, %s, %s, %s)"
+            " on conflict do nothing",
+            rows,
+        )
+
+
+def release(connection: Connection, ids: Iterable[ObjectId]) -> None:
+    """Strikes objects out."""
+    rows = [(id.kind, id.schema, id.name, id.part) for id in sorted(set(ids))]
+    with permitted(connection), connection.cursor() as cursor:
+        cursor.executemany(
+            "delete from reconciler.inventory where kind = %s and schema = %s and name = %s and part = %s",
+            rows,
+        )
+
+
+def follow(connection: Connection, changes: Sequence[Change], version: str) -> None:
+    """Enters what `changes` create and strikes out what they drop."""
+    whole = [change for change in changes if not change.id.part or change.id.part.startswith("(")]
+    release(connection, (change.id for change in whole if change.verb == "drop"))
+    adopt(connection, (change.id for change in whole if change.verb == "create"), version)
