@@ -79,12 +79,6 @@ def account() -> Account:
     return Account(nobody.pw_uid, nobody.pw_gid)
 
 
-def places(who: Account) -> tuple[Path, ...]:
-    """Folders for temporary data, best first, that the account can reach."""
-    wanted = dict.fromkeys(Path(place) for place in (tempfile.gettempdir(), "/var/tmp", "/tmp"))  # noqa: S108
-    return tuple(place for place in wanted if place.is_dir() and who.reaches(place))
-
-
 def runnable(binaries: Binaries, who: Account) -> Binaries:
     """The same programs where the account can run them: in place, or in the shared copy."""
     if who.uid is None or _runs(binaries.bin / "postgres", who):

@@ -1,10 +1,11 @@
 """The folder of one server on disk, who owns it, and how a folder without an owner is recognised and
 removed.
 
-A scratch folder is `reconciler-pg-<random>` in a temporary folder. Its owner holds an exclusive `flock` on
-the file `owner` in it: the kernel lets go of it when that process dies, in whatever way, so that neither a
-reused pid nor another container's pids can mislead. The folder belongs to us; only `data` in it belongs to
-the server's account, so that nothing we trust can be changed by that account.
+A scratch folder is `reconciler-server-<random>` in a temporary folder (`place`). Its owner holds an
+exclusive `flock` on it: the kernel lets go of it when that process dies, in whatever way, so that neither a
+reused pid nor another container's pids can mislead; and cleaners of temporary folders (systemd-tmpfiles)
+leave a locked folder alone. The folder belongs to us; only `data` in it belongs to the server's account, so
+that nothing we trust can be changed by it.
 """
 
 from __future__ import annotations
@@ -22,25 +23,23 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.embedded import process
-from reconciler.embedded.account import Account, account, places
-from reconciler.errors import Stalled
+from reconciler.embedded.account import Account, account
+from reconciler.embedded.place import best_place, every_place
 
-_PREFIX = "reconciler-pg-"
-_UNFINISHED = ".reconciler-pg-new-"
+_PREFIX = "reconciler-server-"
+_UNFINISHED = ".reconciler-server-"
 
 
 @contextmanager
 def temporary_home(who: Account) -> Iterator[Path]:
     """A new folder, owned until the block ends and removed then."""
-    usable = places(who)
-    if not usable:
-        raise Stalled("no temporary folder that the server's account can reach", hint="set TMPDIR to one")
-    unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=usable[0]))
+    place = best_place(who)
+    unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=place))
     # locked before it gets the name that `reap` looks for
-    with lock(unfinished / "owner"):
+    with lock(unfinished):
         if who.uid is not None:
             unfinished.chmod(0o711)
-        home = unfinished.rename(usable[0] / f"{_PREFIX}{secrets.token_hex(6)}")
+        home = unfinished.rename(place / f"{_PREFIX}{secrets.token_hex(6)}")
         try:
             yield home
         finally:
@@ -49,10 +48,12 @@ def temporary_home(who: Account) -> Iterator[Path]:
 
 @contextmanager
 def lock(path: Path, *, wait: bool = False) -> Iterator[None]:
-    """An exclusive lock on a file of ours for as long as the block runs. `BlockingIOError` when it is
-    taken.
+    """An exclusive lock on a folder, or on a file of ours (made if missing), while the block runs.
+
+    `BlockingIOError` when it is taken, unless we are to wait.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    how = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
+    handle = os.open(path, how | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
@@ -87,25 +88,13 @@ def remove(home: Path) -> None:
 
 def reap() -> tuple[str, ...]:
     """Stops scratch servers of this user whose owner died and deletes their folders; says which."""
-    reaped = []
-    for place in places(account()):
-        for home in sorted((*place.glob(f"{_PREFIX}*"), *place.glob(f"{_UNFINISHED}*"))):
-            if _is_ours(home) and _reap_one(home):
-                reaped.append(str(home))
-    return tuple(reaped)
+    homes = [home for place in every_place(account()) for home in sorted(place.glob(f"{_PREFIX}*"))]
+    return tuple(str(home) for home in homes if _is_ours(home) and _reap_one(home))
 
 
 def _reap_one(home: Path) -> bool:
-    unfinished = home.name.startswith(_UNFINISHED)
-    if not (home / "owner").exists():
-        # Being made (its lock comes next), or half removed. A maker needs microseconds: the clock decides
-        # only about folders without a lock, and they hold nothing yet.
-        if unfinished:
-            return False
-        remove(home)
-        return True
     try:
-        with lock(home / "owner"):
+        with lock(home):
             record = read_record(home)
             process.stop(record.get("pid", 0), record.get("started", ""), gently=False)
             remove(home)

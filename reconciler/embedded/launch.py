@@ -50,6 +50,8 @@ THROWN_AWAY: Final[Mapping[str, str]] = {
     "max_worker_processes": "2",
     "max_parallel_workers": "0",
     "bgwriter_lru_maxpages": "0",
+    # in the data directory, so that it goes away with it: a killed server leaves its segments in /dev/shm
+    "dynamic_shared_memory_type": "mmap",
 }
 
 

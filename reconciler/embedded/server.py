@@ -30,7 +30,7 @@ _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 _OUR_FILES: Final = frozenset(
     {"data", "data.new", "initdb.password", "log", "log.old", "login.json", "login.json.new"}
-    | {"owner", "server.json", "server.json.new", "starting"}
+    | {"server.json", "server.json.new", "starting"}
 )
 
 
@@ -135,7 +135,7 @@ def _own(
             # it outlives us on purpose: nobody will wait for it, and Popen need not warn about that
             child.returncode = 0
         return
-    stack.enter_context(lock(directory / "owner"))
+    stack.enter_context(lock(directory))
     stack.callback(process.stop, record["pid"], record["started"], child=child)
     stack.enter_context(process.guarded(record["pid"], signal_name="INT", remove=None))
 

@@ -18,6 +18,8 @@ import psycopg
 import pytest
 
 from reconciler.embedded import available, local, process
+from reconciler.embedded.account import account
+from reconciler.embedded.place import best_place
 from reconciler.errors import Stalled, Waiting
 from reconciler.pg import connect
 
@@ -34,7 +36,7 @@ with local(Path(sys.argv[1]), keep_running=sys.argv[2] == "keep") as server:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder that does not exist yet, where the lent uid of root can pass too (tmp_path is 0700)."""
-    parent = Path(tempfile.mkdtemp(prefix="reconciler-test-local-"))
+    parent = Path(tempfile.mkdtemp(prefix="reconciler-test-local-", dir=best_place(account())))
     parent.chmod(0o711)
     yield parent / "db"
     shutil.rmtree(parent)

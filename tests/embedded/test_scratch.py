@@ -17,7 +17,7 @@ import pytest
 
 from reconciler.embedded import Server, find, process, reap, scratch
 from reconciler.errors import Stalled
-from reconciler.pg import Url, connect
+from reconciler.pg import Url, connect, notices
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -86,6 +86,9 @@ def test_settings_and_time_zone_are_the_callers() -> None:
         connect(server.url) as session,
     ):
         assert server.url.user == "Queen"
+        with notices(session) as said:
+            session.execute("create publication everything for all tables")
+        assert said == []
         row = session.execute(
             "select pg_catalog.current_setting('timezone'), pg_catalog.current_setting('wal_level')"
         ).fetchone()
