@@ -7,7 +7,8 @@ after: when it moved meanwhile the reading is thrown away and done again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import psycopg
@@ -31,9 +32,7 @@ def read(connection: Connection, scope: Scope = EVERYTHING, *, depth: Depth = "f
     The connection must be in autocommit mode or in a transaction of its own; its search_path is set to '' while reading.
     Raises Waiting when the catalog does not hold still.
     """
-    with connection.transaction():
-        connection.execute("set local search_path to ''")
-        connection.execute("set local quote_all_identifiers to off")
+    with connection.transaction(), _settings(connection):
         for _ in range(TRIES):
             before = connection.execute(PROBE).fetchone()
             snapshot = _read(connection, scope, depth)
@@ -42,6 +41,21 @@ def read(connection: Connection, scope: Scope = EVERYTHING, *, depth: Depth = "f
     raise Waiting(
         "the catalog kept changing while it was read",
         hint="try again when the other schema change has finished",
+    )
+
+
+@contextmanager
+def _settings(connection: Connection) -> Iterator[None]:
+    """Names are printed in full meanwhile. Put back by hand: inside somebody's transaction SET LOCAL outlives a savepoint."""
+    row = connection.execute(
+        "select pg_catalog.current_setting('search_path'), pg_catalog.current_setting('quote_all_identifiers')"
+    ).fetchone()
+    connection.execute("set local search_path to ''")
+    connection.execute("set local quote_all_identifiers to off")
+    yield
+    connection.execute(
+        "select pg_catalog.set_config('search_path', %s, true), pg_catalog.set_config('quote_all_identifiers', %s, true)",
+        row,
     )
 
 
@@ -59,7 +73,7 @@ def _read(connection: Connection, scope: Scope, depth: Depth) -> Snapshot:
             )
             for kind in REGISTRY
         ]
-        strange = connection.cursor(row_factory=tuple_row).execute(unmodelled.query(scope))
+        strange = connection.cursor(row_factory=tuple_row).execute(unmodelled.query(scope, major))
         if full:
             aliases = connection.cursor(row_factory=tuple_row).execute(edges.ALIASES)
             dependencies = connection.cursor(row_factory=tuple_row).execute(edges.DEPENDENCIES)

@@ -15,11 +15,12 @@ from reconciler.catalog.compare import compare
 from reconciler.catalog.kinds import Context, Unplannable
 from reconciler.catalog.scope import Scope
 from reconciler.errors import ReconcilerError, Stalled
-from reconciler.model import Change, Hazard, HazardCode, ObjectId, Plan, Rehearsal, Statement
+from reconciler.model import Change, Hazard, HazardCode, ObjectId, Plan, Rehearsal, Snapshot, Statement
 from reconciler.pg import Url, connect, ident
 from reconciler.plan.adopt import adopt
 from reconciler.plan.complete import complete
 from reconciler.plan.draft import DraftFailed, draft
+from reconciler.plan.rename import Renames
 from reconciler.run import run_step, steps
 from reconciler.shadow.rehearse import Expected, rehearse
 from reconciler.shadow.scratch import Shadow
@@ -29,11 +30,20 @@ _BODIES = "set local check_function_bodies = off"
 
 
 @dataclass(frozen=True, slots=True)
+class Renamed:
+    """The state before with the declared renames done, on a scratch database of its own."""
+
+    database: Url
+    snapshot: Snapshot
+    renames: Renames
+
+
+@dataclass(frozen=True, slots=True)
 class Bench:
     """Everything a plan is built from.
 
     `before` and `after` are scratch databases that nobody is connected to, and `states` what was read from them, in which
-    objects that stay although undeclared are on both sides. `role` will apply the plan; empty means the shadow's own user.
+    objects that stay although undeclared are on both sides. `renamed` is there when something is to be renamed. `role` will apply the plan; empty means the shadow's own user.
     `fills` and `downs` give, per column, the declared value for rows that exist already, going up and going down.
     """
 
@@ -42,6 +52,7 @@ class Bench:
     after: Url
     states: Expected
     role: str = ""
+    renamed: Renamed | None = None
     fills: Mapping[ObjectId, str] = field(default_factory=dict)
     downs: Mapping[ObjectId, str] = field(default_factory=dict)
     told: Callable[[str], None] = lambda stage: None
@@ -49,6 +60,15 @@ class Bench:
     @property
     def scope(self) -> Scope:
         return self.states.scope
+
+    @property
+    def start(self) -> Snapshot:
+        """The state the planner starts from: before, with declared renames done."""
+        return self.renamed.snapshot if self.renamed else self.states.before
+
+    @property
+    def start_database(self) -> Url:
+        return self.renamed.database if self.renamed else self.before
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +84,9 @@ def build(bench: Bench, *, prove: bool = True, use_migra: bool = True) -> tuple[
     Raises Stalled when a difference cannot be turned into SQL, or concerns a kind this program cannot compare.
     """
     before, after = bench.states.before, bench.states.after
-    changes = compare(before, after)
+    changes = compare(bench.start, after)
+    if bench.renamed:
+        changes = (*bench.renamed.renames.changes, *changes)
     strange = tuple(sorted({*before.unmodelled, *after.unmodelled}))
     if not changes:
         return Plan(before.fingerprint, after.fingerprint, (), (), (), unmodelled=strange), _nothing_to_do()
@@ -108,6 +130,8 @@ def _plan(
     set_aside: str,
 ) -> Plan:
     before, after = bench.states.before, bench.states.after
+    if bench.renamed:
+        up, down = (*bench.renamed.renames.up, *up), (*down, *bench.renamed.renames.down)
     return Plan(
         before.fingerprint, after.fingerprint, changes, _settled(up), _settled(down),
         set_aside=set_aside, unmodelled=strange,
@@ -133,8 +157,8 @@ def _rehearsed(bench: Bench, plan: Plan) -> Rehearsal:
 
 
 def _direction(bench: Bench, use_migra: bool, *, forward: bool) -> _Direction:
-    start, end = (bench.before, bench.after) if forward else (bench.after, bench.before)
-    before, after = bench.states.before, bench.states.after
+    start, end = (bench.start_database, bench.after) if forward else (bench.after, bench.start_database)
+    before, after = bench.start, bench.states.after
     if not forward:
         before, after = after, before
     fills = bench.fills if forward else bench.downs
@@ -163,7 +187,7 @@ def _direction(bench: Bench, use_migra: bool, *, forward: bool) -> _Direction:
 
 def _result_of(bench: Bench, own: Sequence[Statement]) -> Url | None:
     """A copy of the state before on which the kinds' own plan was run."""
-    copy = bench.shadow.create(template=bench.before)
+    copy = bench.shadow.create(template=bench.start_database)
     if _ran(copy, own, bench.role):
         return copy
     bench.shadow.drop(copy)

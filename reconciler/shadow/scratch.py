@@ -71,7 +71,7 @@ class Shadow:
 
 @contextmanager
 def shadow(
-    where: str,
+    where: str | Url,
     *,
     major: int | None = None,
     target: Url | None = None,
@@ -97,7 +97,7 @@ def shadow(
             raise Stalled("shadow: target needs a target database", hint="give --url, or a URL as --shadow")
         url = target
     else:
-        url = Url.parse(where)
+        url = where if isinstance(where, Url) else Url.parse(where)
     with connect(url) as probe:
         found_major = probe.info.server_version // 10000
     if major is not None and found_major != major:

@@ -1,0 +1,179 @@
+"""The declared state of one database, as a scratch database and a snapshot.
+
+What the target holds beyond the managed schemas (platform schemas, extensions, default privileges) is laid down first, so that
+declarations find what they will find there; then the declarations are loaded as the role that will apply them. Owners
+that no declaration names are taken from the target: who happened to create a table is no drift.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from reconciler.catalog import snapshot as catalog
+from reconciler.catalog.kinds import KINDS, Context
+from reconciler.catalog.scope import Scope
+from reconciler.declare import Declarations
+from reconciler.errors import Stalled
+from reconciler.model import ObjectId, Snapshot
+from reconciler.pg import Secret, Url, connect, ident, literal
+from reconciler.plan.complete import complete
+from reconciler.platforms import managed_schemas
+from reconciler.run import run_step, steps
+from reconciler.settings import Database
+from reconciler.shadow.materialise import load
+from reconciler.shadow.scratch import Shadow
+
+Connection = psycopg.Connection[TupleRow]
+Trust = Literal["untrusted", "reviewed"]
+_AROUND = ("extension", "default_privilege")
+"""Kinds outside schemas that a target may have by itself and that declarations rest on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """The declared state. `database` is a scratch database nobody is connected to."""
+
+    database: Url
+    snapshot: Snapshot
+
+
+def scope_of(database: Database, declarations: Declarations, owned: Collection[ObjectId]) -> Scope:
+    """Which schemas are managed: as configured, or public, those declared, and those we created something in."""
+    hidden = frozenset(database.exclude) | managed_schemas(database.platform)
+    if database.schemas != "auto":
+        return Scope(frozenset(database.schemas), hidden)
+    declared = {id.schema for id in declarations.places if id.schema}
+    declared |= {id.name for id in (*declarations.places, *owned) if id.kind == "schema"}
+    declared |= {id.schema for id in owned if id.schema}
+    kept = {
+        s for s in declared | {"public"} if not any(fnmatch.fnmatchcase(s, pattern) for pattern in hidden)
+    }
+    return Scope(frozenset(kept), hidden)
+
+
+def desired(
+    declarations: Declarations,
+    live: Snapshot,
+    whole: Snapshot,
+    *,
+    shadow: Shadow,
+    scope: Scope,
+    role: str,
+    trust: Trust,
+    owned: Collection[ObjectId],
+) -> Desired:
+    """Loads the declarations. `live` is the target in `scope`, `whole` the target without limits; `role` will apply.
+
+    Raises Stalled with file and line for what PostgreSQL rejects.
+    """
+    known = (
+        shadow.admin.execute("select from pg_catalog.pg_roles where rolname = %s", (role,)).fetchone()
+        is not None
+    )
+    if not known:
+        raise Stalled(
+            f"the shadow has no role {role}, as which the plan would be applied",
+            hint=f"create role {ident(role)} on the shadow, or use --shadow embedded",
+        )
+    database = shadow.create(owner=role)
+    _lay_down(database, whole, scope, owned, role)
+    with connect(database) as connection:
+        pristine = catalog.read(connection, scope)
+    _load(database, declarations, shadow, role, trust)
+    with connect(database) as connection:
+        found = catalog.read(connection, scope)
+        if _give_to_owners(connection, found, live, declarations, role):
+            found = catalog.read(connection, scope)
+    return Desired(database, _with_what_is_there(found, pristine, live))
+
+
+def _lay_down(database: Url, whole: Snapshot, scope: Scope, owned: Collection[ObjectId], role: str) -> None:
+    """What stands around the managed schemas, with all it rests on."""
+    start = {
+        id for id in whole.facts
+        if (id.kind in _AROUND and id not in owned) or (_schema_of(id) and _schema_of(id) not in scope)
+    }  # fmt: skip
+    chosen: set[ObjectId] = set()
+    todo = list(start)
+    while todo:
+        id = todo.pop()
+        if id in chosen or (_schema_of(id) in scope and id.kind != "schema"):
+            continue
+        chosen.add(id)
+        todo += whole.edges.get(id, ())
+    if not chosen:
+        return
+    with connect(database) as connection:
+        empty = catalog.read(connection)
+        wanted = catalog.restricted(whole, chosen)
+        wanted = catalog.merged(wanted, {i: f for i, f in empty.facts.items() if i not in chosen}, {})
+        for step in steps(complete(Context(empty, wanted, connection.info.user))):
+            run_step(connection, step)
+
+
+def _schema_of(id: ObjectId) -> str:
+    return id.name if id.kind == "schema" else id.schema
+
+
+def _load(database: Url, declarations: Declarations, shadow: Shadow, role: str, trust: Trust) -> None:
+    if trust == "reviewed":
+        with connect(database) as connection:
+            load(connection, declarations.files, role=None if role == connection.info.user else role)
+        return
+    if not shadow.own:
+        with connect(database) as connection:
+            load(connection, declarations.files, role=None)
+        return
+    superuser = shadow.admin.execute(
+        "select rolsuper from pg_catalog.pg_roles where rolname = %s", (role,)
+    ).fetchone()
+    password = secrets.token_urlsafe(24)
+    shadow.admin.execute(f"alter role {ident(role)} nosuperuser login password {literal(password)}")
+    try:
+        with connect(database.with_options(user=role, password=Secret(password))) as connection:
+            load(connection, declarations.files)
+    finally:
+        shadow.admin.execute(
+            f"alter role {ident(role)} {'superuser' if superuser and superuser[0] else 'nosuperuser'}"
+        )
+
+
+def _give_to_owners(
+    connection: Connection, found: Snapshot, live: Snapshot, declarations: Declarations, role: str
+) -> bool:
+    """Hands each object whose owner no declaration names to the owner it has on the target. True when one changed."""
+    named = [
+        s.sql for file in declarations.files for s in file.statements
+        if re.search(rf"\bowner\s+to\s+\"?{re.escape(role)}\"?", s.sql, re.IGNORECASE)
+    ]  # fmt: skip
+    changed = False
+    context = Context(found, found, role)
+    for id, fact in found.facts.items():
+        there = live.facts.get(id)
+        if there is None or fact["owner"] != role or there["owner"] == role or not there["owner"]:
+            continue
+        if any(re.search(rf"\b{re.escape(id.name)}\b", sql) for sql in named):
+            continue
+        given = replace(fact, attributes={**fact.attributes, "owner": there["owner"]})
+        alteration = KINDS[id.kind].alter(fact, given, context)
+        for statement in alteration.statements if alteration else ():
+            connection.execute(statement.sql.encode())
+            changed = True
+    return changed
+
+
+def _with_what_is_there(found: Snapshot, pristine: Snapshot, live: Snapshot) -> Snapshot:
+    """Objects that exist without any declaration (the schema public, extensions) are wanted as the target has them."""
+    untouched = {id for id, digest in found.digests.items() if pristine.digests.get(id) == digest}
+    taken = {id: live.facts[id] for id in untouched if id in live.facts}
+    gone = {id for id in untouched if id not in live.facts}
+    kept = catalog.restricted(found, found.digests.keys() - gone)
+    return catalog.merged(kept, taken, {id: live.edges.get(id, frozenset()) for id in taken})

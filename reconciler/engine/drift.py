@@ -1,0 +1,32 @@
+"""What differs between a database and its declarations, without a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.catalog.compare import compare
+from reconciler.engine.desired import Trust
+from reconciler.engine.work import Told, opened
+from reconciler.model import Change, ObjectId, Snapshot
+from reconciler.settings import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """`changes` lead from the live state (`before`) to the declared one (`after`); `extra` is undeclared and stays."""
+
+    database: str
+    changes: tuple[Change, ...]
+    extra: tuple[ObjectId, ...]
+    before: Snapshot
+    after: Snapshot
+    unmodelled: tuple[str, ...] = ()
+
+
+def drift(database: Database, *, trust: Trust = "reviewed", told: Told = lambda stage: None) -> Drift:
+    """Compares the target with its declarations; changes nothing. Raises as `work.opened` does."""
+    with opened(database, trust=trust, told=told) as work:
+        strange = tuple(sorted({*work.live.unmodelled, *work.wanted.unmodelled}))
+        return Drift(
+            database.name, compare(work.live, work.wanted), work.extra, work.live, work.wanted, strange
+        )

@@ -1,0 +1,128 @@
+"""A rehearsed plan for one database, from its declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from reconciler import __version__, migrate
+from reconciler.catalog import snapshot as catalog
+from reconciler.engine.desired import Trust
+from reconciler.engine.work import Told, Work, opened
+from reconciler.errors import Source, Stalled
+from reconciler.model import Fact, HazardCode, Migration, ObjectId, Plan, Rehearsal, Snapshot
+from reconciler.pg import Url, connect, ident
+from reconciler.plan.build import Bench, Renamed, build
+from reconciler.plan.draft import VERSION as MIGRA
+from reconciler.plan.rename import Wish, renames
+from reconciler.run import run_step, steps
+from reconciler.settings import Database
+from reconciler.shadow.rehearse import Expected
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A plan for `database`, its rehearsal, and the migration it would become (None when nothing differs).
+
+    `before` is the live state, `after` the declared one; `extra` are undeclared objects that are left alone.
+    """
+
+    database: str
+    plan: Plan
+    rehearsal: Rehearsal | None
+    extra: tuple[ObjectId, ...]
+    notes: tuple[str, ...]
+    before: Snapshot
+    after: Snapshot
+    major: int
+    migration: Migration | None = None
+
+
+def propose(
+    database: Database,
+    *,
+    trust: Trust = "reviewed",
+    told: Told = lambda stage: None,
+    prove: bool = True,
+    now: datetime | None = None,
+) -> Proposal:
+    """Plans and rehearses; changes nothing on the target and writes no file.
+
+    Raises Stalled when no plan is possible, or when a declaration asks for what existing rows forbid.
+    """
+    with opened(database, trust=trust, told=told) as work:
+        return proposal(work, told=told, prove=prove, now=now)
+
+
+def proposal(work: Work, *, told: Told, prove: bool = True, now: datetime | None = None) -> Proposal:
+    """The same for a database that is open already."""
+    told("copy the live schema")
+    before = work.copy_of_live()
+    wishes = [
+        Wish(r.old, r.new, r.source) for r in work.declarations.renames if r.kind in ("table", "column")
+    ]
+    bench = Bench(
+        work.shadow, before, work.wanted_database, Expected(work.live, work.wanted, work.scope),
+        role=work.role if work.shadow.own else "", renamed=_renamed(work, before, wishes),
+        fills=work.declarations.fills, downs=work.declarations.downs, told=told,
+    )  # fmt: skip
+    plan, rehearsal = build(bench, prove=prove)
+    _rows_permit(work.url, plan, work)
+    notes = tuple(f"{id.kind} {id} is not declared and stays" for id in work.extra)
+    migration = None
+    if plan.up:
+        existing = [m.version for m in migrate.load_directory(work.database.migrations)] + [
+            a.version for a in work.history
+        ]
+        migration = migrate.compose(
+            plan, rehearsal if prove else None, now=now or datetime.now(UTC), existing=existing,
+            versions={"reconciler": __version__, "migra": MIGRA, "postgresql": str(work.shadow.major)},
+        )  # fmt: skip
+    return Proposal(
+        work.database.name, plan, rehearsal if prove else None, work.extra, notes, work.live, work.wanted,
+        work.shadow.major, migration,
+    )  # fmt: skip
+
+
+def _renamed(work: Work, before: Url, wishes: Iterable[Wish]) -> Renamed | None:
+    found = renames(wishes, work.live, work.wanted)
+    if not found.up:
+        return None
+    database = work.shadow.create(template=before)
+    with connect(database) as connection:
+        for step in steps(found.up):
+            run_step(connection, step)
+    with connect(database) as connection:
+        return Renamed(database, catalog.read(connection, work.scope), found)
+
+
+def _rows_permit(url: Url, plan: Plan, work: Work) -> None:
+    """Refuses a new NOT NULL column that nothing fills, on a table that has rows: the rehearsal's rows are not the real ones."""
+    with connect(url) as live:
+        for statement in plan.up:
+            id = statement.subject
+            if (
+                id is None
+                or id.kind != "column"
+                or id in work.live.facts
+                or not statement.sql.startswith("alter table")
+            ):
+                continue
+            if not any(hazard.code is HazardCode.DEPENDS_ON_DATA for hazard in statement.hazards):
+                continue
+            column: Fact = work.wanted.facts[id]
+            table = ident(id.schema, id.name)
+            if ObjectId("table", id.schema, id.name) not in work.live.facts:
+                continue
+            if live.execute(f"select from {table} limit 1").fetchone() is None:
+                continue
+            place = work.declarations.places.get(id) or work.declarations.places.get(
+                ObjectId("table", id.schema, id.name)
+            )
+            sources: tuple[Source, ...] = (place,) if place else ()
+            raise Stalled(
+                f"column {id} is declared NOT NULL ({column['type']}), but {table} has rows and nothing says what they get",
+                hint="give the column a default, or a fill: expression for the rows that exist",
+                sources=sources,
+            )
