@@ -1,0 +1,81 @@
+"""Statuses to look at: one in sync, one with everything that can be wrong, one nobody has looked at."""
+
+from __future__ import annotations
+
+from reconciler.model import Change, Condition, ObjectId, Status
+
+EVIL = '<script>alert("1")</script>'
+
+GOOD = Status(
+    "good",
+    "2026-11-23T04:00:00Z",
+    (Condition("InSync", "True", "Equal", "The database is what its files say.", "2026-11-23T03:00:00Z"),),
+    facts={
+        "last_check": 1_800_000_000,
+        "last_success": 1_800_000_000.5,
+        "rehearsals": {"passed": 2},
+        "migrations_applied": {"up": {"done": 3}},
+        "plan_statements": {"migra": 4, "catalog": 1},
+        "plan": {"up": [], "down": []},
+    },
+)
+BAD = Status(
+    "bad",
+    "2026-11-23T04:00:01Z",
+    (
+        Condition("InSync", "False", "Drifted", f"Two objects differ, one called {EVIL}."),
+        Condition("ExtraObjects", "True", "Undeclared", "One table is not declared."),
+        Condition("Ready", "True", "Observed", "Looked at."),
+    ),
+    drift=(
+        Change("alter", ObjectId("function", "public", EVIL, "()"), ("body",)),
+        Change("create", ObjectId("policy", "public", "accounts", "read own")),
+    ),
+    extra=(ObjectId("table", "public", "forgotten"),),
+    pending=("20261123040000_later",),
+    facts={
+        "last_check": 1_800_000_001,
+        "rehearsals": {"passed": 1, "failed": 1},
+        "engine_failures": {"migra": 1},
+        "differences": [
+            {
+                "verb": "alter",
+                "kind": "function",
+                "id": f"public.{EVIL}()",
+                "before": {"body": f"begin\n  return '{EVIL}';\nend", "owner": "me"},
+                "after": {"body": "begin\n  return 'x';\nend", "owner": "me"},
+            },
+            {
+                "verb": "create",
+                "kind": "policy",
+                "id": "read own",
+                "before": None,
+                "after": {"using": "org_id = 1", "roles": ["authenticated"]},
+            },
+        ],
+        "plan": {
+            "up": [
+                {
+                    "sql": f"create function {EVIL}",
+                    "reason": "it differs",
+                    "source": "catalog",
+                    "transactional": True,
+                    "hazards": ["WEAKENS_ISOLATION"],
+                }
+            ],
+            "down": [],
+            "proof": {"passed": False, "residue": ["after down: it stays"]},
+        },
+        "history": [
+            {
+                "version": "20261122000000",
+                "slug": "first",
+                "direction": "up",
+                "applied_by": EVIL,
+                "started_at": "2026-11-22T00:00:00Z",
+                "seconds": 0.25,
+            }
+        ],
+    },
+)
+NEW = Status("new", "")
