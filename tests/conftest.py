@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -106,10 +105,3 @@ def connection(database: Callable[..., Url]) -> Iterator[psycopg.Connection]:
     """An autocommit session of the superuser in a fresh database."""
     with connect(database()) as session:
         yield session
-
-
-@pytest.fixture
-def other_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A HOME of its own for tests that write below it."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return tmp_path
