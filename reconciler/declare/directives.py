@@ -172,16 +172,15 @@ def _design(trigger: ObjectId, said: list[Directive], source: Source, found: Gat
 
 def _directives(text: Text, comments: list[Token]) -> Iterator[Directive]:
     joined: list[Token] = []
+    end = 0
     for token in comments:
-        previous = joined[-1] if joined else None
-        follows = (
-            previous is not None
-            and text.text[previous.start + len(previous.text) : token.start].strip() == ""
-        )
-        if previous and follows and _DIRECTIVE.match(previous.text) and re.match(r"--(   |\t)", token.text):
-            joined[-1] = Token("comment", previous.text + "\n" + token.text[2:].strip(), previous.start)
-            continue
-        joined.append(token)
+        follows = bool(joined) and not text.text[end : token.start].strip()
+        end = token.start + len(token.text)
+        if follows and _DIRECTIVE.match(joined[-1].text) and re.match(r"--(   |\t)", token.text):
+            longer = joined[-1].text + "\n" + token.text[2:].strip()
+            joined[-1] = joined[-1]._replace(text=longer)
+        else:
+            joined.append(token)
     for token in joined:
         match = _DIRECTIVE.match(token.text)
         if match is None:

@@ -130,11 +130,21 @@ def together(faults: Sequence[Usage]) -> Usage:
 
 
 def _fault(error: ErrorDetails, tree: Tree) -> tuple[str, Source]:
-    path = tuple(step for step in error["loc"] if step != "[key]")
-    while path and path not in tree.keys and path not in tree.values:
-        path = path[:-1]  # the name of a field that is missing, or of a branch of a union
+    path = _written(error["loc"], tree)
     where = ".".join(str(step) for step in path)
     return (f"{where}: " if where else "") + _sentence(error, tree), tree.source(path)
+
+
+def _written(loc: tuple[str | int, ...], tree: Tree) -> Path:
+    """pydantic's location as the path in the file: short forms, missing fields and branches of unions are not there."""
+    path: Path = ()
+    for step in loc:
+        model = tree.models.get(path)
+        if (*path, step) in tree.values or (*path, step) in tree.keys:
+            path = (*path, step)
+        elif not (model and issubclass(model, Node) and step in (model.short, model.short_items)):
+            break
+    return path
 
 
 def _sentence(error: ErrorDetails, tree: Tree) -> str:
@@ -156,6 +166,7 @@ def _sentence(error: ErrorDetails, tree: Tree) -> str:
         "bool_type": "this must be true or false",
         "int_type": "this must be a whole number",
         "list_type": "this must be a list",
+        "too_short": "this must not be empty",
         "dict_type": "this must be a mapping, key: value",
         "model_type": "this must be a mapping, key: value",
         "model_attributes_type": "this must be a mapping, key: value",

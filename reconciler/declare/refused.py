@@ -21,12 +21,8 @@ _LEADING: tuple[tuple[tuple[str, ...], str], ...] = (
     *(((verb, "database"), _CLUSTER) for verb in ("create", "alter", "drop")),
     *(((verb, "tablespace"), _CLUSTER) for verb in ("create", "alter", "drop")),
     (("load",), _FILES),
-    (("set", "role"), _WHO),
-    (("set", "session", "role"), _WHO),
-    (("set", "local", "role"), _WHO),
     (("set", "session", "authorization"), _WHO),
     (("set", "local", "session", "authorization"), _WHO),
-    (("reset", "role"), _WHO),
     (("reset", "session", "authorization"), _WHO),
     (("reset", "all"), _WHO),
     (("discard",), _WHO),
@@ -42,6 +38,7 @@ _LEADING: tuple[tuple[tuple[str, ...], str], ...] = (
     (("checkpoint",), _ALONE),
 )
 
+_ACTING = (("set", "role"), ("set", "session", "role"), ("set", "local", "role"), ("reset", "role"))
 _SERVER_WIDE = ("database", "tablespace", "parameter")
 _ROWS = ("insert", "update", "delete", "merge", "copy", "truncate")
 
@@ -64,7 +61,10 @@ def why_refused(statement: Raw) -> str:
 
 
 def why_no_declaration(statement: Raw) -> str:
-    """The reason this statement says nothing about a schema: it changes rows. Empty when it does not."""
+    """The reason this statement stands in no declaration, though a script may hold it; empty when it may."""
+    for leading in _ACTING:
+        if statement.words(len(leading)) == leading:
+            return f"{' '.join(leading).upper()} is refused: {_WHO}; `owner:` and `alter … owner to` say whose it is"
     first, second = (*statement.words(2), "")[:2]
     if (
         first in ("create", "alter", "drop")
@@ -117,7 +117,7 @@ def _why_copy(statement: Raw) -> str:
 def _why_config(statement: Raw) -> str:
     """`select set_config('role', …)` is `set role` by another name."""
     for name, value in zip(statement.tokens, statement.tokens[2:], strict=False):
-        if name.identifier == "set_config" and value.text.strip("eE'").lower() in (
+        if name.identifier == "set_config" and value.text.strip("'").lower() in (
             "role",
             "session_authorization",
         ):

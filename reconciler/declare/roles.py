@@ -19,7 +19,7 @@ def roles_named(files: Iterable[DeclaredFile]) -> frozenset[str]:
     found: set[str] = set()
     for file in files:
         for statement in file.statements:
-            if statement.sql[:6].lower() in ("grant ", "revoke", "create", "alter ", "commen", "reassi"):
+            if statement.sql[:6].lower() in ("grant ", "revoke", "create", "alter ", "set ro"):
                 for raw in statements(Text(statement.sql, file.path)):
                     found.update(_roles(raw))
     return frozenset(found)
@@ -29,7 +29,9 @@ def _roles(raw: Raw) -> Iterator[str]:
     tokens = raw.tokens
     words = [token.word for token in tokens]
     first, second = words[0], words[1] if len(words) > 1 else ""
-    if first in ("grant", "revoke"):
+    if (first, second) == ("set", "role"):
+        yield from _list(tokens, 2)
+    elif first in ("grant", "revoke"):
         yield from _grant(tokens, words)
     elif (first, second) == ("alter", "default"):
         for at, word in enumerate(words):

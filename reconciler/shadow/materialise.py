@@ -86,7 +86,7 @@ class _Load:
             if not (self._overtake() or self._unread() or self._whole_schemas()):
                 break
         waiting = [pending.failure for file in self.files for pending in file.pending if pending.failure]
-        failures = [*self.never, *waiting, *self._read_again()]
+        failures = [*self.never, *waiting, *self._never_reached(), *self._read_again()]
         if failures:
             raise refusal(sorted(failures, key=lambda f: (f.source.file, f.source.line)), self.role)
 
@@ -99,6 +99,9 @@ class _Load:
             if setting is None:
                 found.pending.append(_Pending(statement, settings))
                 self.makers.setdefault(nature.made(statement.sql), found)
+            elif setting.name == "role" and self.role is not None:
+                why = "SET ROLE is refused: these declarations run as a role that they may not leave"
+                self.never.append(Failure(statement, statement.source, "42501", why))
             elif setting.name:
                 if setting not in self.known:
                     failure = self.session.check_setting(statement, setting)
@@ -195,6 +198,12 @@ class _Load:
                 del file.pending[0]
                 return True
         return False
+
+    def _never_reached(self) -> list[Failure]:
+        """Syntax errors in statements that wait behind another: a person wants to see them all at once."""
+        unreached = [pending for file in self.files for pending in file.pending if pending.failure is None]
+        failures = [self.session.attempt(pending.statement, pending.settings) for pending in unreached]
+        return [failure for failure in failures if failure is not None and failure.code == "42601"]
 
     def _read_again(self) -> list[Failure]:
         """What PostgreSQL says about the bodies that were accepted unread, now that everything exists."""

@@ -97,6 +97,8 @@ def setting(sql: str) -> Setting | None:
     reset = _RESET.match(sql)
     if reset is not None:
         name = reset["name"].lower()
+        if name == "role":
+            return Setting(name, "set local role none")
         return Setting("" if name in _OURS else name, f"set local {name} to default")
     found = _SETTING.match(sql)
     if found is None:

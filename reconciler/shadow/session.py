@@ -83,6 +83,10 @@ class Session:
             self._become(superuser=True)
             failure = self._try(statement, sql)
             self._become(superuser=False)
+        if failure is not None and failure.code == "55P04" and self._may_commit:
+            self._commit()  # a new value of an enum can be used once it is committed (manual: ALTER TYPE)
+            self._settle(settings)
+            failure = self._try(statement, sql)
         if failure is not None and failure.code == "42710" and nature.creates_role(sql):
             return None  # roles belong to the server: another scratch database has made it already
         if failure is None:
@@ -92,9 +96,12 @@ class Session:
     def pause(self) -> None:
         """A place where nothing is half done: commits when many locks have gathered."""
         if self._may_commit and self._since_commit >= _COMMIT_AFTER:
-            self._run("commit")
-            self._applied, self._as_superuser, self._since_commit = (), False, 0
-            self.begin()
+            self._commit()
+
+    def _commit(self) -> None:
+        self._run("commit")
+        self._applied, self._since_commit = (), 0
+        self.begin()
 
     def value(self, sql: str, *parameters: str | int) -> list[tuple[object, ...]]:
         """Rows of a query of our own."""
