@@ -3,7 +3,7 @@ schemas.
 """
 
 from reconciler.pg.connect import NEWEST, OLDEST, connect, major
-from reconciler.pg.failures import connection_failure, hidden
+from reconciler.pg.failures import connection_failure
 from reconciler.pg.notices import Notice, notices
 from reconciler.pg.quote import dollar, ident, literal
 from reconciler.pg.secret import MASK, Secret, scrub
@@ -19,7 +19,6 @@ __all__ = [
     "connect",
     "connection_failure",
     "dollar",
-    "hidden",
     "ident",
     "literal",
     "major",

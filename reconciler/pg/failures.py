@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from reconciler.errors import ReconcilerError, Stalled, Waiting
-from reconciler.pg.secret import Secret, scrub
+from reconciler.pg.secret import scrub
 from reconciler.pg.url import Url
 
 
@@ -118,8 +118,3 @@ def _last_words(message: str) -> str:
     telling = [line for line in lines if re.search(r"failed: |FATAL|ERROR", line)] or lines
     words = telling[-1] if telling else "no message"
     return re.sub(r"^.*?failed: ", "", re.sub(r"^(connection failed: )?", "", words)) or words
-
-
-def hidden(url: Url) -> tuple[Secret, ...]:
-    """The secrets of a URL, for scrubbing what other programs print about it."""
-    return tuple(secret for _, secret in url.secrets)
