@@ -59,6 +59,15 @@ select 'pg_catalog.pg_class'::pg_catalog.regclass, d.objid, 0, d.refclassid, d.r
 union all
 select e.classid, e.objid, 0, e.refclassid, e.refobjid, 0
   from pg_catalog.pg_depend as e where e.deptype = 'e'
+union all
+select m.classid, m.objid, 0, m.refclassid, m.refobjid, 0
+  from pg_catalog.pg_depend as m
+ where m.classid in ('pg_catalog.pg_amop'::pg_catalog.regclass, 'pg_catalog.pg_amproc'::pg_catalog.regclass)
+   and m.refclassid in ('pg_catalog.pg_opclass'::pg_catalog.regclass, 'pg_catalog.pg_opfamily'::pg_catalog.regclass)
+union all
+select p.classid, p.objid, 0, p.refclassid, p.refobjid, 0
+  from pg_catalog.pg_depend as p
+ where p.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and p.deptype = 'i'
 """
 """(row, what it stands for): pairs of addresses."""
 

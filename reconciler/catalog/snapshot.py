@@ -64,7 +64,7 @@ def _read(connection: Connection, scope: Scope, depth: Depth) -> Snapshot:
     full = depth == "facts"
     columns = "classid, objid, subid, schema, name, part, parent_class, parent_oid, parent_sub, position"
     if not full:
-        columns = "schema, name, part"
+        columns = "classid, objid, subid, schema, name, part"
     wanted = f"{columns}, pg_catalog.md5(attributes::text)" + (", attributes" if full else "")
     with connection.pipeline():
         answers = [
@@ -73,21 +73,18 @@ def _read(connection: Connection, scope: Scope, depth: Depth) -> Snapshot:
             )
             for kind in REGISTRY
         ]
-        strange = connection.cursor(row_factory=tuple_row).execute(unmodelled.query(scope, major))
+        strange = connection.cursor(row_factory=tuple_row).execute(unmodelled.question(scope, major))
         if full:
             aliases = connection.cursor(row_factory=tuple_row).execute(edges.ALIASES)
             dependencies = connection.cursor(row_factory=tuple_row).execute(edges.DEPENDENCIES)
-    names = tuple(unmodelled.sentence(row) for row in strange.fetchall())
-    if not full:
-        digests = {
-            ObjectId(kind.name, row[0], row[1], row[2]): row[3]
-            for kind, answer in zip(REGISTRY, answers, strict=True)
-            for row in answer.fetchall()
-        }
-        return Snapshot(digests, {}, {}, names, major)
     rows = [
         (kind.name, row) for kind, answer in zip(REGISTRY, answers, strict=True) for row in answer.fetchall()
     ]
+    seen = {(row[0], row[1]) for _, row in rows if row[2] == 0}
+    names = unmodelled.named(connection, strange.fetchall(), seen)
+    if not full:
+        digests = {ObjectId(kind, row[3], row[4], row[5]): row[6] for kind, row in rows}
+        return Snapshot(digests, {}, {}, names, major)
     known = {(row[0], row[1], row[2]): ObjectId(kind, row[3], row[4], row[5]) for kind, row in rows}
     facts = {}
     for kind, row in rows:

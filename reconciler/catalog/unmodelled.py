@@ -1,68 +1,135 @@
 """Objects of kinds we cannot compare: found, named, and left to a person.
 
-The question is put the other way round than in `kinds/`: everything that PostgreSQL's catalogs hold beyond the system's
-own, minus the catalogs some kind reads. So a kind nobody thought of is found too.
+The question is put the other way round than in `kinds/`: every row a user's object has in any catalog, minus the rows
+the kinds read, minus what PostgreSQL made as an internal part of another object or an extension brought along. So a kind
+that nobody has written is found as soon as somebody uses it, and so is an object that a kind overlooks.
+
+Left out on purpose, besides the catalogs in `LEFT_OUT`: large objects (they are data: `pg_dump -s` does not print them
+either) and, unless the scope says `cluster`, roles.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.scope import Scope
 
 
-def query(scope: Scope) -> str:
-    """(type, identity) of every object no kind reads."""
-    parts = []
-    for catalog, (kind, condition) in UNREAD.items():
-        parts.append(
-            f"select '{kind}' as kind, (pg_catalog.pg_identify_object('pg_catalog.{catalog}'::pg_catalog.regclass, o.oid, 0)).identity"
-            f" as identity from pg_catalog.{catalog} as o where {condition} and not exists (select from"
-            f" pg_catalog.pg_depend as e where e.classid = 'pg_catalog.{catalog}'::pg_catalog.regclass and"
-            " e.objid = o.oid and e.deptype = 'e')"
-            + (
-                f" and exists (select from pg_catalog.pg_namespace as n where n.oid = o.{NAMESPACE[catalog]} and {scope.sql('n.nspname')})"
-                if catalog in NAMESPACE
-                else ("" if scope.outside else " and false")
-            )
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """One system catalog. `schema` is its column with the object's schema, `relation` with the table it is part of;
+    neither: its objects live in no schema. `rows` narrows it to what is an object by itself. `source` replaces a
+    catalog that ordinary roles may not read."""
+
+    name: str
+    schema: str = ""
+    relation: str = ""
+    rows: str = "true"
+    source: str = ""
+    since: int = 14
+
+    def question(self, scope: Scope) -> str:
+        """(classid, objid) of what users made."""
+        found = (
+            f"select 'pg_catalog.{self.name}'::pg_catalog.regclass::pg_catalog.oid as classid, o.oid as objid"
         )
-    return " union all ".join(parts) + " order by 1, 2"
+        found += f" from {self.source or f'pg_catalog.{self.name}'} as o"
+        where = [self.rows, "o.oid >= 16384"]
+        if self.relation:
+            found += f" join pg_catalog.pg_class as c on c.oid = o.{self.relation}"
+            where.append(r.no_member("pg_class", "c.oid"))
+        if self.relation or self.schema:
+            column = "c.relnamespace" if self.relation else f"o.{self.schema}"
+            found += f" join pg_catalog.pg_namespace as n on n.oid = {column}"
+            where.append(r.in_scope(scope))
+        else:
+            where.append(r.cluster(scope) if self.name == "pg_authid" else r.outside(scope))
+        where += [r.no_member(self.name, "o.oid"), r.no_part(self.name, "o.oid")]
+        return f"{found} where {' and '.join(where)}"
 
 
-NAMESPACE = {
-    "pg_proc": "pronamespace", "pg_type": "typnamespace", "pg_operator": "oprnamespace", "pg_opclass": "opcnamespace",
-    "pg_opfamily": "opfnamespace", "pg_collation": "collnamespace", "pg_conversion": "connamespace",
-    "pg_ts_config": "cfgnamespace", "pg_ts_dict": "dictnamespace", "pg_ts_parser": "prsnamespace",
-    "pg_ts_template": "tmplnamespace", "pg_statistic_ext": "stxnamespace", "pg_class": "relnamespace",
-}  # fmt: skip
+_HERE = "(select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())"
 
-UNREAD = {
-    "pg_proc": ("aggregate", "o.prokind = 'a'"),
-    "pg_type": (
-        "type",
-        "(o.typtype in ('r', 'p') or o.typtype = 'b' and o.typcategory <> 'A') and o.oid >= 16384",
-    ),
-    "pg_class": ("foreign table", "o.relkind = 'f'"),
-    "pg_operator": ("operator", "o.oid >= 16384"),
-    "pg_opclass": ("operator class", "o.oid >= 16384"),
-    "pg_opfamily": ("operator family", "o.oid >= 16384"),
-    "pg_collation": ("collation", "o.oid >= 16384"),
-    "pg_conversion": ("conversion", "o.oid >= 16384"),
-    "pg_ts_config": ("text search configuration", "o.oid >= 16384"),
-    "pg_ts_dict": ("text search dictionary", "o.oid >= 16384"),
-    "pg_ts_parser": ("text search parser", "o.oid >= 16384"),
-    "pg_ts_template": ("text search template", "o.oid >= 16384"),
-    "pg_statistic_ext": ("statistics object", "true"),
-    "pg_cast": ("cast", "o.oid >= 16384"),
-    "pg_language": ("language", "o.oid >= 16384"),
-    "pg_transform": ("transform", "true"),
-    "pg_am": ("access method", "o.oid >= 16384"),
-    "pg_event_trigger": ("event trigger", "true"),
-    "pg_publication": ("publication", "true"),
-    "pg_foreign_data_wrapper": ("foreign-data wrapper", "true"),
-    "pg_foreign_server": ("server", "true"),
-    "pg_default_acl": ("default privileges", "true"),
+CATALOGS = (
+    Catalog("pg_am"),
+    Catalog("pg_attrdef", relation="adrelid", rows="not exists (select from pg_catalog.pg_attribute as a where"
+            " a.attrelid = o.adrelid and a.attnum = o.adnum and a.attgenerated <> '')"),
+    Catalog("pg_authid", source="pg_catalog.pg_roles"),
+    Catalog("pg_cast"),
+    Catalog("pg_class", schema="relnamespace"),
+    Catalog("pg_collation", schema="collnamespace"),
+    Catalog("pg_constraint", relation="conrelid", rows="o.contype not in ('n', 't')"),
+    Catalog("pg_constraint", schema="connamespace", rows="o.contypid <> 0 and o.contype <> 'n' and not exists (select"
+            " from pg_catalog.pg_depend as e where e.classid = 'pg_catalog.pg_type'::pg_catalog.regclass and e.objid ="
+            " o.contypid and e.deptype = 'e')"),
+    Catalog("pg_conversion", schema="connamespace"),
+    Catalog("pg_default_acl"),
+    Catalog("pg_event_trigger"),
+    Catalog("pg_extension"),
+    Catalog("pg_foreign_data_wrapper"),
+    Catalog("pg_foreign_server"),
+    Catalog("pg_language"),
+    Catalog("pg_namespace", source="(select oid, oid as itself from pg_catalog.pg_namespace)", schema="itself"),
+    Catalog("pg_opclass", schema="opcnamespace"),
+    Catalog("pg_operator", schema="oprnamespace", rows="o.oprcode <> 0"),
+    Catalog("pg_opfamily", schema="opfnamespace"),
+    Catalog("pg_policy", relation="polrelid"),
+    Catalog("pg_proc", schema="pronamespace"),
+    Catalog("pg_publication"),
+    Catalog("pg_publication_namespace", schema="pnnspid", since=15),
+    Catalog("pg_publication_rel", relation="prrelid"),
+    Catalog("pg_rewrite", relation="ev_class"),
+    Catalog("pg_statistic_ext", relation="stxrelid"),
+    Catalog("pg_subscription", source="(select oid, subdbid from pg_catalog.pg_subscription)",
+            rows=f"o.subdbid = {_HERE}"),
+    Catalog("pg_transform"),
+    Catalog("pg_trigger", relation="tgrelid", rows="not o.tgisinternal and o.tgparentid = 0"),
+    Catalog("pg_ts_config", schema="cfgnamespace"),
+    Catalog("pg_ts_dict", schema="dictnamespace"),
+    Catalog("pg_ts_parser", schema="prsnamespace"),
+    Catalog("pg_ts_template", schema="tmplnamespace"),
+    Catalog("pg_type", schema="typnamespace"),
+    Catalog("pg_user_mapping", source="(select umid as oid from pg_catalog.pg_user_mappings)"),
+)  # fmt: skip
+
+LEFT_OUT = {
+    "pg_amop": "part of its operator family or class",
+    "pg_amproc": "part of its operator family or class",
+    "pg_auth_members": "part of its role",
+    "pg_database": "belongs to the server, and is no part of what a database declares",
+    "pg_enum": "part of its type",
+    "pg_largeobject_metadata": "large objects are data",
+    "pg_parameter_acl": "belongs to the server: the administrator's",
+    "pg_tablespace": "belongs to the server: the administrator's",
 }
-"""catalog → (what to call it, which of its rows)."""
+"""Catalogs whose rows are no objects of this program's, and why. A test compares both lists with the server's own."""
 
 
-def sentence(row: tuple[str, ...]) -> str:
-    return f"{row[0]} {row[1]}"
+def question(scope: Scope, major: int) -> str:
+    """(classid, objids) of every object users made, one row per catalog that holds any."""
+    found = " union all ".join(catalog.question(scope) for catalog in CATALOGS if catalog.since <= major)
+    return f"select f.classid, pg_catalog.array_agg(f.objid) as objids from ({found}) as f group by f.classid"
+
+
+def named(
+    connection: psycopg.Connection[Any], found: Iterable[tuple[int, list[int]]], known: Set[tuple[int, int]]
+) -> tuple[str, ...]:
+    """Those of the objects found that no kind has read, as `type identity`. Asks the server only when there are any."""
+    rest = [
+        (classid, objid) for classid, objids in found for objid in objids if (classid, objid) not in known
+    ]
+    if not rest:
+        return ()
+    rows = connection.cursor(row_factory=tuple_row).execute(
+        "select i.type || ' ' || i.identity from rows from (pg_catalog.unnest(%s::pg_catalog.oid[]),"
+        " pg_catalog.unnest(%s::pg_catalog.oid[])) as f(classid, objid), pg_catalog.pg_identify_object(f.classid, f.objid, 0) as i"
+        " where i.type is not null and i.identity is not null order by 1",
+        [[row[0] for row in rest], [row[1] for row in rest]],
+    )
+    return tuple(row[0] for row in rows)

@@ -6,8 +6,8 @@ order is a note, never a difference.
 
 from __future__ import annotations
 
+from reconciler.catalog.kinds import foreign_options, sequence
 from reconciler.catalog.kinds import reading as r
-from reconciler.catalog.kinds import sequence
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.casting import lossy, using
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
@@ -18,7 +18,16 @@ from reconciler.pg import ident, literal
 STORAGE = {"p": "plain", "e": "external", "m": "main", "x": "extended"}
 COMPRESSION = {"p": "pglz", "l": "lz4"}
 PINNED = frozenset(
-    {"view", "materialized_view", "policy", "rule", "trigger", "function", "procedure", "publication"}
+    {
+        "view",
+        "materialized_view",
+        "policy",
+        "rule",
+        "trigger",
+        "function",
+        "procedure",
+        "publication_table",
+    }
 )
 """Kinds whose definition PostgreSQL holds on to while a column's type changes (manual: ALTER TABLE, Notes)."""
 
@@ -64,7 +73,11 @@ def read(scope: Scope, major: int) -> str:
             compression="nullif(a.attcompression, '')",
             statistics="nullif(a.attstattarget, -1)",
             options="(select pg_catalog.jsonb_agg(o order by o) from pg_catalog.unnest(a.attoptions) as o)",
-            fdw_options="(select pg_catalog.jsonb_agg(o order by o) from pg_catalog.unnest(a.attfdwoptions) as o)",
+            fdw_options="case when a.attfdwoptions is not null then "
+            + foreign_options.reading(
+                "a.attfdwoptions", "'foreign_table'", "n.nspname", "c.relname", "a.attname"
+            )
+            + " end",
             inherited="case when not a.attislocal then true end",
             acl=r.column_acl("a.attacl", "c.relowner"),
             comment=r.comment("pg_class", "c.oid", "a.attnum"),
@@ -80,6 +93,8 @@ def read(scope: Scope, major: int) -> str:
 def definition(fact: Fact, default: str | None, *, typed: bool = False) -> str:
     """The column as it stands inside CREATE TABLE or after ADD COLUMN."""
     words = [ident(fact.id.part), "with options" if typed else fact["type"]]
+    if fact["fdw_options"]:
+        words.append(foreign_options.clause(fact["fdw_options"]).strip())
     if fact["collation"] and not typed:
         words.append(f"collate {fact['collation']}")
     if fact["compression"]:
@@ -258,10 +273,20 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         target = -1 if new["statistics"] is None else new["statistics"]
         found.append(w.say(f"{action} set statistics {target}", f"{new.id}: statistics target", new.id))
     found += w.changed_options(old["options"], new["options"], action, new)
+    found += foreign_options.changed(
+        old["fdw_options"], new["fdw_options"], action, _current_fdw_options(new), new
+    )
     if old["acl"] != new["acl"]:
         found += _granted(new, old["acl"] or {}, new["acl"] or {}, context)
     found += w.redressed(old, new, context, _noun(new))
     return Alteration(tuple(found), displaces=_is_pinned if pinned else lambda fact: False)
+
+
+def _current_fdw_options(fact: Fact) -> str:
+    return (
+        f"(select attfdwoptions from pg_catalog.pg_attribute where attrelid = {literal(w.name(fact.id))}"
+        f"::pg_catalog.regclass and attname = {literal(fact.id.part)})"
+    )
 
 
 def _is_pinned(fact: Fact) -> bool:

@@ -41,7 +41,9 @@ def read(scope: Scope, major: int, *, kinds: str = "'f', 'w'") -> str:
             window="case when p.prokind = 'w' then true end",
         ),
         source="pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace"
-        f" where p.prokind in ({kinds}) and {r.in_scope(scope)} and {r.no_member('pg_proc', 'p.oid')}",
+        f" where p.prokind in ({kinds}) and {r.in_scope(scope)} and {r.no_member('pg_proc', 'p.oid')}"
+        # The constructors of a range type are part of it.
+        f" and {r.no_part('pg_proc', 'p.oid')}",
     )
 
 

@@ -107,3 +107,16 @@ def in_scope(scope: Scope, namespace: str = "n") -> str:
 def outside(scope: Scope) -> str:
     """The condition for objects that live in no schema."""
     return "true" if scope.outside else "false"
+
+
+def no_part(catalog: str, oid: str) -> str:
+    """True for objects that PostgreSQL did not make as an internal part of another one (pg_depend's deptype `i`)."""
+    return (
+        "not exists (select from pg_catalog.pg_depend as i where i.classid ="
+        f" 'pg_catalog.{catalog}'::pg_catalog.regclass and i.objid = {oid} and i.deptype = 'i')"
+    )
+
+
+def cluster(scope: Scope) -> str:
+    """The condition for what belongs to the whole server."""
+    return "true" if scope.cluster else "false"

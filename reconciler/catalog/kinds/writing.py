@@ -26,6 +26,7 @@ ALL_ON: Mapping[str, str] = {
     "language": "USAGE",
     "foreign data wrapper": "USAGE",
     "foreign server": "USAGE",
+    "large object": "SELECT UPDATE",
 }
 """What the owner has by default, by class of object (manual, table 5.2)."""
 
