@@ -114,6 +114,21 @@ def test_the_same_name_in_two_organisations_is_two_companies(session: psycopg.Co
     assert resolve(session, "Acme, Inc.", org=B.org) == B.company
 
 
+@pytest.mark.parametrize(
+    ("name", "ein"), [("Nut", None), ("Nuts & Bolts", None), ("Something Else", "222222222")]
+)
+def test_what_another_organisation_knows_does_not_count(
+    session: psycopg.Connection, name: str, ein: str | None
+) -> None:
+    """Its name, its alias, its EIN: even to the superuser and the service role, whom no policy binds."""
+    foreign = resolve(session, "Nut", "222222222", org=B.org)
+    session.execute(
+        "insert into company_aliases (org_id, company_id, alias) values (%s, %s, 'Nuts & Bolts')",
+        (B.org, foreign),
+    )
+    assert resolve(session, name, ein) in {id for id, _, _ in companies(session)} - {A.company}
+
+
 def test_a_member_resolves_in_their_own_organisation_only(session: psycopg.Connection) -> None:
     with acting(session, "authenticated", claims(A)):
         assert resolve(session, "Acme Inc") == A.company
