@@ -1,0 +1,91 @@
+"""A plan, its rehearsal and its parts as JSON, in the shapes the contract promises. More fields may come; none goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from reconciler.model import Change, Measured, ObjectId, Plan, Rehearsal, Statement
+
+STAGES = ("up", "up_again", "down", "down_again", "reup")
+
+
+def plan_document(plan: Plan, rehearsal: Rehearsal | None) -> dict[str, Any]:
+    """The document of `diff` and `plan`, without its format number. `proof` is null when nothing was rehearsed."""
+    found = rehearsal or Rehearsal()
+    return {
+        "in_sync": in_sync(plan),
+        "form": plan.form,
+        "changes": changes(plan.changes),
+        "up": statements(plan.up, found.measured_up),
+        "down": statements(plan.down, found.measured_down),
+        "proof": None if rehearsal is None else proof(rehearsal),
+        "share": share(plan),
+        "hazards": [{"code": str(h.code), "consequence": h.consequence} for h in plan.hazards],
+        "notes": list(plan.notes),
+        "unmodelled": list(plan.unmodelled),
+    }
+
+
+def in_sync(plan: Plan) -> bool:
+    """Nothing to do, and nothing that could not be compared."""
+    return not plan.changes and not plan.up and not plan.unmodelled
+
+
+def changes(found: Iterable[Change]) -> list[dict[str, Any]]:
+    return [
+        {"verb": c.verb, "kind": c.id.kind, "id": str(c.id), "attributes": list(c.attributes)} for c in found
+    ]
+
+
+def identities(found: Iterable[ObjectId]) -> list[dict[str, str]]:
+    return [{"kind": id.kind, "id": str(id)} for id in found]
+
+
+def statements(found: Sequence[Statement], measured: Sequence[Measured]) -> list[dict[str, Any]]:
+    """Each statement with what its rehearsal measured; nothing was measured where the rehearsal did not come that far."""
+    return [
+        _statement(statement, measured[n] if n < len(measured) else None) for n, statement in enumerate(found)
+    ]
+
+
+def _statement(statement: Statement, measured: Measured | None) -> dict[str, Any]:
+    seen = measured or Measured()
+    return {
+        "sql": statement.sql,
+        "reason": statement.reason,
+        "source": statement.source,
+        "transactional": statement.transactional,
+        "hazards": [str(hazard.code) for hazard in statement.hazards],
+        "consequences": [hazard.consequence for hazard in statement.hazards],
+        "locks": [{"relation": lock.relation, "mode": lock.mode} for lock in seen.locks],
+        "rewrites": list(seen.rewrites),
+        "scans": list(seen.scans),
+        "seconds": round(seen.seconds, 6) if measured else None,
+        "subject": {"kind": statement.subject.kind, "id": str(statement.subject)}
+        if statement.subject
+        else None,
+    }
+
+
+def proof(rehearsal: Rehearsal) -> dict[str, Any]:
+    """What the rehearsal found. A stage that was not reached is null."""
+    return {
+        "passed": rehearsal.passed,
+        "scope": rehearsal.scope,
+        **{stage: getattr(rehearsal, stage) for stage in STAGES},
+        "rows_kept": rehearsal.rows_kept,
+        "residue": list(rehearsal.residue),
+        "seeded": list(rehearsal.seeded),
+        "unseeded": list(rehearsal.unseeded),
+        "seconds": round(rehearsal.seconds, 3),
+    }
+
+
+def share(plan: Plan) -> dict[str, Any]:
+    """Who wrote how many of the UP statements, and why migra's draft was set aside where it was."""
+    return {
+        "migra": sum(statement.source == "migra" for statement in plan.up),
+        "catalog": sum(statement.source == "catalog" for statement in plan.up),
+        "set_aside": plan.set_aside,
+    }
