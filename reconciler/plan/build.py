@@ -132,6 +132,7 @@ def _plan(
     before, after = bench.states.before, bench.states.after
     if bench.renamed:
         up, down = (*bench.renamed.renames.up, *up), (*down, *bench.renamed.renames.down)
+    up, down = _relevant(up, bench.start, after), _relevant(down, after, bench.start)
     return Plan(
         before.fingerprint, after.fingerprint, changes, _settled(up), _settled(down),
         set_aside=set_aside, unmodelled=strange,
@@ -260,6 +261,19 @@ def _settled(statements: Sequence[Statement]) -> tuple[Statement, ...]:
         if statement is not None:
             settled.append(statement)
     return tuple(settled)
+
+
+def _relevant(statements: Sequence[Statement], before: Snapshot, after: Snapshot) -> list[Statement]:
+    """The statements without the hazards of what this very plan creates: nobody uses it yet, and it has no rows."""
+    found = []
+    for statement in statements:
+        id = statement.subject
+        fact = after.facts.get(id) if id is not None else None
+        while fact is not None and fact.parent is not None and fact.parent in after.facts:
+            fact = after.facts[fact.parent]
+        fresh = fact is not None and fact.id not in before.facts
+        found.append(replace(statement, hazards=()) if fresh else statement)
+    return found
 
 
 def _is_routine(statement: Statement) -> bool:
