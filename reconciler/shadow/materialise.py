@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from reconciler.declare import DeclaredFile, DeclaredStatement
 from reconciler.shadow import nature
 from reconciler.shadow.nature import Setting
-from reconciler.shadow.session import Connection, Failure, Session, refusal
+from reconciler.shadow.rejected import Failure, refusal
+from reconciler.shadow.session import Connection, Session
 
 _NEVER = frozenset(
     {"42601", "42P07", "42710", "42723", "42701", "42P06", "42712", "57014", "53100", "53200", "25001"}
@@ -49,8 +50,9 @@ def load(
 
     Without `role` everything runs as the connection's own user: that is how untrusted declarations are loaded, by an
     unprivileged login. With `role` the connection belongs to a superuser, statements run under `set role`, and those
-    on the closed list that PostgreSQL refuses to `role` run as the superuser. That is for reviewed declarations only:
-    SQL inside a DO block could step out of a `set role`.
+    on the closed list that PostgreSQL refuses to `role` run while `role` is, unseen by others, a superuser: everything
+    belongs to `role` in the end. That is for reviewed declarations only, because SQL inside a DO block could step out
+    of a `set role`. `role` must own the database, and be used by one load at a time.
 
     An idle connection gets a transaction of its own, committed at the end and, on very large schemas, in between; an
     open transaction is only added to. Raises `Stalled` naming all statements that cannot run; the database is

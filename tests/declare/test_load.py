@@ -286,8 +286,13 @@ def test_reviewed_declarations_may_use_the_closed_list_and_nothing_else(declarer
     """
     with connect(declarer) as session:
         load(session, files(a=sql), role="declarer")
-        owners = "select distinct relowner::regrole::text from pg_class where relname in ('t', 'u')"
+        owners = (
+            "select relowner::regrole::text from pg_class where relname in ('t', 'u') union"
+            " select evtowner::regrole::text from pg_event_trigger union"
+            " select proowner::regrole::text from pg_proc where proname in ('f', 'sure')"
+        )
         assert rows(session, owners) == [("declarer",)]
+        assert rows(session, "select rolsuper from pg_roles where rolname = 'declarer'") == [(False,)]
         assert rows(session, "select current_user = session_user") == [(True,)]
         said = str(refused(session, *files(a="\nselect * from pg_catalog.pg_authid;"), role="declarer"))
         assert said.startswith("a.sql:2: permission denied")
