@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Literal
 
 import psycopg
@@ -59,6 +60,12 @@ def _settings(connection: Connection) -> Iterator[None]:
     )
 
 
+@lru_cache(maxsize=64)
+def _queries(scope: Scope, major: int) -> tuple[str, ...]:
+    """The query of each kind, in the order of the registry."""
+    return tuple(kind.read(scope, major) for kind in REGISTRY)
+
+
 def _read(connection: Connection, scope: Scope, depth: Depth) -> Snapshot:
     major = connection.info.server_version // 10000
     full = depth == "facts"
@@ -68,10 +75,8 @@ def _read(connection: Connection, scope: Scope, depth: Depth) -> Snapshot:
     wanted = f"{columns}, pg_catalog.md5(attributes::text)" + (", attributes" if full else "")
     with connection.pipeline():
         answers = [
-            connection.cursor(row_factory=tuple_row).execute(
-                f"select {wanted} from ({kind.read(scope, major)}) as k"
-            )
-            for kind in REGISTRY
+            connection.cursor(row_factory=tuple_row).execute(f"select {wanted} from ({query}) as k")
+            for query in _queries(scope, major)
         ]
         strange = connection.cursor(row_factory=tuple_row).execute(unmodelled.question(scope, major))
         if full:
@@ -93,6 +98,18 @@ def _read(connection: Connection, scope: Scope, depth: Depth) -> Snapshot:
         facts[id] = Fact(id, row[11], row[10], parent, row[9])
     needs = edges.resolve(known, aliases.fetchall(), dependencies.fetchall())
     return Snapshot({id: fact.digest for id, fact in facts.items()}, facts, needs, names, major)
+
+
+def within(snapshot: Snapshot, scope: Scope) -> Snapshot:
+    """The part of a snapshot of everything that is in scope, as if it had been read with that scope."""
+    chosen = {id for id in snapshot.digests if not _schema(id) or _schema(id) in scope}
+    if not scope.outside:
+        chosen = {id for id in chosen if _schema(id)}
+    return restricted(snapshot, chosen)
+
+
+def _schema(id: ObjectId) -> str:
+    return id.name if id.kind == "schema" else id.schema
 
 
 def restricted(snapshot: Snapshot, keep: Collection[ObjectId]) -> Snapshot:

@@ -20,7 +20,7 @@ from reconciler.catalog.compare import compare, residue
 from reconciler.catalog.kinds import Context, Unplannable
 from reconciler.engine.desired import Trust
 from reconciler.engine.planning import proposal
-from reconciler.engine.work import Told, Work, opened
+from reconciler.engine.work import Told, Work, looked, opened
 from reconciler.errors import Stalled, Usage, Waiting
 from reconciler.migrate import Progress
 from reconciler.model import Applied, Change, Hazard, HazardCode, Migration, ObjectId, Snapshot, Statement
@@ -67,11 +67,14 @@ def apply(
     `destroy` says that drops may destroy; until quarantine exists they always do, and DELETES_DATA must be allowed either way.
     Raises Stalled for a hazard that is not allowed, a rehearsal that failed, files that do not lead to the declared state.
     """
-    with opened(database, trust=trust, told=told) as work:
+    look = looked(database, trust=trust, told=told)
+    files = migrate.load_directory(database.migrations)
+    pending = migrate.pending(look.history, files)
+    _refuse_edited(look.history, files)
+    if not pending and look.wanted is not None and not compare(look.live, look.wanted):
+        return ()
+    with opened(look, trust=trust, told=told) as work:
         _refuse_unmodelled(work)
-        files = migrate.load_directory(database.migrations)
-        pending = migrate.pending(work.history, files)
-        _refuse_edited(work, files)
         chosen = _chosen(versions, files, pending)
         if not chosen and versions:
             return ()
@@ -112,7 +115,8 @@ def rollback(
     Each DOWN is rehearsed on this database's shadow first. Raises Stalled when there is nothing to take back, no DOWN, a
     hazard that is not allowed, or a rehearsal that fails.
     """
-    with opened(database, trust="reviewed", told=told) as work:
+    look = looked(database, trust="reviewed", told=told)
+    with opened(look, trust="reviewed", told=told) as work:
         files = {m.version: m for m in migrate.load_directory(database.migrations)}
         rows = migrate.latest(work.history)
         standing = sorted(
@@ -161,10 +165,13 @@ def _rehearsed_files(
 ) -> list[_Rehearsed]:
     """Every file up, up, down, down, up on a copy of this database, one after another."""
     found = []
+    rows = migrate.latest(work.history)
     state, start = work.live, work.copy_of_live()
     for migration in files:
         told(f"rehearse {migration.filename}")
-        one = _tried(work, start, state, migration, migration.up, migration.down, told)
+        # What an interrupted run left behind is neither before nor after: from there only the way forward can be tried.
+        halfway = migration.version in rows and migrate.state_of(rows[migration.version]).startswith("partly")
+        one = _tried(work, start, state, migration, migration.up, () if halfway else migration.down, told)
         found.append(one)
         state = one.after
     if must_end_as_declared and found:
@@ -308,8 +315,8 @@ def _refuse_repetition(work: Work, migration: Migration) -> None:
             )
 
 
-def _refuse_edited(work: Work, files: Sequence[Migration]) -> None:
-    edited = migrate.edited(work.history, files)
+def _refuse_edited(history: Sequence[Applied], files: Sequence[Migration]) -> None:
+    edited = migrate.edited(history, files)
     if edited:
         raise Stalled(
             f"{edited[0].filename} was edited after it was applied",

@@ -39,10 +39,13 @@ _AROUND = ("extension", "default_privilege")
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """The declared state. `database` is a scratch database nobody is connected to."""
+    """The declared state. `database` is a scratch database nobody is connected to; `untouched` are objects that stand
+    in it without any declaration.
+    """
 
     database: Url
     snapshot: Snapshot
+    untouched: frozenset[ObjectId]
 
 
 def scope_of(database: Database, declarations: Declarations, owned: Collection[ObjectId]) -> Scope:
@@ -92,7 +95,8 @@ def desired(
         found = catalog.read(connection, scope)
         if _give_to_owners(connection, found, live, declarations, role):
             found = catalog.read(connection, scope)
-    return Desired(database, _with_what_is_there(found, pristine, live))
+    untouched = frozenset(id for id, digest in found.digests.items() if pristine.digests.get(id) == digest)
+    return Desired(database, found, untouched)
 
 
 def _lay_down(database: Url, whole: Snapshot, scope: Scope, owned: Collection[ObjectId], role: str) -> None:
@@ -170,10 +174,32 @@ def _give_to_owners(
     return changed
 
 
-def _with_what_is_there(found: Snapshot, pristine: Snapshot, live: Snapshot) -> Snapshot:
+def with_what_is_there(found: Snapshot, untouched: Collection[ObjectId], live: Snapshot) -> Snapshot:
     """Objects that exist without any declaration (the schema public, extensions) are wanted as the target has them."""
-    untouched = {id for id, digest in found.digests.items() if pristine.digests.get(id) == digest}
     taken = {id: live.facts[id] for id in untouched if id in live.facts}
     gone = {id for id in untouched if id not in live.facts}
     kept = catalog.restricted(found, found.digests.keys() - gone)
     return catalog.merged(kept, taken, {id: live.edges.get(id, frozenset()) for id in taken})
+
+
+def depends_on(
+    declarations: Declarations,
+    live: Snapshot,
+    whole: Snapshot,
+    scope: Scope,
+    role: str,
+    owned: Collection[ObjectId],
+) -> list[object]:
+    """Everything the declared state is made from, as values for a cache key."""
+    around = sorted(
+        (str(i), i.kind, d)
+        for i, d in whole.digests.items()
+        if i.kind in _AROUND or _schema_of(i) not in scope
+    )
+    owners = sorted(
+        (str(i), i.kind, f["owner"]) for i, f in live.facts.items() if f["owner"] and f["owner"] != role
+    )
+    return [
+        declarations.digest, live.major, repr(scope.schemas and sorted(scope.schemas)), sorted(scope.hidden), role,
+        around, owners, sorted((i.kind, str(i)) for i in owned if i.kind in _AROUND),
+    ]  # fmt: skip

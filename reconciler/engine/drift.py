@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reconciler.catalog.compare import compare
 from reconciler.engine.desired import Trust
-from reconciler.engine.work import Told, opened
+from reconciler.engine.work import Told, looked, opened
 from reconciler.model import Change, ObjectId, Snapshot
 from reconciler.settings import Database
 
@@ -24,9 +24,14 @@ class Drift:
 
 
 def drift(database: Database, *, trust: Trust = "reviewed", told: Told = lambda stage: None) -> Drift:
-    """Compares the target with its declarations; changes nothing. Raises as `work.opened` does."""
-    with opened(database, trust=trust, told=told) as work:
-        strange = tuple(sorted({*work.live.unmodelled, *work.wanted.unmodelled}))
-        return Drift(
-            database.name, compare(work.live, work.wanted), work.extra, work.live, work.wanted, strange
-        )
+    """Compares the target with its declarations; changes nothing. Raises as `looked` and `opened` do."""
+    look = looked(database, trust=trust, told=told)
+    if look.wanted is not None:
+        return _between(database, look.live, look.wanted, look.extra)
+    with opened(look, trust=trust, told=told) as work:
+        return _between(database, work.live, work.wanted, work.extra)
+
+
+def _between(database: Database, live: Snapshot, wanted: Snapshot, extra: tuple[ObjectId, ...]) -> Drift:
+    strange = tuple(sorted({*live.unmodelled, *wanted.unmodelled}))
+    return Drift(database.name, compare(live, wanted), extra, live, wanted, strange)

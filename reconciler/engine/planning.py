@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 from reconciler import __version__, migrate
 from reconciler.catalog import snapshot as catalog
+from reconciler.catalog.compare import compare
 from reconciler.engine.desired import Trust
-from reconciler.engine.work import Told, Work, opened
+from reconciler.engine.work import Told, Work, looked, opened
 from reconciler.errors import Source, Stalled
 from reconciler.model import Fact, HazardCode, Migration, ObjectId, Plan, Rehearsal, Snapshot
 from reconciler.pg import Url, connect, ident
@@ -51,7 +52,17 @@ def propose(
 
     Raises Stalled when no plan is possible, or when a declaration asks for what existing rows forbid.
     """
-    with opened(database, trust=trust, told=told) as work:
+    look = looked(database, trust=trust, told=told)
+    if look.wanted is not None and not compare(look.live, look.wanted):
+        plan = Plan(
+            look.live.fingerprint, look.wanted.fingerprint, (), (), (),
+            unmodelled=tuple(sorted({*look.live.unmodelled, *look.wanted.unmodelled})),
+        )  # fmt: skip
+        done = Rehearsal(up=True, up_again=True, down=True, down_again=True, reup=True) if prove else None
+        return Proposal(
+            database.name, plan, done, look.extra, _notes(look.extra), look.live, look.wanted, look.live.major
+        )
+    with opened(look, trust=trust, told=told) as work:
         return proposal(work, told=told, prove=prove, now=now)
 
 
@@ -69,7 +80,7 @@ def proposal(work: Work, *, told: Told, prove: bool = True, now: datetime | None
     )  # fmt: skip
     plan, rehearsal = build(bench, prove=prove)
     _rows_permit(work.url, plan, work)
-    notes = tuple(f"{id.kind} {id} is not declared and stays" for id in work.extra)
+    notes = _notes(work.extra)
     migration = None
     if plan.up:
         existing = [m.version for m in migrate.load_directory(work.database.migrations)] + [
@@ -83,6 +94,10 @@ def proposal(work: Work, *, told: Told, prove: bool = True, now: datetime | None
         work.database.name, plan, rehearsal if prove else None, work.extra, notes, work.live, work.wanted,
         work.shadow.major, migration,
     )  # fmt: skip
+
+
+def _notes(extra: Iterable[ObjectId]) -> tuple[str, ...]:
+    return tuple(f"{id.kind} {id} is not declared and stays" for id in extra)
 
 
 def _renamed(work: Work, before: Url, wishes: Iterable[Wish]) -> Renamed | None:

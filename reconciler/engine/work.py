@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler import declare, migrate
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.scope import Scope
 from reconciler.declare import Declarations
+from reconciler.engine import cache
 from reconciler.engine.copy import copied, replicate_roles, settings_of
-from reconciler.engine.desired import Desired, Trust, desired, scope_of
+from reconciler.engine.desired import Trust, depends_on, desired, scope_of, with_what_is_there
 from reconciler.model import Applied, Fact, ObjectId, Snapshot
 from reconciler.pg import Url, connect
 from reconciler.settings import Database
@@ -45,37 +46,78 @@ class Work:
             return copied(connection, self.url, self.live, self.shadow, self.scope)
 
 
-@contextmanager
-def opened(database: Database, *, trust: Trust, told: Told = lambda stage: None) -> Iterator[Work]:
-    """Reads the target and materialises the declarations. Changes nothing on the target.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The target as it is, its declarations, and, when they were materialised before, the state they ask for."""
 
-    Raises Usage for declarations that cannot be read, Stalled for those PostgreSQL rejects, Waiting when the target or the
-    shadow is not there.
+    database: Database
+    url: Url
+    declarations: Declarations
+    scope: Scope
+    live: Snapshot
+    whole: Snapshot
+    role: str
+    settings: dict[str, str]
+    history: tuple[Applied, ...]
+    owned: dict[ObjectId, str]
+    name: str
+    wanted: Snapshot | None = None
+    extra: tuple[ObjectId, ...] = ()
+
+
+def looked(database: Database, *, trust: Trust, told: Told = lambda stage: None) -> Look:
+    """Reads files and target; starts nothing and changes nothing.
+
+    Raises Usage for declarations that cannot be read, Waiting or Stalled when the target cannot be.
     """
     declarations = declare.read(database.schema_dir, exclude=database.migrations)
     url = database.target()
     told("read the database")
     with connect(url) as live:
-        role = live.execute("select current_user::text").fetchone()
+        row = live.execute("select current_user::text").fetchone()
+        role = str(row[0]) if row else ""
         history, owned = migrate.read(live), migrate.owned(live)
         scope = scope_of(database, declarations, owned)
         whole = catalog.read(live)
-        state = catalog.read(live, scope)
+        state = catalog.within(whole, scope)
         settings = settings_of(live)
-        major = live.info.server_version // 10000
-        told("start the shadow")
-        with shadow(database.shadow, major=major, target=url, settings=settings) as server:
+    name = cache.key(
+        trust, settings, str(database.shadow), depends_on(declarations, state, whole, scope, role, owned)
+    )
+    look = Look(database, url, declarations, scope, state, whole, role, settings, history, owned, name)
+    saved = cache.load("desired", name)
+    if saved is None:
+        return look
+    found, untouched = cache.unpacked(saved)
+    wanted, extra = with_extra(
+        state, with_what_is_there(found, untouched, state), owned, prune=database.prune
+    )
+    return replace(look, wanted=wanted, extra=extra)
+
+
+@contextmanager
+def opened(look: Look, *, trust: Trust, told: Told = lambda stage: None) -> Iterator[Work]:
+    """Starts the shadow and materialises the declarations on it. Changes nothing on the target.
+
+    Raises Stalled for declarations PostgreSQL rejects, Waiting when the shadow is not there.
+    """
+    database = look.database
+    told("start the shadow")
+    with shadow(database.shadow, major=look.live.major, target=look.url, settings=look.settings) as server:
+        with connect(look.url) as live:
             replicate_roles(live, server)
-            told("load the declarations")
-            goal: Desired = desired(
-                declarations, state, whole, shadow=server, scope=scope, role=str(role[0]) if role else "",
-                trust=trust, owned=owned,
-            )  # fmt: skip
-            wanted, extra = with_extra(state, goal.snapshot, owned, prune=database.prune)
-            yield Work(
-                database, url, declarations, server, scope, state, wanted, goal.database, extra,
-                str(role[0]) if role else "", history, owned,
-            )  # fmt: skip
+        told("load the declarations")
+        goal = desired(
+            look.declarations, look.live, look.whole, shadow=server, scope=look.scope, role=look.role, trust=trust,
+            owned=look.owned,
+        )  # fmt: skip
+        cache.save("desired", look.name, cache.packed(goal.snapshot, goal.untouched))
+        asked = with_what_is_there(goal.snapshot, goal.untouched, look.live)
+        wanted, extra = with_extra(look.live, asked, look.owned, prune=database.prune)
+        yield Work(
+            database, look.url, look.declarations, server, look.scope, look.live, wanted, goal.database, extra, look.role,
+            look.history, look.owned,
+        )  # fmt: skip
 
 
 def with_extra(

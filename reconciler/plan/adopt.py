@@ -13,9 +13,11 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import TupleRow
 
+from reconciler.catalog.compare import compare
 from reconciler.catalog.kinds import Context
 from reconciler.model import Hazard, ObjectId, Statement
-from reconciler.plan.complete import Operation, operations
+from reconciler.plan.fate import decide
+from reconciler.plan.precedence import Operation, operations
 from reconciler.plan.shapes import About, recognised
 
 Connection = psycopg.Connection[TupleRow]
@@ -36,7 +38,7 @@ def adopt(
 
     `own` is what the kinds would write: its hazards are carried over to the adopted statement about the same object.
     """
-    allowed = _indexed(operations(context))
+    allowed = _indexed(operations(decide(context, compare(context.before, context.after))))
     hazards: dict[ObjectId, tuple[Hazard, ...]] = {}
     for statement in own:
         if statement.subject is not None:

@@ -1,0 +1,93 @@
+"""What was worked out before and still holds: the declared state, and that nothing moved since the last look.
+
+Files under `$XDG_CACHE_HOME/reconciler`, readable by their owner alone, named by a digest of everything they depend on: so a
+stale one is never found, only left behind. Losing the folder costs time, nothing else. Never holds a row, a password or an
+SQL script to run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from reconciler import __version__
+from reconciler.model import Fact, ObjectId, Snapshot
+
+FORMAT = 1
+KEPT = 40
+"""How many files of each sort stay; the oldest go first."""
+
+
+def key(*parts: object) -> str:
+    """A name for what depends on exactly these values, in this version of the program."""
+    text = json.dumps([FORMAT, __version__, *parts], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load(sort: str, name: str) -> Any | None:
+    """What was saved under that name; None when nothing was, or it cannot be read."""
+    path = _folder() / f"{sort}-{name}.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def save(sort: str, name: str, value: Any) -> None:
+    """Saves for later processes. A cache that cannot be written (a read-only home) is no error."""
+    try:
+        folder = _folder()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_uid != os.geteuid():
+            return
+        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".new")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(value, file, separators=(",", ":"))
+        Path(temporary).replace(folder / f"{sort}-{name}.json")
+        old = sorted(folder.glob(f"{sort}-*.json"), key=lambda p: p.stat().st_mtime, reverse=True)[KEPT:]
+        for path in old:
+            path.unlink(missing_ok=True)
+    except OSError:
+        return
+
+
+def _folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "reconciler"
+
+
+def packed(snapshot: Snapshot, untouched: Iterable[ObjectId]) -> dict[str, Any]:
+    """A snapshot as JSON; identities are written once and referred to by number."""
+    ids = sorted(snapshot.digests)
+    number = {id: n for n, id in enumerate(ids)}
+    return {
+        "major": snapshot.major,
+        "unmodelled": list(snapshot.unmodelled),
+        "facts": [
+            [
+                id.kind, id.schema, id.name, id.part, snapshot.digests[id], number.get(fact.parent) if fact.parent else None,
+                fact.position, fact.attributes,
+            ]
+            for id, fact in ((id, snapshot.facts[id]) for id in ids)
+        ],
+        "edges": [[number[id], sorted(number[n] for n in needs if n in number)] for id, needs in snapshot.edges.items() if id in number],
+        "untouched": sorted(number[id] for id in untouched if id in number),
+    }  # fmt: skip
+
+
+def unpacked(value: dict[str, Any]) -> tuple[Snapshot, frozenset[ObjectId]]:
+    """The reverse of `packed`: the snapshot and the identities that were marked."""
+    ids = [ObjectId(row[0], row[1], row[2], row[3]) for row in value["facts"]]
+    facts = {
+        id: Fact(id, row[7], row[4], ids[row[5]] if row[5] is not None else None, row[6])
+        for id, row in zip(ids, value["facts"], strict=True)
+    }
+    edges = {ids[user]: frozenset(ids[n] for n in needs) for user, needs in value["edges"]}
+    digests = {id: fact.digest for id, fact in facts.items()}
+    marked = frozenset(ids[n] for n in value["untouched"])
+    return Snapshot(digests, facts, edges, tuple(value["unmodelled"]), value["major"]), marked
