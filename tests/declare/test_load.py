@@ -120,7 +120,10 @@ def test_a_body_that_was_accepted_unread_is_read_in_the_end(connection: Connecti
     assert said.startswith("a.sql:3: function nowhere() does not exist")
 
 
-def test_every_failing_statement_is_named_with_its_line(connection: Connection, tmp_path: Path) -> None:
+@pytest.mark.majors
+def test_every_failing_statement_is_named_with_its_line(
+    server: Server, connection: Connection, tmp_path: Path
+) -> None:
     (tmp_path / "a.sql").write_text(
         "create table t (a int);\n\ncreate view v as\nselect a,\n  nonsense from t;\nselct 1;\n"
     )
