@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from reconciler.declare.format_table import Index, Rights, Table, Trigger
+from reconciler.declare.format_table import Index, Table, Trigger, Words
 from reconciler.declare.names import ColumnName, Name, Signature
 from reconciler.declare.node import Node, Sql
 
@@ -20,8 +20,8 @@ class Schema(Node):
     may_be_empty: ClassVar[bool] = True
     owner: str | None = Field(None, description="The owner.")
     comment: str | None = Field(None, description="The comment.")
-    grants: dict[str, Rights] = Field({}, description="Role → privileges: `{authenticated: usage}`.")
-    revokes: dict[str, Rights] = Field({}, description="Role → privileges taken away again.")
+    grants: dict[str, Words] = Field({}, description="Role → privileges: `{authenticated: usage}`.")
+    revokes: dict[str, Words] = Field({}, description="Role → privileges taken away again.")
 
 
 class Extension(Node):
@@ -39,8 +39,8 @@ class Enum(Node):
     values: list[str] = Field(description="The values, in order.")
     owner: str | None = Field(None, description="The owner.")
     comment: str | None = Field(None, description="The comment.")
-    grants: dict[str, Rights] = Field({}, description="Role → privileges.")
-    revokes: dict[str, Rights] = Field({}, description="Role → privileges taken away again.")
+    grants: dict[str, Words] = Field({}, description="Role → privileges.")
+    revokes: dict[str, Words] = Field({}, description="Role → privileges taken away again.")
 
 
 class Domain(Node):
@@ -54,8 +54,8 @@ class Domain(Node):
     checks: dict[str, str] = Field({}, description="Name → condition on VALUE.")
     owner: str | None = Field(None, description="The owner.")
     comment: str | None = Field(None, description="The comment.")
-    grants: dict[str, Rights] = Field({}, description="Role → privileges.")
-    revokes: dict[str, Rights] = Field({}, description="Role → privileges taken away again.")
+    grants: dict[str, Words] = Field({}, description="Role → privileges.")
+    revokes: dict[str, Words] = Field({}, description="Role → privileges taken away again.")
 
 
 class Composite(Node):
@@ -64,8 +64,8 @@ class Composite(Node):
     attributes: dict[str, str] = Field(description="Name → type, in order.")
     owner: str | None = Field(None, description="The owner.")
     comment: str | None = Field(None, description="The comment.")
-    grants: dict[str, Rights] = Field({}, description="Role → privileges.")
-    revokes: dict[str, Rights] = Field({}, description="Role → privileges taken away again.")
+    grants: dict[str, Words] = Field({}, description="Role → privileges.")
+    revokes: dict[str, Words] = Field({}, description="Role → privileges taken away again.")
 
 
 class Sequence(Node):
@@ -82,8 +82,8 @@ class Sequence(Node):
     owned_by: ColumnName | None = Field(None, description="The column it disappears with: `invoices.number`.")
     owner: str | None = Field(None, description="The owner.")
     comment: str | None = Field(None, description="The comment.")
-    grants: dict[str, Rights] = Field({}, description="Role → privileges.")
-    revokes: dict[str, Rights] = Field({}, description="Role → privileges taken away again.")
+    grants: dict[str, Words] = Field({}, description="Role → privileges.")
+    revokes: dict[str, Words] = Field({}, description="Role → privileges taken away again.")
 
 
 class Procedure(Node):
@@ -95,8 +95,8 @@ class Procedure(Node):
     set: dict[str, Sql] = Field({}, description="Settings while it runs: `{search_path: \"''\"}`.")
     owner: str | None = Field(None, description="The owner.")
     comment: str | None = Field(None, description="The comment.")
-    grants: dict[str, Rights] = Field({}, description="Role → privileges: `{authenticated: execute}`.")
-    revokes: dict[str, Rights] = Field({}, description="Role → privileges taken away: `{public: execute}`.")
+    grants: dict[str, Words] = Field({}, description="Role → privileges: `{authenticated: execute}`.")
+    revokes: dict[str, Words] = Field({}, description="Role → privileges taken away: `{public: execute}`.")
 
 
 class Function(Procedure):
@@ -130,8 +130,8 @@ class View(Node):
     owner: str | None = Field(None, description="The owner.")
     comment: str | None = Field(None, description="The comment.")
     column_comments: dict[str, str] = Field({}, description="Column → comment.")
-    grants: dict[str, Rights] = Field({}, description="Role → privileges: `{authenticated: select}`.")
-    revokes: dict[str, Rights] = Field({}, description="Role → privileges taken away again.")
+    grants: dict[str, Words] = Field({}, description="Role → privileges: `{authenticated: select}`.")
+    revokes: dict[str, Words] = Field({}, description="Role → privileges taken away again.")
 
 
 class MaterializedView(Node):
@@ -145,8 +145,8 @@ class MaterializedView(Node):
     owner: str | None = Field(None, description="The owner.")
     comment: str | None = Field(None, description="The comment.")
     column_comments: dict[str, str] = Field({}, description="Column → comment.")
-    grants: dict[str, Rights] = Field({}, description="Role → privileges: `{authenticated: select}`.")
-    revokes: dict[str, Rights] = Field({}, description="Role → privileges taken away again.")
+    grants: dict[str, Words] = Field({}, description="Role → privileges: `{authenticated: select}`.")
+    revokes: dict[str, Words] = Field({}, description="Role → privileges taken away again.")
 
 
 class Document(Node):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from reconciler.declare.names import Name
 from reconciler.declare.node import Node, Sql
@@ -22,10 +22,10 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Rights = Annotated[
+Words = Annotated[
     list[str], BeforeValidator(_as_list, json_schema_input_type=list[str] | str), Field(min_length=1)
 ]
-"""One or several words of SQL: privileges, roles."""
+"""One or several words of SQL: privileges, roles, events."""
 
 
 class ForeignColumn(Node):
@@ -88,9 +88,10 @@ class Column(Node):
 
 
 class PrimaryKey(Node):
-    """The primary key. Short form: the list of its columns."""
+    """The primary key. Short form: its column, or the list of its columns."""
 
     short_items: ClassVar[str | None] = "columns"
+    one_item: ClassVar[bool] = True
     columns: list[str] = Field(min_length=1, description="The columns, in order.")
     name: str | None = Field(None, description="The constraint's name.")
     include: list[str] = Field([], description="Columns stored in the index beside the key.")
@@ -100,6 +101,10 @@ class PrimaryKey(Node):
 
 class Unique(PrimaryKey):
     """A unique constraint. Short form: the list of its columns."""
+
+    one_item: ClassVar[bool] = (
+        False  # `unique: [a, b]` would be read as one key of two columns by every person
+    )
 
     nulls_not_distinct: bool = Field(False, description="Two NULLs count as equal (PostgreSQL 15 and newer).")
 
@@ -143,9 +148,10 @@ class Exclusion(Node):
 
 
 class Index(Node):
-    """An index. Short form: the list of its columns or expressions."""
+    """An index. Short form: its column, or the list of its columns or expressions."""
 
     short_items: ClassVar[str | None] = "columns"
+    one_item: ClassVar[bool] = True
     columns: list[str] = Field(
         min_length=1, description="Columns or expressions: `name`, `lower(name) desc`, `(a + b)`."
     )
@@ -164,7 +170,7 @@ class Policy(Node):
     for_: Literal["all", "select", "insert", "update", "delete"] = Field(
         "all", alias="for", description="The command."
     )
-    to: Rights = Field(["public"], description="The roles, one or a list.")
+    to: Words = Field(["public"], description="The roles, one or a list.")
     as_: Literal["permissive", "restrictive"] = Field(
         "permissive", alias="as", description="Permissive policies are joined by OR, restrictive ones by AND."
     )
@@ -179,9 +185,7 @@ class Trigger(Node):
     timing: Literal["before", "after", "instead of"] = Field(
         description="BEFORE to validate or transform, AFTER to write to other tables."
     )
-    events: list[str] = Field(
-        min_length=1, description="insert, update, `update of name, ein`, delete, truncate."
-    )
+    events: Words = Field(description="insert, update, `update of name, ein`, delete, truncate.")
     for_each: Literal["row", "statement"] = Field("row", description="Once per row, or once per statement.")
     when: Sql | None = Field(
         None, description="Only when this condition holds: `old.name is distinct from new.name`."
@@ -252,10 +256,10 @@ class Table(Node):
     )
     statistics: dict[str, Statistics] = Field({}, description="Extended statistics: name → columns.")
     rules: dict[str, str] = Field({}, description="Rules: name → what follows `create rule NAME as`.")
-    grants: dict[str, Rights] = Field(
+    grants: dict[str, Words] = Field(
         {}, description="Role → privileges: `{authenticated: [select, update (name)]}`."
     )
-    revokes: dict[str, Rights] = Field({}, description="Role → privileges taken away again.")
+    revokes: dict[str, Words] = Field({}, description="Role → privileges taken away again.")
     owner: str | None = Field(None, description="The owner.")
     unlogged: bool = Field(False, description="Fast, and empty after a crash.")
     inherits: list[str] = Field([], description="Parent tables.")
@@ -269,3 +273,9 @@ class Table(Node):
     renamed_from: Name | None = Field(
         None, description="The table's old name; harmless once the old name is gone."
     )
+
+    @model_validator(mode="after")
+    def _partitions_have_their_parents_columns(self) -> Table:
+        if self.partition is not None and (self.columns or self.inherits):
+            raise ValueError("a partition has the columns of its parent and declares none of its own")
+        return self

@@ -39,11 +39,16 @@ Sql = Annotated[str, BeforeValidator(_as_sql, json_schema_input_type=str | int |
 
 
 class Node(BaseModel):
-    """A part of a declaration. `short` names the field that a plain string or list stands for."""
+    """A part of a declaration.
+
+    `short` names the field that a plain string stands for, `short_items` the one for a list; with `one_item` a string
+    is a list of one. `may_be_empty` nodes need nothing after their name.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=False)
     short: ClassVar[str | None] = None
     short_items: ClassVar[str | None] = None
+    one_item: ClassVar[bool] = False
     may_be_empty: ClassVar[bool] = False
 
     _tree: Tree | None = PrivateAttr(default=None)
@@ -59,6 +64,10 @@ class Node(BaseModel):
             value = {cls.short: value}
         elif cls.short_items and isinstance(value, list):
             value = {cls.short_items: value}
+        elif cls.short_items and isinstance(value, str):
+            if not cls.one_item:
+                raise ValueError(f"this must be a list: [{value}]")
+            value = {cls.short_items: [value]}
         elif cls.may_be_empty and value is None:
             value = {}
         node = handler(value)
@@ -74,6 +83,8 @@ class Node(BaseModel):
             forms.append(_schema_of_short(handler.resolve_ref_schema(whole), cls.short))
         if cls.short_items:
             forms.append(_schema_of_short(handler.resolve_ref_schema(whole), cls.short_items))
+        if cls.one_item:
+            forms.append({"type": "string", "description": "One column."})
         if cls.may_be_empty:
             forms.append({"type": "null"})
         return {"anyOf": [*forms, whole]} if forms else whole

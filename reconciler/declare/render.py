@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from reconciler.declare import names, render_table
 from reconciler.declare.format import Document, Function, MaterializedView, Procedure, View
-from reconciler.declare.format_table import Rights
+from reconciler.declare.format_table import Words
 from reconciler.declare.node import Node
 from reconciler.declare.render_table import comment, one, options, role
 from reconciler.declare.script import Script
@@ -63,7 +63,7 @@ def document(declared: Document) -> Statements:
 
 
 def _common(
-    node: Node, kind: str, it: str, grants: Mapping[str, Rights], revokes: Mapping[str, Rights]
+    node: Node, kind: str, it: str, grants: Mapping[str, Words], revokes: Mapping[str, Words]
 ) -> Statements:
     """Owner, comment, grants and revokes: the same words for every kind."""
     owner = getattr(node, "owner", None)
@@ -144,7 +144,7 @@ def _routine(kind: str, here: str, key: str, found: Procedure) -> Statements:
     script.add(f"\nlanguage {found.language} security {found.security}")
     for setting, value in found.set.items():
         script.add(f" set {setting} = {value}", found.line("set", setting))
-    if found.body.lstrip().lower().startswith(("begin atomic", "return ")):
+    if found.language == "sql" and found.body.lstrip().lower().startswith(("begin atomic", "return ")):
         script.add("\n").quote(found.body, found.value_line("body"))
     else:
         line = found.value_line("body")

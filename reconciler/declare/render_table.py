@@ -21,6 +21,11 @@ def table(schema: str, name: str, declared: Table) -> Iterator[DeclaredStatement
     script = Script(declared.source()).add(f"create {'unlogged ' if declared.unlogged else ''}table {it}")
     if declared.partition is not None:
         script.add(" partition of ").quote(declared.partition.of, declared.partition.value_line("of"))
+        checks = any(not check.not_valid for check in declared.checks.values())
+        if declared.primary_key or declared.unique or checks or declared.exclusions:
+            script.add(" (")
+            _table_constraints(script, declared, "")
+            script.add("\n)")
         script.add("\n").quote(declared.partition.bounds, declared.partition.value_line("bounds"))
     else:
         script.add(" (")

@@ -12,7 +12,8 @@ _FLAGS = re.IGNORECASE | re.DOTALL
 _NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
 
 _SETTING = re.compile(
-    rf"set\s+(?:session\s+|local\s+)?(?P<name>{_NAME}(?:\.{_NAME})?|time\s+zone)\s*(?P<rest>.*)", _FLAGS
+    rf"set\s+(?:session\s+|local\s+)?(?P<name>time\s+zone|xml\s+option|{_NAME}(?:\.{_NAME})?)\s*(?P<rest>.*)",
+    _FLAGS,
 )
 _RESET = re.compile(rf"reset\s+(?P<name>{_NAME}(?:\.{_NAME})?)\s*\Z", _FLAGS)
 _SET_CONFIG = re.compile(
@@ -32,6 +33,12 @@ _OURS = frozenset(
 )
 """Settings a dump brings along that are the loader's own business."""
 
+_OTHER_NAMES = {
+    "time zone": "timezone",
+    "xml option": "xmloption",
+    "schema": "search_path",
+    "names": "client_encoding",
+}
 _WHOLE_SCHEMA = re.compile(
     r"(?:grant|revoke)\b.*?\bon\s+all\s+(?:tables|sequences|functions|procedures|routines)\s+in\s+schema\b"
     r"|alter\s+default\s+privileges\b",
@@ -106,9 +113,8 @@ def setting(sql: str) -> Setting | None:
     name = " ".join(found["name"].lower().split())
     if name in ("constraints", "transaction"):
         return None
-    return Setting(
-        "" if name in _OURS else name.replace("time zone", "timezone"), f"set local {name} {found['rest']}"
-    )
+    known = _OTHER_NAMES.get(name, name)
+    return Setting("" if known in _OURS else known, f"set local {name} {found['rest']}")
 
 
 def of_a_whole_schema(sql: str) -> bool:

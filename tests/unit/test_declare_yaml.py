@@ -212,6 +212,17 @@ def test_defaults_of_arguments_are_left_out_of_grants(tmp_path: Path) -> None:
                 "6: tables.t.polices: unknown key, did you mean policies?",
             ],
         ),
+        (
+            "tables:\n  t:\n    unique: [a, b]",
+            [
+                "3: tables.t.unique.0: this must be a list: [a]",
+                "3: tables.t.unique.1: this must be a list: [b]",
+            ],
+        ),
+        (
+            "tables:\n  t: {columns: {a: int}, partition: {of: p, bounds: default}}",
+            ["2: tables.t: a partition has the columns of its parent and declares none of its own"],
+        ),
         ("tables:\n  t:\n    unique: [[a], 3]", ["3: tables.t.unique.1: this must be a mapping, key: value"]),
         (
             "tables:\n  t:\n    columns:\n      a: 3",
