@@ -1,0 +1,225 @@
+"""`demo`: the whole program in one minute, on a server of its own, with nothing to configure."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconciler.cli.app import app
+from reconciler.cli.options import command
+from reconciler.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from reconciler.engine.demo import Stage
+    from reconciler.migrate import Progress
+    from reconciler.model import Status
+    from reconciler.web import Published, Serving
+
+_ALL = frozenset({"all"})
+
+
+@command(
+    app,
+    "reconciler demo           # then serves the status page until Ctrl-C; data is kept for the next time",
+    "reconciler demo --once    # on a scratch server, and ends",
+    formats=("text",),
+)
+def demo(
+    screen: Screen,
+    once: Annotated[
+        bool, typer.Option("--once", help="End after the last act; leave nothing behind.")
+    ] = False,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", metavar="DIR", help="Keep the server's data here.")
+    ] = None,
+) -> None:
+    """Applies the bundled ClearScrub schema to a PostgreSQL of its own, repairs drift, and takes a change back.
+
+    Three acts: apply, drift and repair, change and rollback. Needs no database and no configuration.
+    """
+    from reconciler.engine import demo as play
+
+    began = time.monotonic()
+    place = folder or (None if once else play.kept_folder(os.environ))
+    _heading(screen, "A PostgreSQL of its own")
+    with play.stage(place.absolute() if place else None) as stage:
+        screen.say(f"PostgreSQL {stage.server.major} on port {stage.server.url.port}, database {play.NAME}.")
+        screen.say(f"Data: {place}" if place else "Everything is removed at the end.")
+        _apply(screen, stage)
+        _repair(screen, stage)
+        _take_back(screen, stage)
+        status = _closing(screen, stage)
+        screen.say(f"Done in {time.monotonic() - began:.0f} s.")
+        if not once:
+            _serve(screen, stage, status)
+
+
+def _apply(screen: Screen, stage: Stage) -> None:
+    from reconciler.engine import demo as play
+    from reconciler.engine.applying import apply
+    from reconciler.migrate import load_directory
+
+    _heading(screen, "Act 1: apply what is declared")
+    with screen.progress() as told:
+        done = apply(stage.database, allow=_ALL, told=told, on_statement=_counting(told))
+    if not done:
+        screen.say("The database is as declared already: an earlier demonstration applied it.")
+    for row in done:
+        file = next(m for m in load_directory(stage.database.migrations) if m.version == row.version)
+        screen.say(f"Planned, rehearsed on a shadow, written, applied: {file.filename}")
+        header = dict(file.header)
+        screen.say(
+            f"  up {len(file.up)} statements, down {len(file.down)}; rehearsed: {header.get('rehearsed', 'no')}"
+        )
+        screen.say(f"  applied in {row.seconds:.2f} s as {row.applied_by}")
+    play.seed(stage)
+    for table, content in play.rows(stage).items():
+        screen.say(f"  {table}: {content}")
+
+
+def _repair(screen: Screen, stage: Stage) -> None:
+    from reconciler.cli.present import plan as lines
+    from reconciler.cli.present.objects import changed_objects
+    from reconciler.engine import demo as play
+    from reconciler.engine.applying import apply
+    from reconciler.engine.planning import propose
+    from reconciler.errors import Stalled
+
+    _heading(screen, "Act 2: drift, and its repair")
+    for what, sql in play.BY_HAND:
+        screen.say(f"By hand: {what}", *(f"    {line}" for line in sql.splitlines()))
+    play.tamper(stage)
+    before = play.rows(stage)
+    with screen.progress() as told:
+        found = propose(stage.database, told=told)
+    screen.say("", f"{len(found.plan.changes)} differences:")
+    screen.say_all(changed_objects(found.plan.changes, found.before, found.after))
+    screen.say("", "The plan that repairs it", "")
+    screen.say_all(lines.plan_lines(found.plan, found.rehearsal, major=found.major))
+    if found.rehearsal is None or not found.rehearsal.passed:
+        raise Stalled("the repair did not pass its rehearsal", hint="please report this")
+    codes = sorted({hazard.code for hazard in found.plan.hazards})
+    if codes:
+        screen.say(f"Without consent apply refuses this. Here it is given: --allow {','.join(codes)}")
+    with screen.progress() as told:
+        done = apply(stage.database, allow=_ALL, told=told, on_statement=_counting(told))
+    screen.say(f"Applied as {done[0].version} in {done[0].seconds:.2f} s, then read back: as declared.")
+    _compare_rows(screen, before, play.rows(stage))
+
+
+def _take_back(screen: Screen, stage: Stage) -> None:
+    from reconciler.cli.present import plan as lines
+    from reconciler.engine import demo as play
+    from reconciler.engine.applying import apply, rollback
+    from reconciler.migrate import load_directory
+
+    _heading(screen, "Act 3: a change, and its rollback")
+    before = play.rows(stage)
+    for what, _, _ in play.EDITS:
+        screen.say(f"Edited in {play.FILE}: {what}")
+    play.edit(stage)
+    with screen.progress() as told:
+        (done,) = apply(stage.database, allow=_ALL, told=told, on_statement=_counting(told))
+    file = next(m for m in load_directory(stage.database.migrations) if m.version == done.version)
+    screen.say("", f"UP of {file.filename}")
+    screen.say_all(lines.statement_lines(file.up))
+    screen.say(f"Applied in {done.seconds:.2f} s. Taking it back:", "", f"DOWN of {file.filename}")
+    screen.say_all(lines.statement_lines(file.down))
+    with screen.progress() as told:
+        (undone,) = rollback(stage.database, allow=_ALL, told=told, on_statement=_counting(told))
+    screen.say(f"Rolled back in {undone.seconds:.2f} s, after a rehearsal of its own.")
+    play.take_back(stage)
+    _compare_rows(screen, before, play.rows(stage))
+    screen.say(
+        "(Values written into the new column since the change are gone with it. A later release keeps such values.)"
+    )
+
+
+def _closing(screen: Screen, stage: Stage) -> Status:
+    from reconciler.engine.cycle import run_once
+    from reconciler.errors import Stalled
+
+    _heading(screen, "At the end")
+    with screen.progress() as told:
+        status = run_once(stage.database.model_copy(update={"trust": "reviewed"}), told=told)
+    for condition in status.conditions:
+        screen.say(f"  {condition.type} is {condition.status} ({condition.reason}): {condition.sentence}")
+    if not any(c.type == "InSync" and c.status == "True" for c in status.conditions):
+        raise Stalled("the demonstration did not end in sync", hint="please report this")
+    return status
+
+
+def _serve(screen: Screen, stage: Stage, status: Status) -> None:
+    from dataclasses import replace
+
+    from reconciler.migrate import read
+    from reconciler.pg import connect
+    from reconciler.web import Published
+
+    with connect(stage.database.target()) as session:
+        history = [
+            {
+                "version": row.version, "slug": row.slug, "direction": row.direction, "applied_by": row.applied_by,
+                "started_at": row.started_at, "seconds": row.seconds,
+            }
+            for row in reversed(read(session))
+        ]  # fmt: skip
+    facts = {**status.facts, "major": stage.server.major, "mode": stage.database.mode, "history": history}
+    published = Published((replace(status, facts=facts),))
+    with _serving(lambda: published) as server:
+        screen.say("", f"Status page: {server.url}   (Ctrl-C ends)")
+        _until_a_signal()
+    folder = stage.folder.parent
+    screen.say("", f"Stopped. The data stays for the next time; delete the folder to begin again: {folder}")
+
+
+@contextmanager
+def _serving(read: Callable[[], Published]) -> Iterator[Serving]:
+    """On the usual port, or on a free one where that is taken."""
+    from reconciler.errors import Stalled
+    from reconciler.settings import Listen
+    from reconciler.web import serving
+
+    with ExitStack() as until_the_end:
+        try:
+            server = until_the_end.enter_context(serving(Listen("127.0.0.1", 8432), read))
+        except Stalled:
+            server = until_the_end.enter_context(serving(Listen("127.0.0.1", 0), read))
+        yield server
+
+
+def _until_a_signal() -> None:
+    """Returns after Ctrl-C or SIGTERM; the signals mean what they meant before when it does."""
+    stop = threading.Event()
+    ours = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(one, lambda number, frame: stop.set()) for one in ours]
+    stop.wait()
+    for one, handler in zip(ours, before, strict=True):
+        signal.signal(one, handler)
+
+
+def _compare_rows(screen: Screen, before: dict[str, str], after: dict[str, str]) -> None:
+    from reconciler.errors import Stalled
+
+    screen.say(*(f"  {table}: {content}" for table, content in after.items()))
+    if before != after:
+        raise Stalled(f"the rows are not what they were: {before}", hint="please report this")
+    screen.say("  The rows are the same as before.")
+
+
+def _counting(told: Callable[[str], None]) -> Callable[[Progress], None]:
+    return lambda progress: told(f"{progress.direction} {progress.number} of {progress.total}")
+
+
+def _heading(screen: Screen, text: str) -> None:
+    from rich.text import Text
+
+    screen.say("", Text(text, style="bold"), "")
