@@ -52,6 +52,7 @@ class Terms(TypedDict, total=False):
 
     lock_timeout: str
     statement_timeout: str
+    """Both for statements without their own, in a migration whose header does not name them."""
     expected_before: Hook
     """Raises when the database is no longer what the plan was made for; called inside the first
     transaction.
@@ -59,7 +60,11 @@ class Terms(TypedDict, total=False):
     confirm: Hook
     """Raises when the touched objects are not as planned; called before the last commit."""
     fence: Hook
-    """Raises when this process may no longer apply (its lease is gone); called inside every transaction."""
+    """Raises when this process may no longer apply (lease gone, shutting down); called inside every
+    transaction.
+    """
+    on_session: Callable[[Connection], None]
+    """Gets the session that applies, so that another thread may cancel its statement (`cancel_safe`)."""
     on_progress: Callable[[Progress], None]
     on_retry: Callable[[Waiting, float], None]
     """Told before each pause: who is in the way, and for how many seconds we pause."""
@@ -83,6 +88,7 @@ class _Terms:
     expected_before: Hook | None = None
     confirm: Hook | None = None
     fence: Hook | None = None
+    on_session: Callable[[Connection], None] | None = None
     on_progress: Callable[[Progress], None] | None = None
     on_retry: Callable[[Waiting, float], None] | None = None
     resolve: Callable[[str], str] | None = None
@@ -135,7 +141,7 @@ def _run(
                 raise
             if unknown is None:
                 raise Waiting(
-                    f"the connection broke between two steps of migration {migration.version}: {told(error)}",
+                    f"migration {migration.version} cannot go on now: {told(error)}",
                     hint="run the same command again: it reads the history and goes on from there",
                 ) from error
         if pause is not None:
@@ -158,6 +164,8 @@ def _go_on(
     direction: Direction,
     terms: _Terms,
 ) -> Applied:
+    if terms.on_session is not None:
+        terms.on_session(connection)
     history.ensure(connection)
     script = steps(migration.up if direction == "up" else migration.down)
     rows = history.read(connection)
@@ -181,6 +189,7 @@ def _run_one(
 ) -> None:
     first, last = step.number == 1, step.number == len(script)
     began = time.monotonic()
+    own = dict(migration.header)
     before = sum(len(earlier.statements) for earlier in script[: step.number - 1])
     total = sum(len(each.statements) for each in script)
 
@@ -221,8 +230,8 @@ def _run_one(
     run_step(
         connection,
         step,
-        lock_timeout=terms.lock_timeout,
-        statement_timeout=terms.statement_timeout,
+        lock_timeout=own.get("lock_timeout", terms.lock_timeout),
+        statement_timeout=own.get("statement_timeout", terms.statement_timeout),
         on_statement=on_statement,
         at_begin=at_begin,
         before_commit=terms.confirm if last else None,

@@ -26,11 +26,12 @@ def compose(
     existing: Iterable[str] = (),
     versions: Mapping[str, str] | None = None,
     slug: str = "",
+    timeouts: Mapping[str, str] | None = None,
 ) -> Migration:
     """The migration for `plan`, with the next version after `existing`.
 
-    `versions` names the programs involved, such as {"reconciler": "1.0", "migra": "3.0", "postgresql":
-    "16.4"}.
+    `versions` names the programs involved, such as {"reconciler": "1.0", "postgresql": "16.4"}; `timeouts`
+    holds `lock_timeout` and `statement_timeout` for the file where they are not the usual ones.
     """
     up, down = in_form(plan.up), in_form(plan.down)
     if up and not down and not any(one.code == HazardCode.IRREVERSIBLE for one in plan.hazards):
@@ -43,7 +44,7 @@ def compose(
         down,
         plan.before,
         plan.after,
-        tuple(_header(plan, rehearsal, versions or {})),
+        (*(timeouts or {}).items(), *_header(plan, rehearsal, versions or {})),
     )
 
 

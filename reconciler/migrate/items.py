@@ -19,6 +19,11 @@ statement.
 """
 
 
+_PLAIN = re.compile(r"[^;'\"$\\]*;")
+_HIDING = re.compile(r"--|/\*|\batomic\b|\bstdin\b", re.IGNORECASE)
+"""A text up to a semicolon without any of these, and with balanced parentheses, is a whole statement."""
+
+
 class Item(NamedTuple):
     """`text` of a statement has no semicolon at its end and no white space around it; `start` is its
     offset.
@@ -41,6 +46,8 @@ def items(text: Text) -> Iterator[Item]:
 
 def ends_in_comment(sql: str) -> bool:
     """Whether a semicolon written right behind `sql` would be swallowed by a comment."""
+    if "--" not in sql:
+        return False
     found = list(tokens(Text(sql, "")))
     return bool(found) and found[-1].text.startswith("--")
 
@@ -63,6 +70,9 @@ def _next(text: Text, start: int) -> tuple[Item | None, int]:
 
 def _statement(text: Text, start: int) -> tuple[Item | None, int]:
     """What stands between `start` and the next semicolon that ends a statement, or the end of the file."""
+    plain = _PLAIN.match(text.text, start)
+    if plain and not _HIDING.search(plain.group()) and plain.group().count("(") == plain.group().count(")"):
+        return _item(text, start, plain.end() - 1), plain.end()  # most statements, ten times as fast
     depth = atomic = 0
     found: list[Token] = []
     end = len(text.text)
@@ -92,8 +102,12 @@ def _statement(text: Text, start: int) -> tuple[Item | None, int]:
             hint="write them as: insert … on conflict do nothing",
             sources=(text.source(found[0].start),),
         )
+    return _item(text, start, end), after
+
+
+def _item(text: Text, start: int, end: int) -> Item | None:
     sql = text.text[start:end]
-    return Item("statement", sql.strip(), start + len(sql) - len(sql.lstrip())), after
+    return Item("statement", sql.strip(), start + len(sql) - len(sql.lstrip())) if sql.strip() else None
 
 
 def _atomic(depth: int, before: list[Token], token: Token) -> int:

@@ -218,7 +218,8 @@ class _Attempt:
                 try:
                     seconds = self._send(sql)
                 except psycopg.Error as error:
-                    if build is not None and build.guarded and not self.connection.closed:
+                    ours = error.sqlstate != "42P07"  # else the name was taken before, and not by us
+                    if build is not None and ours and not self.connection.closed:
                         self._clear(build, error)
                     raise
         except psycopg.Error as error:

@@ -259,6 +259,36 @@ def test_a_blocked_applier_names_the_holder_and_succeeds_after_its_end(url: Url)
     assert [state for _, state, *_ in standing(url)] == ["applied"]
 
 
+def test_another_thread_may_cancel(url: Url) -> None:
+    sessions: list[psycopg.Connection] = []
+    started = threading.Event()
+
+    def begun(_: psycopg.Connection) -> None:
+        started.set()
+
+    def cancel() -> None:
+        started.wait()
+        asleep = "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and pid = {}"
+        for _ in range(2000):
+            if value(url, asleep.format(sessions[0].info.backend_pid)):
+                sessions[0].cancel_safe()
+                return
+
+    thread = threading.Thread(target=cancel, daemon=True)
+    thread.start()
+    made = migration(["create table public.t ()", "select pg_catalog.pg_sleep(60)"])
+    with pytest.raises(Waiting, match=r"user request.*everything in this step was rolled back"):
+        apply(url, made, on_session=sessions.append, fence=begun)
+    thread.join()
+    assert history(url) == ()
+
+
+def test_the_files_own_timeouts_come_before_the_callers(url: Url) -> None:
+    seen = ["create table public.s (v text)", "insert into public.s values (current_setting('lock_timeout'))"]
+    apply(url, replace(migration(seen), header=(("lock_timeout", "9s"),)), lock_timeout="3s")
+    assert value(url, "select v from public.s") == "9s"
+
+
 def test_the_inventory_follows_the_changes(url: Url) -> None:
     table, column = ObjectId("table", "public", "t"), ObjectId("column", "public", "t", "a")
     routine = ObjectId("routine", "public", "f", "(integer)")

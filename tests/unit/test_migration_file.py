@@ -78,7 +78,7 @@ header = st.lists(
 ).map(tuple)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(up=statements(1), down=statements(1), header=header, before=st.sampled_from(["", "ab12"]))
 def test_what_is_written_is_read_back(
     up: tuple[Statement, ...],
@@ -92,7 +92,7 @@ def test_what_is_written_is_read_back(
     assert parse(written.replace("\n", "\r\n"), NAME).version == migration.version
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(sql=st.text(st.sampled_from(list("ab;'\"$\\-/*()\n \r.:1")), max_size=40))
 @example(sql="a;")
 @example(sql=" a")

@@ -279,6 +279,17 @@ class TestInvalidIndexes:
             run_step(table, self.BUILD)
         assert value(table, self.STATE) is None
 
+    def test_an_unguarded_build_clears_only_what_it_made(self, table: psycopg.Connection) -> None:
+        unguarded = step('create unique index concurrently "I x" on "S".t (a)', transactional=False)
+        with pytest.raises(Stalled, match="could not create unique index"):
+            run_step(table, unguarded)
+        assert value(table, self.STATE) is None
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            table.execute('create unique index concurrently "I x" on "S".t (a)')
+        with pytest.raises(Stalled, match="already exists"):
+            run_step(table, unguarded)
+        assert value(table, self.STATE) is False
+
     def test_an_index_left_invalid_by_a_crash_is_built_anew(self, table: psycopg.Connection) -> None:
         with pytest.raises(psycopg.errors.UniqueViolation):
             table.execute('create unique index concurrently "I x" on "S".t (a)')
