@@ -12,7 +12,7 @@ create table public.trigger_audit_log (
   actor_id uuid,
   actor_role text not null,
   table_name text not null,
-  operation text not null check (operation in ('INSERT', 'UPDATE', 'DELETE')),
+  operation text not null,
   old_values jsonb,
   new_values jsonb,
   primary key (org_id, id)
