@@ -9,12 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from reconciler.cli.app import app
-from reconciler.cli.options import command
 from reconciler.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -26,27 +22,15 @@ if TYPE_CHECKING:
 _ALL = frozenset({"all"})
 
 
-@command(
-    app,
-    "reconciler demo           # then serves the status page until Ctrl-C; data is kept for the next time",
-    "reconciler demo --once    # on a scratch server, and ends",
-    formats=("text",),
-)
-def demo(
-    screen: Screen,
-    once: Annotated[
-        bool, typer.Option("--once", help="End after the last act; leave nothing behind.")
-    ] = False,
-    folder: Annotated[
-        Path | None, typer.Option("--folder", metavar="DIR", help="Keep the server's data here.")
-    ] = None,
-) -> None:
-    """Applies the bundled ClearScrub schema to a PostgreSQL of its own, repairs drift, and takes a change back.
+def demo(*, once: bool, screen: Screen | None = None, folder: Path | None = None) -> None:
+    """Three acts: apply, drift and repair, change and rollback; then, unless `once`, the status page until a signal.
 
-    Three acts: apply, drift and repair, change and rollback. Needs no database and no configuration.
+    With `once` everything is removed at the end; else the server's data stays in `folder` (default: the user's data
+    folder) for the next time. Raises `Stalled` when an act does not end as promised.
     """
     from reconciler.engine import demo as play
 
+    screen = screen or Screen()
     began = time.monotonic()
     place = folder or (None if once else play.kept_folder(os.environ))
     _heading(screen, "A PostgreSQL of its own")
