@@ -9,6 +9,9 @@ from reconciler.declare.values import DeclaredFile, Rename, TriggerDesign
 from reconciler.errors import Source, Usage
 from reconciler.model import ObjectId
 
+_REPLACEABLE = ("function", "procedure", "aggregate", "view")
+"""Kinds whose second `create or replace` wins silently, so that the order of files would decide."""
+
 
 @dataclass(slots=True)
 class Gathered:
@@ -34,12 +37,14 @@ class Gathered:
 
 def declared_twice(total: Gathered, one: Gathered) -> Iterator[Usage]:
     """What `one` says that `total` has said already, and only one of them can mean."""
-    for id, source in one.owned.items():
-        if id in total.owned:
+    places = total.places | total.owned
+    replaced = {id: source for id, source in one.places.items() if id.kind in _REPLACEABLE and id in places}
+    for id, source in [*one.owned.items(), *replaced.items()]:
+        if id in (places if id in replaced else total.owned):
             yield Usage(
                 f"{id.kind.replace('_', ' ')} {id} is declared twice",
                 hint="put everything about it into one place",
-                sources=(source, total.owned[id]),
+                sources=(source, places[id]),
             )
     earlier = {rename.old: rename for rename in total.renames}
     for rename in one.renames:

@@ -205,9 +205,12 @@ def _psql_command(text: Text, token: Token, found: list[Token]) -> None:
     command = line.split()[0] if line.split() else line
     if not found and command in _IGNORED_COMMANDS:
         return
+    hint = "leave it out: one file per topic needs no \\i, and the connection is chosen by reconciler"
+    if command in ("\\quit", "\\q"):
+        hint = "a migration is no declaration: say migrations_dir (--migrations-dir) so that its folder is left out"
     raise Usage(
         f"{command} is a command of psql, not SQL",
-        hint="leave it out: one file per topic needs no \\i, and the connection is chosen by reconciler",
+        hint=hint,
         sources=(text.source(token.start),),
     )
 

@@ -24,7 +24,6 @@ _LEADING: tuple[tuple[tuple[str, ...], str], ...] = (
     (("set", "session", "authorization"), _WHO),
     (("set", "local", "session", "authorization"), _WHO),
     (("reset", "session", "authorization"), _WHO),
-    (("reset", "all"), _WHO),
     (("discard",), _WHO),
     (("rollback",), _TRANSACTION),
     (("abort",), _TRANSACTION),

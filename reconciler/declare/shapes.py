@@ -91,6 +91,8 @@ def subject(statement: Raw, schema: str) -> ObjectId | None:
     if kind == "type":
         enum = [token.word for token in tokens[end : end + 2]] == ["as", "enum"]
         kind = "enum" if enum else "composite"
+        if [token.word for token in tokens[end : end + 2]] == ["as", "range"]:
+            kind = "range"
     if kind == "table" and "foreign" in modifiers:
         kind = "foreign_table"
     if kind == "view" and "materialized" in modifiers:
@@ -149,6 +151,10 @@ def new_search_path(statement: Raw) -> str:
     """The first schema of a `set search_path` (or of pg_dump's set_config for it); empty when it is none."""
     tokens = statement.tokens
     words = [token.word for token in tokens[:4]]
+    if words[0] == "select":
+        for name, setting, value in zip(tokens, tokens[2:], tokens[4:], strict=False):
+            if name.identifier == "set_config" and setting.text == "'search_path'":
+                return value.text.strip("'").split(",")[0].strip()
     if words[0] == "set":
         at = 2 if words[1:2] and words[1] in ("local", "session") else 1
         if tokens[at].word == "search_path" and at + 2 < len(tokens):

@@ -94,6 +94,10 @@ def _annotations(document: Document, found: Gathered) -> None:
     for kind, group in groups:
         for key, node in group.items():
             found.owned[ObjectId(kind, *names.qualified(key, here))] = node.source()
+    for key, domain in document.domains.items():
+        schema, name = names.qualified(key, here)
+        for check in domain.checks:
+            found.places[ObjectId("domain_constraint", schema, name, check)] = domain.source("checks", check)
     for key, view in document.views.items():
         schema, name = names.qualified(key, here)
         found.designs.extend(_designs(schema, name, view.triggers))

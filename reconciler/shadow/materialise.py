@@ -78,6 +78,7 @@ class _Load:
         self.unread: list[_Pending] = []
         self.makers: dict[str, _File] = {}
         self.known: dict[Setting, bool] = {}
+        self.first: dict[str, DeclaredStatement] = {}
         self.files = [self._pending(file) for file in sorted(files, key=lambda file: file.path)]
 
     def run(self) -> None:
@@ -90,7 +91,8 @@ class _Load:
         waiting = [pending.failure for file in self.files for pending in file.pending if pending.failure]
         failures = [*self.never, *waiting, *self._never_reached(), *self._read_again()]
         if failures:
-            raise refusal(sorted(failures, key=lambda f: (f.source.file, f.source.line)), self.role)
+            ordered = sorted(failures, key=lambda failure: (failure.source.file, failure.source.line))
+            raise refusal(ordered, self.role, self.first)
 
     def _pending(self, file: DeclaredFile) -> _File:
         """The file's statements, each with the settings that stand above it."""
@@ -101,6 +103,9 @@ class _Load:
             if setting is None:
                 found.pending.append(_Pending(statement, settings))
                 self.makers.setdefault(nature.made(statement.sql), found)
+                self.first.setdefault(nature.made(statement.sql), statement)
+            elif setting.name == "all":
+                settings = ()
             elif setting.name == "role" and self.role is not None:
                 why = "SET ROLE is refused: these declarations run as a role that they may not leave"
                 self.never.append(Failure(statement, statement.source, "42501", why))

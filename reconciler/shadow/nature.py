@@ -88,7 +88,10 @@ _CLOSED_LIST = tuple((re.compile(pattern, _FLAGS), what) for pattern, what in _S
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A session setting as it is applied: `name`, and the SQL that sets it until the transaction ends."""
+    """A session setting as it is applied: `name`, and the SQL that sets it until the transaction ends.
+
+    The name `all` stands for `reset all`: everything that was set above it is forgotten.
+    """
 
     name: str
     sql: str
@@ -106,6 +109,8 @@ def setting(sql: str) -> Setting | None:
         name = reset["name"].lower()
         if name == "role":
             return Setting(name, "set local role none")
+        if name == "all":
+            return Setting(name, "")
         return Setting("" if name in _OURS else name, f"set local {name} to default")
     found = _SETTING.match(sql)
     if found is None:

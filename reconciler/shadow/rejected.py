@@ -6,6 +6,7 @@ Promises that every cause is named once, and that what merely waits for a cause 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg
@@ -58,16 +59,24 @@ def _place(statement: DeclaredStatement, diag: psycopg.errors.Diagnostic) -> Sou
     return statement.source
 
 
-def refusal(failures: list[Failure], role: str | None) -> Stalled:
-    """All failures as one error: each with its line and PostgreSQL's own words."""
+def refusal(failures: list[Failure], role: str | None, first: Mapping[str, DeclaredStatement]) -> Stalled:
+    """All failures as one error: each with its line and PostgreSQL's own words.
+
+    `first` says which statement was the first to make something of a name: the other half of what is declared twice.
+    """
     blamed = _causes(failures)
     shown = [(failure, _words(failure, role)) for failure in blamed]
-    first, *rest = shown
-    what = first[1] + "".join(f"\n{failure.source}: {words}" for failure, words in rest)
-    waiting = [failure.source for failure in failures if failure not in blamed]
-    return Stalled(what, hint=_advice(blamed, role), sources=(first[0].source, *waiting))
+    (_, words), *rest = shown
+    what = words + "".join(f"\n{failure.source}: {words}" for failure, words in rest)
+    others = [failure.source for failure in failures if failure not in blamed]
+    for failure in blamed:
+        twin = first.get(nature.made(failure.statement.sql)) if failure.code in _DUPLICATES else None
+        if twin is not None and twin is not failure.statement:
+            others.insert(0, twin.source)
+    return Stalled(what, hint=_advice(blamed, role), sources=(blamed[0].source, *others))
 
 
+_DUPLICATES = frozenset({"42P07", "42710", "42723", "42P06"})
 _MISSING = frozenset({"42P01", "42883", "42704", "42703", "3F000"})
 
 
@@ -107,6 +116,8 @@ def _advice(failures: list[Failure], role: str | None) -> str:
                 f"{nature.needs_superuser(sql)} need a superuser: read the statement, then set trust: reviewed"
                 " to let it run on the scratch server"
             )
+        if code in _DUPLICATES:
+            return "it is declared twice: keep one of them"
         if code == "57014":
             return "a declaration describes structure; move what takes this long into a migration"
         if code == "53200":

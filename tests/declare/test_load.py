@@ -168,6 +168,11 @@ def test_positions_count_characters_not_bytes(connection: Connection) -> None:
     assert said.startswith("a.sql:3: ")
 
 
+def test_what_is_declared_twice_is_named_with_both_places(connection: Connection) -> None:
+    error = refused(connection, *files(a="\ncreate table t (a int);", b="\n\ncreate table t (a int);"))
+    assert str(error).startswith('b.sql:3: relation "t" already exists\n  also: a.sql:2')
+
+
 def test_settings_hold_in_their_file_and_nowhere_else(connection: Connection) -> None:
     connection.execute("set search_path = public")
     load(
@@ -175,6 +180,7 @@ def test_settings_hold_in_their_file_and_nowhere_else(connection: Connection) ->
         files(
             a="set search_path = s; set check_function_bodies = off; create view v as select * from t; create table u (a int);",
             b="create function wrong() returns int language plpgsql as 'begin end'; create table w (a int);",
+            d="set search_path = s; reset all; create table x (a int);",
             c="create schema s; select pg_catalog.set_config('search_path', '', false); create table s.t (a int);",
         ),
     )
@@ -182,7 +188,7 @@ def test_settings_hold_in_their_file_and_nowhere_else(connection: Connection) ->
         connection,
         "select relname, relnamespace::regnamespace::text from pg_class where relkind in ('r', 'v') and relnamespace::regnamespace::text in ('s', 'public') order by 1",
     )
-    assert found == [("t", "s"), ("u", "s"), ("v", "s"), ("w", "public")]
+    assert found == [("t", "s"), ("u", "s"), ("v", "s"), ("w", "public"), ("x", "public")]
     assert rows(connection, "show search_path") == [("public",)]
     assert rows(connection, "show statement_timeout") == [("0",)]
 

@@ -94,6 +94,26 @@ def test_an_object_declared_in_two_files_is_named_with_both(tmp_path: Path) -> N
     assert [str(source) for source in error.value.sources] == [f"{tmp_path}/b.yaml:2", f"{tmp_path}/a.yaml:1"]
 
 
+def test_a_function_in_two_files_is_refused_and_an_overload_is_not(tmp_path: Path) -> None:
+    body = "language sql as 'select 1';"
+    with pytest.raises(Usage, match=r"function public.f\(integer\) is declared twice"):
+        write(
+            tmp_path / "1",
+            {
+                "a.sql": f"create or replace function f(a int) returns int {body}",
+                "b.yaml": "functions: {f(integer): {returns: int, language: sql, body: select 2}}",
+            },
+        )
+    write(
+        tmp_path / "2",
+        {
+            "a.sql": f"create or replace function f(a int) returns int {body}",
+            "b.sql": f"create function f(a text) returns int {body}",
+            "c.sql": f"select set_config('search_path', 'other', false); create function f(a int) returns int {body}",
+        },
+    )
+
+
 def test_the_roles_that_statements_name() -> None:
     sql = """
         grant select, update (a) on t to r1, "R 2" with grant option;

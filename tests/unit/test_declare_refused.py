@@ -29,7 +29,6 @@ from reconciler.errors import Usage
         "set session authorization postgres",
         "set local session authorization default",
         "reset session authorization",
-        "reset all",
         "discard all",
         "select set_config('role', 'postgres', true)",
         "select pg_catalog . set_config ( 'Role', 'postgres', true)",
