@@ -44,6 +44,8 @@ def reconciler(
     """
 
 
-from reconciler.cli import planning  # noqa: E402 - the commands register themselves with `app`
+# isort: off
+# The commands register themselves; the order is that of --help.
+from reconciler.cli import project, planning, applying, looking, advice, running  # noqa: E402
 
-__all__ = ["app", "planning"]
+__all__ = ["advice", "app", "applying", "looking", "planning", "project", "running"]

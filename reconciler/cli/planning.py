@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reconciler.cli.app import app
-from reconciler.cli.options import command
+from reconciler.cli.options import Target, command, trust_of
 from reconciler.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from reconciler.model import Plan, Rehearsal
+    from reconciler.engine.planning import Proposal
+    from reconciler.model import Migration, Plan, Rehearsal
+    from reconciler.settings import Database
 
 
 @command(
@@ -88,6 +90,117 @@ def diff(
     else:
         screen.say_all(plan.plan_lines(found.plan, found.rehearsal, major=found.major))
     raise typer.Exit(exit_of(found.plan, found.rehearsal))
+
+
+@command(
+    app,
+    "reconciler plan                                   # write the next migration",
+    "reconciler plan --check                           # in a pull request: exit 1 when anything is pending",
+    "reconciler plan --url $DATABASE_URL --schema-dir db/schema --out /tmp/migrations",
+    formats=("text", "json", "sql"),
+)
+def plan(
+    screen: Screen,
+    target: Target,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 when anything is pending.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where the migration is written.")
+    ] = None,
+    phased: Annotated[
+        bool, typer.Option("--phased", help="A removed column is nullable for one cycle first.")
+    ] = False,
+    export: Annotated[
+        str | None,
+        typer.Option("--export", metavar="LAYOUT", help="supabase, flyway, dbmate, sqitch or alembic."),
+    ] = None,
+    down: Annotated[bool, typer.Option("--down", help="With --format sql: the way back.")] = False,
+) -> None:
+    """Plans and rehearses the way from the live database to the declarations, and writes it as a migration.
+
+    Changes nothing on the database. Exit 0; with --check 1 when anything is pending; 3 when the rehearsal failed or something
+    could not be compared: then no file is written.
+    """
+    from reconciler.cli.present import plan as lines
+    from reconciler.cli.present import script
+    from reconciler.engine.planning import propose
+    from reconciler.errors import Usage
+
+    if phased:
+        raise Usage("--phased is not part of this release", hint="leave it off: columns are removed at once")
+    if export is not None:
+        raise Usage(
+            "--export is not part of this release", hint="reconciler show VERSION --up prints plain SQL"
+        )
+    database = target.one(screen)
+    with screen.progress() as told:
+        found = propose(database, trust=trust_of(database), told=told)
+    code = exit_of(found.plan, found.rehearsal)
+    waiting = _pending(database)
+    files: tuple[Path, ...] = ()
+    if not check and code != 3 and found.migration is not None:
+        files = _written(screen, found.migration, waiting, out or database.migrations)
+    if screen.is_json:
+        screen.document({**proposal_document(found, files), "pending": [one.filename for one in waiting]})
+    elif screen.format == "sql":
+        screen.raw(script.script_of(found.plan, "down" if down else "up"))
+    else:
+        screen.say_all(lines.plan_lines(found.plan, found.rehearsal, major=found.major))
+        screen.say_all(lines.extra_lines(found.extra))
+        for one in waiting:
+            screen.note(f"not applied yet: {one.filename}")
+    for file in files:
+        screen.note(f"wrote {file}")
+    if check and code == 0 and waiting:
+        code = 1
+    raise typer.Exit(code if check or code == 3 else 0)
+
+
+def proposal_document(found: Proposal, files: tuple[Path, ...]) -> dict[str, Any]:
+    """What `plan` and `apply` say about a proposal."""
+    from reconciler.cli.present import document
+
+    migration = found.migration
+    shown = document.plan_document(found.plan, found.rehearsal)
+    return {
+        "database": found.database,
+        "postgresql": found.major,
+        **shown,
+        "in_sync": shown["in_sync"] and not found.extra,
+        "extra": document.identities(found.extra),
+        "notes": [*shown["notes"], *found.notes],
+        "migration": None
+        if migration is None
+        else {
+            "version": migration.version,
+            "slug": migration.slug,
+            "filename": migration.filename,
+            "checksum": migration.checksum,
+            "files": [str(file) for file in files],
+        },
+    }
+
+
+def _pending(database: Database) -> tuple[Migration, ...]:
+    from reconciler.engine import looking
+
+    return looking.pending(database)
+
+
+def _written(
+    screen: Screen, migration: Migration, waiting: tuple[Migration, ...], folder: Path
+) -> tuple[Path, ...]:
+    """The files of a new migration; none when a pending one says the same already."""
+    from reconciler import migrate
+
+    for one in waiting:
+        if [statement.sql for statement in one.up] == [statement.sql for statement in migration.up]:
+            screen.note(f"{one.filename} holds this plan already; nothing was written")
+            return ()
+    if waiting:
+        screen.note("a new plan starts from the live state: it does not count on the migrations that wait")
+    return (migrate.write(migration, folder),)
 
 
 def exit_of(plan: Plan, rehearsal: Rehearsal | None) -> int:

@@ -115,6 +115,12 @@ def rehearsal_lines(rehearsal: Rehearsal, *, major: int = 0) -> Iterator[Text]:
             yield Text(f"    {sentence}", style="yellow")
 
 
+def extra_lines(extra: Iterable[ObjectId]) -> Iterator[Text]:
+    """Undeclared objects that stay as they are."""
+    for id in extra:
+        yield Text(f"  ? {words(id.kind)} {id} is not declared and stays", style="yellow")
+
+
 def unmodelled_lines(names: Iterable[str]) -> Iterator[Text]:
     """What could not be compared, so that nobody thinks it was."""
     for name in names:

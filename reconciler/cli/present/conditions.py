@@ -1,0 +1,47 @@
+"""The status of a database as lines for people and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.text import Text
+
+from reconciler.cli.present.document import changes, identities
+from reconciler.engine.looking import as_wished
+from reconciler.model import Status
+
+
+def status_document(status: Status, code: int) -> dict[str, Any]:
+    """One database. `ok` says that every condition is as wished."""
+    return {
+        "database": status.database,
+        "ok": code == 0,
+        "observed_at": status.observed_at,
+        "conditions": [
+            {
+                "type": condition.type,
+                "status": condition.status,
+                "reason": condition.reason,
+                "sentence": condition.sentence,
+                "since": condition.since,
+                "as_wished": as_wished(condition),
+            }
+            for condition in status.conditions
+        ],
+        "drift": changes(status.drift),
+        "extra": identities(status.extra),
+        "pending": list(status.pending),
+        "facts": dict(status.facts),
+    }
+
+
+def status_lines(status: Status) -> Iterator[Text]:
+    """The database's name, then one line per condition, those that are not as wished first."""
+    yield Text(status.database, style="bold").append(f"  {status.observed_at}", style="dim")
+    for condition in sorted(status.conditions, key=as_wished):
+        well = as_wished(condition)
+        line = Text("  ✓ " if well else "  ✗ ", style="green" if well else "bold red")
+        line.append(f"{condition.type:<14}", style="bold" if not well else "")
+        line.append(f"{condition.status:<8}")
+        yield line.append(condition.sentence, style="dim" if well else "")

@@ -1,0 +1,83 @@
+"""Migrations and rows of the history, as lines for people and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from reconciler.cli.present.document import statements
+from reconciler.cli.present.plan import statement_lines
+from reconciler.migrate import state_of
+from reconciler.model import Applied, Migration
+
+
+def applied(row: Applied) -> dict[str, Any]:
+    """A row of the history without its scripts; `show` has those."""
+    return {
+        "version": row.version,
+        "slug": row.slug,
+        "direction": row.direction,
+        "state": state_of(row),
+        "applied_by": row.applied_by,
+        "started_at": row.started_at,
+        "finished_at": row.finished_at or None,
+        "seconds": round(row.seconds, 3),
+        "steps_done": row.steps_done,
+        "steps": row.steps,
+        "checksum": row.checksum,
+        "before": row.before,
+        "after": row.after,
+        "tool": row.tool,
+    }
+
+
+def migration_document(migration: Migration) -> dict[str, Any]:
+    return {
+        "version": migration.version,
+        "slug": migration.slug,
+        "filename": migration.filename,
+        "checksum": migration.checksum,
+        "before": migration.before,
+        "after": migration.after,
+        "header": dict(migration.header),
+        "up": statements(migration.up, ()),
+        "down": statements(migration.down, ()),
+    }
+
+
+def applied_lines(rows: Iterable[Applied]) -> Iterator[Text]:
+    """One line per run, as it ended."""
+    for row in rows:
+        whole = row.steps_done >= row.steps
+        line = Text("✓ " if whole else "… ", style="green" if whole else "yellow")
+        line.append(f"{row.version} {row.slug}  {state_of(row)}")
+        yield line.append(f"  {row.seconds:.2f} s", style="dim")
+
+
+def history_lines(rows: Sequence[Applied]) -> Iterator[Text]:
+    """The history, oldest first."""
+    if not rows:
+        yield Text("Nothing was applied to this database by reconciler.")
+        return
+    width = max(len(row.slug) for row in rows)
+    by = max(len(row.applied_by) for row in rows)
+    for row in rows:
+        state = state_of(row)
+        style = {"applied": "green", "rolled back": "yellow"}.get(state, "bold red")
+        line = Text(f"{row.version}  {row.slug:<{width}}  ")
+        line.append(f"{row.direction:<4}  ").append(f"{state:<18}", style=style)
+        yield line.append(f"  {row.started_at}  {row.applied_by:<{by}}  {row.seconds:8.2f} s")
+
+
+def ups_lines(migrations: Iterable[Migration]) -> Iterator[Text]:
+    for migration in migrations:
+        yield Text(f"UP of {migration.filename}", style="bold")
+        yield from statement_lines(migration.up)
+
+
+def downs_lines(migrations: Iterable[Migration]) -> Iterator[Text]:
+    for migration in migrations:
+        yield Text(f"DOWN of {migration.filename}", style="bold")
+        yield from statement_lines(migration.down)
