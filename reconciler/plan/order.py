@@ -55,7 +55,7 @@ def cycles(nodes: Iterable[Node], first: Mapping[Node, set[Node]]) -> list[list[
     for root in nodes:
         if root in index:
             continue
-        work = [(root, iter(sorted((n for n in first.get(root, ()) if n in known), key=repr)))]
+        work = [(root, iter([n for n in first.get(root, ()) if n in known]))]
         index[root] = low[root] = len(index)
         stack.append(root)
         on_stack.add(root)
@@ -66,12 +66,7 @@ def cycles(nodes: Iterable[Node], first: Mapping[Node, set[Node]]) -> list[list[
                     index[successor] = low[successor] = len(index)
                     stack.append(successor)
                     on_stack.add(successor)
-                    work.append(
-                        (
-                            successor,
-                            iter(sorted((n for n in first.get(successor, ()) if n in known), key=repr)),
-                        )
-                    )
+                    work.append((successor, iter([n for n in first.get(successor, ()) if n in known])))
                     break
                 if successor in on_stack:
                     low[node] = min(low[node], index[successor])

@@ -318,14 +318,16 @@ def _retyped(old: Fact, new: Fact, context: Context) -> Statement:
     column = ident(new.id.part)
     collate = f" collate {new['collation']}" if new["collation"] else ""
     cast, direct = using(column, old["type"], new["type"])
-    change = f"alter column {column} type {new['type']}{collate} using {cast}"
+    # What computes a generated column gives the new type by itself (manual: ALTER TABLE, USING is not for these).
+    how = "" if new["generated"] else f" using {cast}"
+    change = f"alter column {column} type {new['type']}{collate}{how}"
     had, has = (_default(side, new) for side in (context.before, context.after))
     if had is not None:
         # An old default may have no cast to the new type; it is set again, from the declaration, in the same statement.
         put = f", alter column {column} set default {has}" if has is not None else ""
         change = f"alter column {column} drop default, {change}{put}"
     sql = f"{_alter(new)} {change}"
-    if not direct:
+    if not direct and not new["generated"]:
         current = (
             f"(select pg_catalog.format_type(atttypid, atttypmod) from pg_catalog.pg_attribute where attrelid ="
             f" {literal(w.name(new.id))}::pg_catalog.regclass and attname = {literal(new.id.part)})"

@@ -63,8 +63,8 @@ def _noun(fact: Fact) -> str:
     return f"constraint {ident(fact.id.part)} on {w.name(fact.id)}"
 
 
-def _table(fact: Fact) -> str:
-    return f"{'foreign ' if fact['foreign'] else ''}table {w.name(fact.id)}"
+def _table(fact: Fact, guard: str = "") -> str:
+    return f"{'foreign ' if fact['foreign'] else ''}table{guard} {w.name(fact.id)}"
 
 
 def dressed(fact: Fact, context: Context) -> list[Statement]:
@@ -114,7 +114,7 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
 def drop(fact: Fact, context: Context) -> list[Statement]:
     if fact["inherited"]:
         return []
-    sql = f"alter {_table(fact)} drop constraint if exists {ident(fact.id.part)}"
+    sql = f"alter {_table(fact, ' if exists')} drop constraint if exists {ident(fact.id.part)}"
     return [w.say(sql, f"{NAMES[fact['type']]} {fact.id}: no longer declared", fact.id)]
 
 
@@ -153,4 +153,9 @@ def _without_timing(definition: str) -> str:
     return definition
 
 
-KIND = Kind("constraint", read, create, drop, alter, inline=True)
+def _inline(fact: Fact) -> bool:
+    """Inside CREATE TABLE a constraint is taken for valid, whatever it says (manual: ALTER TABLE, NOT VALID)."""
+    return not fact["definition"].endswith(" NOT VALID")
+
+
+KIND = Kind("constraint", read, create, drop, alter, inline=_inline)

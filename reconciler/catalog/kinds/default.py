@@ -10,7 +10,7 @@ from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
 from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, Statement
-from reconciler.pg import ident
+from reconciler.pg import ident, literal
 
 
 def read(scope: Scope, major: int) -> str:
@@ -44,7 +44,24 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
-    return [w.say(f"{_action(fact)} drop default", f"{fact.id}: no default", fact.id)]
+    sql = f"{_action(fact)} drop default"
+    if not _still_takes_a_default(fact, context):
+        table, column = literal(w.name(fact.id)), literal(fact.id.part)
+        condition = (
+            "exists (select from pg_catalog.pg_attrdef as d join pg_catalog.pg_attribute as a on a.attrelid ="
+            f" d.adrelid and a.attnum = d.adnum where d.adrelid = pg_catalog.to_regclass({table})"
+            f" and a.attname = {column} and a.attgenerated = '')"
+        )
+        sql = w.guarded(condition, sql)
+    return [w.say(sql, f"{fact.id}: no default", fact.id)]
+
+
+def _still_takes_a_default(fact: Fact, context: Context) -> bool:
+    """Whether DROP DEFAULT can run a second time: not on a column that is gone, generated or an identity by then."""
+    before, after = (
+        side.facts.get(fact.parent) if fact.parent else None for side in (context.before, context.after)
+    )
+    return before is not None and after is not None and not after["generated"] and not after["identity"]
 
 
 def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:

@@ -50,11 +50,13 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
     doubt = Hazard(
         HazardCode.DEPENDS_ON_DATA, f"Fails while a column of type {w.name(fact.id)} breaks {fact.id.part}."
     )
-    return [w.say(sql, f"new check {fact.id}", fact.id, doubt), *dressed(fact)]
+    return [w.say(sql, f"new check {fact.id}", fact.id, *([doubt] if _inline(fact) else [])), *dressed(fact)]
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
     sql = f"alter domain {w.name(fact.id)} drop constraint if exists {ident(fact.id.part)}"
+    if fact.parent not in context.after.digests:
+        sql = w.guarded(f"not {w.missing('to_regtype', w.name(fact.id))}", sql)
     return [w.say(sql, f"check {fact.id}: no longer declared", fact.id)]
 
 
@@ -64,11 +66,19 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         if old["definition"] != f"{new['definition']} NOT VALID":
             return None
         sql = f"alter domain {w.name(new.id)} validate constraint {ident(new.id.part)}"
-        found.append(w.say(sql, f"{new.id}: holds for the old rows too", new.id))
+        doubt = Hazard(
+            HazardCode.DEPENDS_ON_DATA, f"Fails while a column of type {w.name(new.id)} breaks {new.id.part}."
+        )
+        found.append(w.say(sql, f"{new.id}: holds for the old rows too", new.id, doubt))
     if old["comment"] != new["comment"]:
         noun = f"constraint {ident(new.id.part)} on domain {w.name(new.id)}"
         found.append(w.commented(new, noun))
     return Alteration(tuple(found))
 
 
-KIND = Kind("domain_constraint", read, create, drop, alter, inline=True)
+def _inline(fact: Fact) -> bool:
+    """CREATE DOMAIN knows no NOT VALID."""
+    return not fact["definition"].endswith(" NOT VALID")
+
+
+KIND = Kind("domain_constraint", read, create, drop, alter, inline=_inline)

@@ -57,8 +57,8 @@ Alter = Callable[[Fact, Fact, Context], Alteration | None]
 class Kind:
     """One kind of object. `name` is the name of its module.
 
-    `read(scope, major)` is a query with the columns of `catalog.snapshot`. `inline` kinds may be written inside the
-    CREATE of their parent. `replaceable` kinds hold no rows of their own and may be dropped and created again when
+    `read(scope, major)` is a query with the columns of `catalog.snapshot`. `inline` says whether an object may be written
+    inside the CREATE of its parent: all of the kind, or those for which a function of the fact says so. `replaceable` kinds hold no rows of their own and may be dropped and created again when
     something they depend on is replaced. `drop_late` kinds hold rows that other statements may still read.
     """
 
@@ -67,7 +67,7 @@ class Kind:
     create: Create
     drop: Drop
     alter: Alter
-    inline: bool = False
+    inline: bool | Callable[[Fact], bool] = False
     replaceable: bool = True
     drop_late: bool = False
 

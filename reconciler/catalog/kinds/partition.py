@@ -30,7 +30,8 @@ def read(scope: Scope, major: int) -> str:
 def _attached(fact: Fact) -> str:
     return (
         "exists (select from pg_catalog.pg_inherits where inhrelid ="
-        f" {literal(w.name(fact.id))}::pg_catalog.regclass and inhparent = {literal(fact['of'])}::pg_catalog.regclass)"
+        f" pg_catalog.to_regclass({literal(w.name(fact.id))}) and inhparent ="
+        f" pg_catalog.to_regclass({literal(fact['of'])}))"
     )
 
 

@@ -1,0 +1,132 @@
+"""What becomes of each object that differs, and of those that stand on it.
+
+Knows the dependency graphs of both sides and asks the kinds what can change in place. Promises that what it decides also
+holds for a second run of the same statements, when the database already looks like the goal: whatever stands on an object
+that is made anew, before or after, is taken away first. Never orders anything and writes no SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from reconciler.catalog.kinds import KINDS, Alteration, Context, Unplannable
+from reconciler.model import Change, Fact, ObjectId
+
+
+@dataclass(frozen=True, slots=True)
+class Fates:
+    """`replaced` objects exist on both sides and are dropped and created. `renewed` ones are new, but a second run must take
+    them away before it can make what they stand on anew: for these, too, a drop is written."""
+
+    dropped: frozenset[ObjectId]
+    created: frozenset[ObjectId]
+    replaced: frozenset[ObjectId]
+    renewed: frozenset[ObjectId]
+    altered: Mapping[ObjectId, Alteration]
+
+
+def decide(context: Context, changes: Iterable[Change]) -> Fates:
+    """Raises Unplannable when an object that holds rows stands on one that would have to be made anew."""
+    before, after = context.before, context.after
+    sides = (before, after)
+    changes = tuple(changes)
+    dropped = frozenset(change.id for change in changes if change.verb == "drop")
+    created = frozenset(change.id for change in changes if change.verb == "create")
+    altered: dict[ObjectId, Alteration] = {}
+    forced: set[ObjectId] = set()
+    for change in changes:
+        if change.verb == "alter":
+            id = change.id
+            alteration = KINDS[id.kind].alter(before.facts[id], after.facts[id], context)
+            if alteration is None:
+                forced.add(id)
+            else:
+                altered[id] = alteration
+
+    def users(id: ObjectId) -> set[ObjectId]:
+        return {user for side in sides for user in side.dependents.get(id, ())}
+
+    def displaced() -> Iterable[tuple[ObjectId, Fact]]:
+        """Who has to be out of the way while something is altered, on either side."""
+        for id, alteration in altered.items():
+            for start in {id, *alteration.through}:
+                for user in users(start) - alteration.through - {id}:
+                    for side in sides:
+                        fact = side.facts.get(user)
+                        if fact is not None and alteration.displaces(fact):
+                            yield user, fact
+
+    moved = {user for user, _ in displaced()}
+    first = set(forced) | moved
+    for id in dropped:
+        first |= users(id)
+    replaced, touched = _replaced(context, first, forced, users)
+    _refuse_lost_ground(context, touched, replaced, dropped, altered)
+    renewed = _renewed(context, created, moved.union(*(users(id) for id in replaced)) if replaced else moved)
+    kept = {id: alteration for id, alteration in altered.items() if id not in replaced}
+    return Fates(dropped, created, frozenset(replaced), frozenset(renewed), kept)
+
+
+def remakeable(fact: Fact) -> bool:
+    """Whether an object can be dropped and created without losing a row: a generated column can, any other cannot."""
+    return KINDS[fact.id.kind].replaceable or (fact.id.kind == "column" and bool(fact["generated"]))
+
+
+def _replaced(
+    context: Context,
+    start: Iterable[ObjectId],
+    forced: set[ObjectId],
+    users: Callable[[ObjectId], set[ObjectId]],
+) -> tuple[set[ObjectId], set[ObjectId]]:
+    """(everything that has to be made anew because something it stands on is, what was reached and stays)."""
+    before, after = context.before, context.after
+    found: set[ObjectId] = set()
+    stays: set[ObjectId] = set()
+    todo = list(start)
+    while todo:
+        id = todo.pop()
+        if id in found or id not in before.facts or id not in after.facts:
+            continue
+        if id not in forced and not (remakeable(before.facts[id]) and remakeable(after.facts[id])):
+            stays.add(id)
+            continue
+        found.add(id)
+        todo += users(id)
+        todo += [part.id for part in before.children.get(id, ())]
+    return found, stays
+
+
+def _refuse_lost_ground(
+    context: Context,
+    stays: set[ObjectId],
+    replaced: set[ObjectId],
+    dropped: frozenset[ObjectId],
+    altered: Mapping[ObjectId, Alteration],
+) -> None:
+    """An object that holds rows may stay only when nothing it goes on needing is taken away under it."""
+    before, after = context.before.edges, context.after.edges
+    for id in sorted(stays):
+        needs = before.get(id, frozenset())
+        gone = needs & after.get(id, frozenset()) & replaced
+        if id not in altered:
+            gone |= needs & dropped
+        for need in sorted(gone):
+            raise Unplannable(
+                f"{id.kind} {id} needs {need.kind} {need}, which would have to be made anew under it"
+            )
+
+
+def _renewed(context: Context, created: frozenset[ObjectId], start: Iterable[ObjectId]) -> set[ObjectId]:
+    """The new objects that stand on replaced or displaced ones, and what stands on those."""
+    after = context.after
+    found: set[ObjectId] = set()
+    todo = list(start)
+    while todo:
+        id = todo.pop()
+        if id in found or id not in created or not remakeable(after.facts[id]):
+            continue
+        found.add(id)
+        todo += after.dependents.get(id, ())
+        todo += [part.id for part in after.children.get(id, ())]
+    return found

@@ -1,0 +1,175 @@
+"""Which operation must come before which.
+
+Knows the dependency graphs of both sides, the parts an object is written with, and who gives up or takes a name. Promises
+edges in both strengths: hard ones PostgreSQL insists on, soft ones that only hints speak for. Never chooses an order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from reconciler.catalog.kinds import KINDS, Context
+from reconciler.model import Fact, ObjectId, Snapshot
+from reconciler.plan.fate import Fates
+from reconciler.plan.mentions import SPEAKERS, mentions
+
+Verb = Literal["drop", "alter", "create"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Operation:
+    verb: Verb
+    id: ObjectId
+
+
+Edge = tuple[Operation, Operation]
+"""(later, earlier)"""
+Name = tuple[str, str]
+"""(schema, name), of a routine with its argument types."""
+
+RELATIONS = frozenset(
+    {
+        "table",
+        "view",
+        "materialized_view",
+        "index",
+        "sequence",
+        "enum",
+        "domain",
+        "composite",
+        "range",
+        "foreign_table",
+    }
+)
+ROUTINES = frozenset({"function", "procedure", "aggregate"})
+_RUN = frozenset(
+    {"materialized_view", "constraint", "domain_constraint", "index", "column", "partition", "domain"}
+)
+"""Kinds that may execute functions while they are created."""
+
+
+def operations(fates: Fates) -> list[Operation]:
+    found = [Operation("drop", id) for id in fates.dropped | fates.replaced | fates.renewed]
+    found += [Operation("alter", id) for id in fates.altered]
+    found += [Operation("create", id) for id in fates.created | fates.replaced]
+    return sorted(found)
+
+
+def side_of(operation: Operation, context: Context) -> Snapshot:
+    """Where the object of an operation is described. A renewed object is dropped as it will be, it never was."""
+    dropping = operation.verb == "drop" and operation.id in context.before.facts
+    return context.before if dropping else context.after
+
+
+def needs(side: Snapshot, id: ObjectId) -> frozenset[ObjectId]:
+    fact = side.facts.get(id)
+    found = side.edges.get(id, frozenset())
+    return found | {fact.parent} if fact is not None and fact.parent is not None else found
+
+
+def hard(
+    context: Context, everything: set[Operation], absorbed: Mapping[Operation, Operation]
+) -> Iterator[Edge]:
+    """What PostgreSQL insists on. `absorbed` maps an operation to the one that takes it along."""
+    before, after = context.before, context.after
+    for operation in everything:
+        id = operation.id
+        if operation.verb == "drop":
+            if id.kind == "owned_by" and absorbed[operation] != operation:
+                continue  # it goes with its sequence, and needs no column for that
+            for need in needs(side_of(operation, context), id):
+                yield Operation("drop", need), operation
+                yield Operation("alter", need), operation
+        elif operation.verb == "create":
+            yield operation, Operation("drop", id)
+            for need in needs(after, id):
+                yield operation, Operation("create", need)
+                yield operation, Operation("alter", need)
+        else:
+            had = before.edges.get(id, frozenset())
+            for need in had:
+                if need not in after.facts:
+                    yield Operation("drop", need), operation
+            for need in needs(after, id):
+                yield operation, Operation("create", need)
+                if need not in had:
+                    yield operation, Operation("alter", need)
+    yield from _names(context, everything)
+
+
+def soft(context: Context, everything: set[Operation]) -> Iterator[Edge]:
+    """What had better come first: altered before altered, and what a body speaks of before what may run it."""
+    after = context.after
+    made = {o.id for o in everything if o.verb != "drop"}
+    spoken = mentions(after, made)
+    for operation in everything:
+        if operation.verb == "drop":
+            continue
+        id = operation.id
+        if operation.verb == "alter":
+            for need in needs(after, id):
+                yield operation, Operation("alter", need)
+        if id.kind in SPEAKERS or (spoken and id.kind in _RUN):
+            for need in _through(after, id, made, spoken):
+                yield operation, Operation("create", need)
+                yield operation, Operation("alter", need)
+
+
+def _through(
+    side: Snapshot, start: ObjectId, made: set[ObjectId], spoken: Mapping[ObjectId, frozenset[ObjectId]]
+) -> Iterator[ObjectId]:
+    """The objects of this plan that `start` reaches through objects that stay as they are."""
+    seen = {start}
+    todo = [start]
+    while todo:
+        id = todo.pop()
+        for need in side.edges.get(id, frozenset()) | spoken.get(id, frozenset()):
+            if need in seen:
+                continue
+            seen.add(need)
+            if need in made:
+                yield need
+            else:
+                todo.append(need)
+
+
+def _names(context: Context, everything: Iterable[Operation]) -> Iterator[Edge]:
+    """A name is given up before somebody else takes it."""
+    gone: dict[Name, list[Operation]] = {}
+    taken: dict[Name, list[Operation]] = {}
+    for operation in everything:
+        id = operation.id
+        before = names(context.before.facts[id]) if id in context.before.facts else frozenset()
+        after = names(context.after.facts[id]) if id in context.after.facts else frozenset()
+        if operation.verb != "create":
+            for name in before if operation.verb == "drop" else before - after:
+                gone.setdefault(name, []).append(operation)
+        if operation.verb != "drop":
+            for name in after if operation.verb == "create" else after - before:
+                taken.setdefault(name, []).append(operation)
+    for name in gone.keys() & taken.keys():
+        for earlier in gone[name]:
+            for later in taken[name]:
+                yield later, earlier
+
+
+def names(fact: Fact) -> frozenset[Name]:
+    """What an object is called among relations, types and routines, where no two may have one name."""
+    id = fact.id
+    if id.kind in RELATIONS:
+        return frozenset({(id.schema, id.name)})
+    if id.kind in ROUTINES:
+        return frozenset({(id.schema, id.name + id.part)})
+    if id.kind == "constraint" and fact["type"] in ("p", "u", "x"):
+        return frozenset({(id.schema, id.part)})
+    if id.kind == "column" and fact["identity"]:
+        return frozenset({(id.schema, fact["identity"].get("sequence") or f"{id.name}_{id.part}_seq"[:63])})
+    return frozenset()
+
+
+def stands_inside(operation: Operation, context: Context) -> bool:
+    """Whether this part may be written inside the CREATE of its whole."""
+    inline = KINDS[operation.id.kind].inline
+    return inline(context.after.facts[operation.id]) if callable(inline) else inline
