@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from prometheus_client import CollectorRegistry
@@ -47,8 +48,15 @@ def _drift_objects(status: Status) -> Iterator[Sample]:
 
 
 def _drift_detected(status: Status) -> Iterator[Sample]:
-    if status.observed_at:
+    """Nothing while it is not known: 0 would say that nothing differs."""
+    unknown = any(c.type == "InSync" and c.status == "Unknown" for c in status.conditions)
+    if status.observed_at and not (unknown and "drift_as_of" not in status.facts):
         yield (status.database,), float(bool(status.drift or status.extra))
+
+
+def _last_check(status: Status) -> Iterator[Sample]:
+    if status.observed_at:
+        yield (status.database,), datetime.fromisoformat(status.observed_at).timestamp()
 
 
 def _number(key: str) -> Callable[[Status], Iterator[Sample]]:
@@ -93,7 +101,7 @@ TABLE = (
     Row("drift_objects", "Objects that differ", ("database", "kind", "change"), _drift_objects),
     Row("drift_detected", "1 when anything differs from what is declared", _DB, _drift_detected),
     Row("pending_statements", "Statements the current plan would run", _DB, _pending),
-    Row("last_check_timestamp_seconds", "When the database was last looked at", _DB, _number("last_check")),
+    Row("last_check_timestamp_seconds", "When the database was last looked at", _DB, _last_check),
     Row("last_success_timestamp_seconds", "When it was last in sync", _DB, _number("last_success")),
     Row("rehearsals_total", "Plans rehearsed", ("result",), _counts("rehearsals"), "counter"),
     Row(

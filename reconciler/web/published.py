@@ -3,8 +3,9 @@
 `Status.facts` carries what is more than conditions and drift. The keys this room reads, all optional:
 
     mode, platform, major, server      text and numbers for the page
-    last_check, last_success           seconds since 1970: the last look, and the last one that ended in sync
-    differences                        [{"verb", "kind", "id", "before": {attribute: value}, "after": {…}}, …]
+    last_success                       seconds since 1970: the last look that ended in sync
+    drift_as_of                        set when drift is the last known one, because the newest look failed
+    differences                        [{"verb", "kind", "id", "live": {attribute: value}, "declared": {…}}, …]
     plan                               the JSON of `reconciler plan`
     history                            [{"version", "slug", "direction", "applied_by", "started_at", "seconds", …}, …]
     rehearsals                         {"passed": 3, "failed": 1}
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from reconciler.engine.looking import as_wished
 from reconciler.model import Condition, Status
 
 
@@ -50,18 +52,9 @@ class Board:
     current: Published = field(default_factory=Published)
 
 
-_UNWISHED = frozenset({"ExtraObjects", "Stalled", "Waiting", "Suspended"})
-"""Conditions that should be False. Every other one should be True."""
-
-
-def wished(condition: Condition) -> str:
-    """The status this condition should have."""
-    return "False" if condition.type in _UNWISHED else "True"
-
-
 def severity(condition: Condition) -> int:
     """0 as wished, 1 not known, 2 not as wished."""
-    if condition.status == wished(condition):
+    if as_wished(condition):
         return 0
     return 1 if condition.status == "Unknown" else 2
 

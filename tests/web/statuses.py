@@ -11,7 +11,6 @@ GOOD = Status(
     "2026-11-23T04:00:00Z",
     (Condition("InSync", "True", "Equal", "The database is what its files say.", "2026-11-23T03:00:00Z"),),
     facts={
-        "last_check": 1_800_000_000,
         "last_success": 1_800_000_000.5,
         "rehearsals": {"passed": 2},
         "migrations_applied": {"up": {"done": 3}},
@@ -34,7 +33,6 @@ BAD = Status(
     extra=(ObjectId("table", "public", "forgotten"),),
     pending=("20261123040000_later",),
     facts={
-        "last_check": 1_800_000_001,
         "rehearsals": {"passed": 1, "failed": 1},
         "engine_failures": {"migra": 1},
         "differences": [
@@ -42,15 +40,15 @@ BAD = Status(
                 "verb": "alter",
                 "kind": "function",
                 "id": f"public.{EVIL}()",
-                "before": {"body": f"begin\n  return '{EVIL}';\nend", "owner": "me"},
-                "after": {"body": "begin\n  return 'x';\nend", "owner": "me"},
+                "live": {"body": f"begin\n  return '{EVIL}';\nend", "owner": "me"},
+                "declared": {"body": "begin\n  return 'x';\nend", "owner": "me"},
             },
             {
                 "verb": "create",
                 "kind": "policy",
                 "id": "read own",
-                "before": None,
-                "after": {"using": "org_id = 1", "roles": ["authenticated"]},
+                "live": None,
+                "declared": {"using": "org_id = 1", "roles": ["authenticated"]},
             },
         ],
         "plan": {
@@ -79,3 +77,8 @@ BAD = Status(
     },
 )
 NEW = Status("new", "")
+GONE = Status(
+    "gone",
+    "2026-11-23T04:00:02+00:00",
+    (Condition("InSync", "Unknown", "Waiting", "the server is not reachable"),),
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
-from statuses import BAD, GOOD, NEW
+from statuses import BAD, GONE, GOOD, NEW
 
 from reconciler.web import Published
 
@@ -21,7 +21,7 @@ def value(found, name: str, **labels: str) -> float | None:
 
 
 def test_the_values_are_those_of_the_statuses(board, ask) -> None:
-    board.current = Published((GOOD, BAD, NEW))
+    board.current = Published((GOOD, BAD, NEW, GONE))
     answer = ask("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     found = scraped(answer.text)
@@ -29,6 +29,8 @@ def test_the_values_are_those_of_the_statuses(board, ask) -> None:
         (0, "drift_detected", {"database": "good"}),
         (1, "drift_detected", {"database": "bad"}),
         (None, "drift_detected", {"database": "new"}),
+        (None, "drift_detected", {"database": "gone"}),
+        (1, "condition", {"database": "gone", "type": "InSync", "status": "Unknown"}),
         (1, "drift_objects", {"database": "bad", "kind": "function", "change": "alter"}),
         (1, "drift_objects", {"database": "bad", "kind": "policy", "change": "create"}),
         (1, "drift_objects", {"database": "bad", "kind": "table", "change": "extra"}),
@@ -37,7 +39,7 @@ def test_the_values_are_those_of_the_statuses(board, ask) -> None:
         (0, "pending_statements", {"database": "good"}),
         (1, "pending_statements", {"database": "bad"}),
         (None, "pending_statements", {"database": "new"}),
-        (1_800_000_000, "last_check_timestamp_seconds", {"database": "good"}),
+        (1_795_406_400, "last_check_timestamp_seconds", {"database": "good"}),
         (1_800_000_000.5, "last_success_timestamp_seconds", {"database": "good"}),
         (None, "last_success_timestamp_seconds", {"database": "bad"}),
         (3, "rehearsals_total", {"result": "passed"}),

@@ -40,7 +40,13 @@ def test_the_differences_stand_side_by_side(board, ask) -> None:
     assert '<tr class="same"><td><code>begin</code></td><td><code>begin</code></td></tr>' in text
     assert '<tr class="added"><td><code></code></td><td><code>org_id = 1</code></td></tr>' in text
     assert "owner" not in text  # equal on both sides
-    for shown in ("WEAKENS_ISOLATION", "after down: it stays", "20261122000000", "public.forgotten", "0.250"):
+    for shown in (
+        "WEAKENS_ISOLATION",
+        "The rehearsal failed: after down: it stays.",
+        "20261122000000",
+        "public.forgotten",
+        "0.250",
+    ):
         assert shown in text
 
 
