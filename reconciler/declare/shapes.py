@@ -157,7 +157,7 @@ def new_search_path(statement: Raw) -> str:
                 return value.text.strip("'").split(",")[0].strip()
     if words[0] == "set":
         at = 2 if words[1:2] and words[1] in ("local", "session") else 1
-        if tokens[at].word == "search_path" and at + 2 < len(tokens):
+        if at + 2 < len(tokens) and tokens[at].word == "search_path":
             value = tokens[at + 2]
             return value.identifier or value.text.strip("'").split(",")[0].strip()
     return ""

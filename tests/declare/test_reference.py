@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.catalog import snapshot
+from reconciler.catalog.scope import Scope
 from reconciler.declare import Declarations, json_schema, read, read_sql, roles_named
 from reconciler.embedded import Server, available
 from reconciler.pg import Url, connect, ident
@@ -74,6 +78,26 @@ def test_the_examples_load_and_a_dump_of_them_loads_to_the_same(
             session.execute(
                 f"drop owned by {', '.join(ident(r) for r in sorted(roles_named(examples.files)))} cascade".encode()
             )
+
+
+@pytest.mark.usefixtures("roles")
+def test_the_names_of_files_decide_nothing(
+    server: Server, database: Callable[..., Url], examples: Declarations
+) -> None:
+    if server.major < 15:
+        pytest.skip("the examples need PostgreSQL 15")
+    fingerprints = set()
+    for seed in range(3):
+        names = [f"{number:02}" for number in range(len(examples.files))]
+        random.Random(seed).shuffle(names)
+        renamed = [replace(file, path=name) for file, name in zip(examples.files, names, strict=True)]
+        with connect(database()) as session:
+            load(session, renamed)
+            fingerprints.add(snapshot.read(session, Scope()).fingerprint)
+            session.execute(
+                f"drop owned by {', '.join(ident(r) for r in sorted(roles_named(renamed)))} cascade".encode()
+            )
+    assert len(fingerprints) == 1
 
 
 def test_the_hints_of_the_examples_are_read(examples: Declarations) -> None:
