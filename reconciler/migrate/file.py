@@ -15,7 +15,7 @@ from typing import Literal
 from reconciler.declare.lexer import Text
 from reconciler.errors import Source, Stalled, Usage
 from reconciler.migrate.frame import PREAMBLE, Frame, Timeouts, settings
-from reconciler.migrate.header import header_lines, read_header
+from reconciler.migrate.header import header_lines, read_header, why_irreversible
 from reconciler.migrate.items import Item, ends_in_comment, items
 from reconciler.migrate.naming import version_and_slug
 from reconciler.migrate.remarks import MARKER, escaped, remark, remarks, unescaped
@@ -48,7 +48,7 @@ def render_section(migration: Migration, section: Section) -> str:
     statements = migration.up if section == "up" else migration.down
     title = f"-- {section.upper()} of migration {migration.version} {migration.slug}"
     own = [f"-- {key}: {value}" for key, value in migration.header if key in _TIMEOUT_KEYS]
-    return "\n".join([title, *own, *PREAMBLE, *_body(statements, _timeouts(migration.header))])
+    return "\n".join([title, *own, *PREAMBLE, *_body(statements, timeouts_of(migration.header))])
 
 
 def timeout_lines_of(section: str) -> list[str]:
@@ -67,7 +67,7 @@ def parse(text: str, filename: str) -> Migration:
     content = Text(_line_ends(text.removeprefix("\ufeff")), filename)
     top, up, down, none = _sections(content)
     before, after, header, checksum = read_header([item.text for item in top if item.kind == "comment"])
-    timeouts = _timeouts(header)
+    timeouts = timeouts_of(header)
     migration = Migration(
         version,
         slug,
@@ -89,7 +89,7 @@ def parse(text: str, filename: str) -> Migration:
 
 
 def _text(migration: Migration) -> str:
-    timeouts = _timeouts(migration.header)
+    timeouts = timeouts_of(migration.header)
     lines = [
         *header_lines(migration),
         "",
@@ -102,34 +102,41 @@ def _text(migration: Migration) -> str:
     ]
     if migration.down:
         return "\n".join([*lines, "-- DOWN", *_body(migration.down, timeouts)])
-    return "\n".join([*lines, f"-- DOWN none: {escaped(_why_irreversible(migration))}", ""])
+    return "\n".join([*lines, f"-- DOWN none: {escaped(_reason(migration))}", ""])
 
 
 def _body(statements: Sequence[Statement], timeouts: Timeouts) -> list[str]:
     lines = [""]
     for transactional, group in groupby(statements, key=lambda statement: statement.transactional):
         if transactional:
-            lines += ["begin;", *settings(timeouts.lock, timeouts.statement, local=True), ""]
+            lines += ["begin;", *together(tuple(group), timeouts), "commit;", ""]
+            continue
         for statement in group:
-            usual = timeouts.lock_for(statement.sql, transactional=transactional)
-            own = statement.lock_timeout or statement.statement_timeout
-            around = settings(
-                statement.lock_timeout or usual,
-                statement.statement_timeout or timeouts.statement,
-                local=transactional,
-            )
-            if own or not transactional:
-                lines += around
-            lines += remark(statement)
-            lines.append(statement.sql + ("\n;" if ends_in_comment(statement.sql) else ";"))
-            if not transactional:
-                lines += ["reset lock_timeout;", "reset statement_timeout;"]
-            elif own:
-                lines += settings(timeouts.lock, timeouts.statement, local=True)
-            lines.append("")
-        if transactional:
-            lines += ["commit;", ""]
+            lock, limit = _own(statement, timeouts)
+            lines += [*settings(lock, limit, local=False), *alone(statement)]
+            lines += ["reset lock_timeout;", "reset statement_timeout;", ""]
     return lines
+
+
+def together(statements: Sequence[Statement], timeouts: Timeouts) -> list[str]:
+    """Statements for the inside of a transaction, each under its timeouts."""
+    usual = settings(timeouts.lock, timeouts.statement, local=True)
+    lines = [*usual, ""]
+    for statement in statements:
+        own = settings(*_own(statement, timeouts), local=True)
+        changed = bool(statement.lock_timeout or statement.statement_timeout)
+        lines += [*(own if changed else ()), *alone(statement), *(usual if changed else ()), ""]
+    return lines
+
+
+def alone(statement: Statement) -> list[str]:
+    """One statement with the comment above it."""
+    return [*remark(statement), statement.sql + ("\n;" if ends_in_comment(statement.sql) else ";")]
+
+
+def _own(statement: Statement, timeouts: Timeouts) -> tuple[str, str]:
+    usual = timeouts.lock_for(statement.sql, transactional=statement.transactional)
+    return statement.lock_timeout or usual, statement.statement_timeout or timeouts.statement
 
 
 def _sections(text: Text) -> tuple[list[Item], list[Item], list[Item], str]:
@@ -205,7 +212,8 @@ def _statements(text: Text, found: Sequence[Item], timeouts: Timeouts) -> tuple[
     return tuple(statements)
 
 
-def _timeouts(header: Sequence[tuple[str, str]]) -> Timeouts:
+def timeouts_of(header: Sequence[tuple[str, str]]) -> Timeouts:
+    """The migration's own timeouts."""
     said = dict(header)
     usual = Timeouts()
     return Timeouts(said.get("lock_timeout", usual.lock), said.get("statement_timeout", usual.statement))
@@ -227,15 +235,14 @@ def _irreversible(up: tuple[Statement, ...], reason: str) -> tuple[Statement, ..
     )  # fmt: skip
 
 
-def _why_irreversible(migration: Migration) -> str:
-    for statement in migration.up:
-        for hazard in statement.hazards:
-            if hazard.code == HazardCode.IRREVERSIBLE:
-                return hazard.consequence or "it cannot be undone"
-    raise Stalled(
-        f"migration {migration.version} has no DOWN and does not say why",
-        hint="add the DOWN, or the hazard IRREVERSIBLE to one of its statements",
-    )
+def _reason(migration: Migration) -> str:
+    why = why_irreversible(migration)
+    if why is None:
+        raise Stalled(
+            f"migration {migration.version} has no DOWN and does not say why",
+            hint="add the DOWN, or the hazard IRREVERSIBLE to one of its statements",
+        )
+    return why or "it cannot be undone"
 
 
 def _line_ends(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from reconciler.errors import Stalled
 from reconciler.migrate.remarks import escaped, unescaped
-from reconciler.model import Migration
+from reconciler.model import HazardCode, Migration
 
 _TITLE = "-- reconciler migration "
 _PAIR = re.compile(r"-- (?P<key>[a-z][a-z0-9_ ]*): ?(?P<value>.*)\Z")
@@ -40,3 +40,9 @@ def read_header(comments: Sequence[str]) -> tuple[str, str, tuple[tuple[str, str
     own = dict(pair for pair in pairs if pair[0] in _OWN)
     rest = tuple(pair for pair in pairs if pair[0] not in _OWN)
     return own.get("before", ""), own.get("after", ""), rest, own.get("checksum", "")
+
+
+def why_irreversible(migration: Migration) -> str | None:
+    """What the migration says about why it cannot be undone; None when it says nothing of the kind."""
+    hazards = [hazard for statement in migration.up for hazard in statement.hazards]
+    return next((h.consequence for h in hazards if h.code == HazardCode.IRREVERSIBLE), None)

@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.errors import Stalled
+from reconciler.migrate.header import why_irreversible
 from reconciler.migrate.history import Direction, latest, restored, state_of
-from reconciler.model import Applied, HazardCode, Migration
+from reconciler.model import Applied, Migration
 from reconciler.run import steps
 
 
@@ -42,7 +43,9 @@ def resume_at(
     if state == "rolled back":
         return len(script)
     if not script:
-        raise Stalled(f"migration {migration.version} cannot be rolled back: {_why(migration)}")
+        raise Stalled(
+            f"migration {migration.version} cannot be rolled back: {why_irreversible(migration) or 'it has no DOWN'}"
+        )
     _require_no_other_half(rows, migration)
     if not out_of_order:
         _require_nothing_on_top(rows, migration)
@@ -100,8 +103,3 @@ def _require_nothing_on_top(rows: dict[str, Applied], migration: Migration) -> N
             f"migration {on_top[-1]} was applied on top of {migration.version}",
             hint=f"take both back, newest first: reconciler rollback --steps {len(on_top) + 1}",
         )
-
-
-def _why(migration: Migration) -> str:
-    hazards = [hazard for statement in migration.up for hazard in statement.hazards]
-    return next((h.consequence for h in hazards if h.code == HazardCode.IRREVERSIBLE), "it has no DOWN")
