@@ -164,8 +164,11 @@ def _noun(fact: Fact) -> str:
 
 
 def _alter(fact: Fact) -> str:
-    foreign = fact.parent is not None and fact.parent.kind == "foreign_table"
-    return f"alter {'foreign ' if foreign else ''}table {w.name(fact.id)}"
+    return f"alter {'foreign ' if _is_foreign(fact) else ''}table {w.name(fact.id)}"
+
+
+def _is_foreign(fact: Fact) -> bool:
+    return fact.parent is not None and fact.parent.kind == "foreign_table"
 
 
 def _granted(fact: Fact, have: w.Acl, want: w.Acl, context: Context) -> list[Statement]:
@@ -254,13 +257,17 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         )
     if old["identity"] and not new["identity"]:
         found.append(w.say(f"{action} drop identity if exists", f"{new.id}: no identity", new.id))
+    numbered = _identified(old, new) if new["identity"] and old["identity"] != new["identity"] else []
+    if _narrows(old, new):
+        # The identity's bounds have to fit into the new type before the column gets it.
+        found += numbered
+        numbered = []
     if (old["type"], old["collation"]) != (new["type"], new["collation"]) and not inherited:
         found.append(_retyped(old, new, context))
         pinned = True
     if old["not_null"] != new["not_null"]:
         found += _nullability(old, new, context)
-    if new["identity"] and old["identity"] != new["identity"]:
-        found += _identified(old, new)
+    found += numbered
     if old["storage"] != new["storage"]:
         storage = STORAGE[new["storage"]] if new["storage"] else "default"
         if storage == "default" and context.major < 16:
@@ -318,8 +325,10 @@ def _retyped(old: Fact, new: Fact, context: Context) -> Statement:
     column = ident(new.id.part)
     collate = f" collate {new['collation']}" if new["collation"] else ""
     cast, direct = using(column, old["type"], new["type"])
-    # What computes a generated column gives the new type by itself (manual: ALTER TABLE, USING is not for these).
-    how = "" if new["generated"] else f" using {cast}"
+    # What computes a generated column gives the new type by itself, and a foreign table has no rows to convert: USING is
+    # not for these (manual: ALTER TABLE, ALTER FOREIGN TABLE).
+    plain = bool(new["generated"]) or _is_foreign(new)
+    how = "" if plain else f" using {cast}"
     change = f"alter column {column} type {new['type']}{collate}{how}"
     had, has = (_default(side, new) for side in (context.before, context.after))
     if had is not None:
@@ -327,7 +336,7 @@ def _retyped(old: Fact, new: Fact, context: Context) -> Statement:
         put = f", alter column {column} set default {has}" if has is not None else ""
         change = f"alter column {column} drop default, {change}{put}"
     sql = f"{_alter(new)} {change}"
-    if not direct and not new["generated"]:
+    if not direct and not plain:
         current = (
             f"(select pg_catalog.format_type(atttypid, atttypmod) from pg_catalog.pg_attribute where attrelid ="
             f" {literal(w.name(new.id))}::pg_catalog.regclass and attname = {literal(new.id.part)})"
@@ -386,6 +395,16 @@ def _nullability(old: Fact, new: Fact, context: Context) -> list[Statement]:
     return found
 
 
+def _narrows(old: Fact, new: Fact) -> bool:
+    limits = [sequence.LIMITS[fact["identity"]["type"]] if fact["identity"] else 0 for fact in (old, new)]
+    return 0 < limits[1] < limits[0]
+
+
+def _own_limits(options: sequence.Options) -> bool:
+    limit = sequence.LIMITS[str(options["type"])]
+    return int(options["max"]) == limit - 1 and int(options["min"]) in (1, -limit)
+
+
 def _identified(old: Fact, new: Fact) -> list[Statement]:
     column, table = ident(new.id.part), w.name(new.id)
     if not old["identity"]:
@@ -406,14 +425,17 @@ def _identified(old: Fact, new: Fact) -> list[Statement]:
     clauses = []
     if old["identity"]["always"] != new["identity"]["always"]:
         clauses.append("set generated " + ("always" if new["identity"]["always"] else "by default"))
-    clauses += [
-        f"set {clause}"
-        for clause in sequence.changes(old["identity"], new["identity"])
-        if not clause.startswith("as ")
-    ]
+    options = [c for c in sequence.changes(old["identity"], new["identity"]) if not c.startswith("as ")]
+    if _own_limits(old["identity"]) and _own_limits(new["identity"]) and int(new["identity"]["min"]) == 1:
+        # Limits that are the type's own move with the type of the column.
+        options = [clause for clause in options if not clause.startswith(("minvalue", "maxvalue"))]
+    alter = f"alter table {table} alter column {column}"
     found = []
     if clauses:
-        sql = f"alter table {table} alter column {column} {' '.join(clauses)}"
+        found.append(w.say(f"{alter} {clauses[0]}", f"{new.id}: identity {clauses[0].removeprefix('set ')}", new.id))
+    if options:
+        counter = ident(new.id.schema, old["identity"].get("sequence") or f"{new.id.name}_{new.id.part}_seq"[:63])
+        sql = sequence.altered(counter, alter, options, old["identity"], new["identity"], "set ")
         found.append(w.say(sql, f"{new.id}: identity options", new.id))
     if old["identity"].get("sequence") != new["identity"].get("sequence"):
         default = f"{new.id.name}_{new.id.part}_seq"[:63]

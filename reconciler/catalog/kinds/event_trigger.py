@@ -26,7 +26,7 @@ def read(scope: Scope, major: int) -> str:
             comment=r.comment("pg_event_trigger", "v.oid"),
             labels=r.labels("pg_event_trigger", "v.oid"),
             event="v.evtevent",
-            tags="(select pg_catalog.jsonb_agg(t order by t) from pg_catalog.unnest(v.evttags) as t)",
+            tags="pg_catalog.to_jsonb(v.evttags)",
             function="v.evtfoid::pg_catalog.regproc::text",
             enabled="nullif(v.evtenabled, 'O')",
         ),

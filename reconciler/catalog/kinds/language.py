@@ -40,8 +40,14 @@ def _made(fact: Fact, reason: str) -> Statement:
     return w.say(f"create or replace {trusted}{_noun(fact)}{functions}", reason, fact.id)
 
 
+def _grantable(fact: Fact) -> str:
+    """An untrusted language is for superusers alone: PostgreSQL refuses every GRANT on it."""
+    return "language" if fact["trusted"] else ""
+
+
 def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
-    return [_made(fact, f"new language {fact.id}"), *w.dressed(fact, context, _noun(fact), "language")]
+    made = _made(fact, f"new language {fact.id}")
+    return [made, *w.dressed(fact, context, _noun(fact), _grantable(fact))]
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
@@ -50,10 +56,12 @@ def drop(fact: Fact, context: Context) -> list[Statement]:
 
 
 def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
+    if old["trusted"] != new["trusted"]:
+        return None
     found = []
-    if any(old[key] != new[key] for key in ("trusted", "handler", "inline", "validator")):
+    if any(old[key] != new[key] for key in ("handler", "inline", "validator")):
         found.append(_made(new, f"{new.id}: new definition"))
-    return Alteration((*found, *w.redressed(old, new, context, _noun(new), "language")))
+    return Alteration((*found, *w.redressed(old, new, context, _noun(new), _grantable(new))))
 
 
 KIND = Kind("language", read, create, drop, alter)

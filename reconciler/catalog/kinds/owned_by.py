@@ -6,8 +6,8 @@ from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
 from reconciler.catalog.scope import Scope
-from reconciler.model import Fact, Statement
-from reconciler.pg import ident
+from reconciler.model import Fact, ObjectId, Statement
+from reconciler.pg import ident, literal
 
 
 def read(scope: Scope, major: int) -> str:
@@ -33,7 +33,23 @@ def _owner(fact: Fact) -> str:
 
 def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
     sql = f"alter sequence {w.name(fact.id)} owned by {_owner(fact)}"
-    return [w.say(sql, f"{fact.id}: goes with its column", fact.id)]
+    found = [w.say(sql, f"{fact.id}: goes with its column", fact.id)]
+    column = ObjectId("column", fact["schema"], fact["table"], fact["column"])
+    sequence = context.after.facts.get(fact.parent) if fact.parent else None
+    if sequence is not None and fact.parent not in context.before.facts and column in context.before.facts:
+        found.append(_continued(fact, down=int(sequence["options"]["increment"]) < 0))
+    return found
+
+
+def _continued(fact: Fact, *, down: bool) -> Statement:
+    """A new sequence on a column with rows goes on after them, and never backwards."""
+    last, beyond = ("min", "<=") if down else ("max", ">=")
+    value = f"{last}({ident(fact['column'])})::bigint"
+    sql = (
+        f"select pg_catalog.setval({literal(w.name(fact.id))}, {value}) from {ident(fact['schema'], fact['table'])}"
+        f" having {value} {beyond} (select last_value from {w.name(fact.id)})"
+    )
+    return w.say(sql, f"{fact.id}: goes on after the last value of its column", fact.id)
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:

@@ -6,6 +6,8 @@ ownership after the table.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
@@ -22,7 +24,10 @@ OPTIONS = (
 """The options of pg_sequence `s` as jsonb; numbers as text, since JSON numbers lose digits beyond 2⁵³."""
 
 
-def settings(options: dict[str, str | bool]) -> dict[str, str]:
+Options = Mapping[str, str | bool]
+
+
+def settings(options: Options) -> dict[str, str]:
     """The clauses that say what differs from a new sequence's defaults (manual: CREATE SEQUENCE, Parameters)."""
     type_ = str(options["type"])
     limit = LIMITS[type_]
@@ -47,7 +52,7 @@ def settings(options: dict[str, str | bool]) -> dict[str, str]:
     return found
 
 
-def changes(old: dict[str, str | bool], new: dict[str, str | bool]) -> list[str]:
+def changes(old: Options, new: Options) -> list[str]:
     """The clauses of ALTER SEQUENCE (or of an identity column, prefixed by the caller) that lead from old to new."""
     words = {
         "start": "start with",
@@ -66,6 +71,20 @@ def changes(old: dict[str, str | bool], new: dict[str, str | bool]) -> list[str]
         ]
         found += [f"minvalue {new['min']}", f"maxvalue {new['max']}"]
     return found
+
+
+def altered(name: str, alter: str, clauses: list[str], old: Options, new: Options, put: str = "") -> str:
+    """The ALTER that changes the options of sequence `name`. `put` stands before each clause (`set` for identity columns).
+
+    It keeps counting where it is. Only when that lies outside the new bounds, where PostgreSQL would refuse, it starts
+    again at the new start.
+    """
+    sql = f"{alter} {' '.join(put + clause for clause in clauses)}"
+    low, high = (int(new[key]) for key in ("min", "max"))
+    if low <= int(old["min"]) and high >= int(old["max"]):
+        return sql
+    inside = f"(select last_value between {low} and {high} from {name})"
+    return w.either(inside, sql, f"{sql} restart with {new['start']}")
 
 
 def read(scope: Scope, major: int) -> str:
@@ -117,8 +136,9 @@ def _with_guard(fact: Fact) -> str:
 def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     found = []
     if old["options"] != new["options"]:
-        clauses = " ".join(changes(old["options"], new["options"]))
-        found.append(w.say(f"alter {_noun(new)} {clauses}", f"{new.id}: {clauses}", new.id))
+        clauses = changes(old["options"], new["options"])
+        sql = altered(w.name(new.id), f"alter {_noun(new)}", clauses, old["options"], new["options"])
+        found.append(w.say(sql, f"{new.id}: {' '.join(clauses)}", new.id))
     if old["persistence"] != new["persistence"]:
         mode = "unlogged" if new["persistence"] == "u" else "logged"
         found.append(w.say(f"alter {_noun(new)} set {mode}", f"{new.id}: {mode}", new.id))

@@ -22,7 +22,6 @@ def read(scope: Scope, major: int) -> str:
         "m.umid",
         name="m.srvname",
         part=role,
-        parent=("pg_foreign_server", "m.srvid", "0"),
         attributes=r.attributes(
             exists="true",
             options=foreign_options.reading("m.umoptions", "'user_mapping'", "m.srvname", role),
