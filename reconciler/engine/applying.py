@@ -7,7 +7,7 @@ itself that a difference does not matter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -60,10 +60,12 @@ def apply(
     told: Told = lambda stage: None,
     on_statement: Callable[[Progress], None] = lambda progress: None,
     now: datetime | None = None,
+    again: bool = True,
 ) -> tuple[Applied, ...]:
     """Applies the pending migration files, up to the given versions when there are any; without pending files, plans, writes the
     file and applies it. Returns what was applied; empty when nothing was to do.
 
+    `again` permits a plan that was the last one applied already: a person repairs the same drift twice, a loop must not.
     `destroy` says that drops may destroy; until quarantine exists they always do, and DELETES_DATA must be allowed either way.
     Raises Stalled for a hazard that is not allowed, a rehearsal that failed, files that do not lead to the declared state.
     """
@@ -89,7 +91,8 @@ def apply(
                 made.rehearsal.passed if made.rehearsal else False,
                 made.rehearsal.residue if made.rehearsal else (),
             )
-            _refuse_repetition(work, made.migration)
+            if not again:
+                _refuse_repetition(work, made.migration)
             rehearsed = [
                 _Rehearsed(made.migration, work.live, work.wanted, made.plan.changes, made.plan.hazards)
             ]
@@ -233,7 +236,7 @@ def _apply_one(
     work: Work, one: _Rehearsed, on_statement: Callable[[Progress], None], *, down: bool = False
 ) -> Applied:
     touched = {change.id for change in one.changes}
-    reads = _closure(touched, one.before)
+    reads = _closure(touched, one.before, _parents(one.before, one.after))
     run = migrate.rollback if down else migrate.apply
     migration = one.migration
     if not down:
@@ -262,16 +265,23 @@ def _expect(
     return check
 
 
-def _closure(ids: Iterable[ObjectId], state: Snapshot) -> set[ObjectId]:
-    """The objects and everything they need: what a plan about them has read."""
+def _closure(ids: Iterable[ObjectId], state: Snapshot, parents: Mapping[ObjectId, ObjectId]) -> set[ObjectId]:
+    """What a plan about these objects has read: the objects, what they are part of with all its parts, and what those need."""
     found: set[ObjectId] = set()
     todo = list(ids)
+    for id in ids:
+        whole = parents.get(id, id)
+        todo += [whole, *(part.id for part in state.children.get(whole, ()))]
     while todo:
         id = todo.pop()
         if id not in found:
             found.add(id)
             todo += state.edges.get(id, ())
     return found
+
+
+def _parents(*sides: Snapshot) -> dict[ObjectId, ObjectId]:
+    return {id: fact.parent for side in sides for id, fact in side.facts.items() if fact.parent is not None}
 
 
 def _confirm_convergence(work: Work, wanted: Snapshot) -> None:

@@ -27,7 +27,7 @@ def run_once(database: Database, *, told: Told = lambda stage: None, now: dateti
     try:
         seen = drift(database, trust=trust, told=told)
         if seen.changes and database.mode == "apply":
-            done = apply(database, trust=trust, told=told)
+            done = apply(database, trust=trust, told=told, again=False)
             seen = drift(database, trust=trust, told=told)
         elif seen.changes and database.mode == "propose":
             written = _proposed(database, trust, told)

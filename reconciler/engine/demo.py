@@ -12,14 +12,17 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from reconciler import embedded, migrate
 from reconciler.embedded import Server
 from reconciler.embedded.home import lock
+from reconciler.engine.drift import drift
+from reconciler.engine.looking import history, look
 from reconciler.errors import Stalled
+from reconciler.model import Applied, Json, ObjectId, Snapshot, Status
 from reconciler.pg import Secret, Url, connect, ident, literal
 from reconciler.platforms import prelude
 from reconciler.settings import Database
@@ -156,6 +159,37 @@ def rows(on: Stage) -> dict[str, str]:
             ).fetchone()
             found[table] = f"{row[0]} rows, {str(row[1])[:8]}" if row else ""
     return found
+
+
+def observe(on: Stage) -> Status:
+    """How the database stands now, with what a page shows beside it: history, and each difference with both its sides."""
+    status, _ = look(on.database, trust="reviewed")
+    facts = {
+        **status.facts, "major": on.server.major, "platform": on.database.platform,
+        "history": [_told(row) for row in reversed(history(on.database))],
+    }  # fmt: skip
+    if status.drift:
+        found = drift(on.database, trust="reviewed")
+        facts["differences"] = [
+            {
+                "verb": change.verb, "kind": change.id.kind, "id": str(change.id),
+                "live": _attributes(found.before, change.id), "declared": _attributes(found.after, change.id),
+            }
+            for change in found.changes
+        ]  # fmt: skip
+    return replace(status, facts=facts)
+
+
+def _attributes(snapshot: Snapshot, id: ObjectId) -> dict[str, Json]:
+    fact = snapshot.facts.get(id)
+    return dict(fact.attributes) if fact else {}
+
+
+def _told(row: Applied) -> dict[str, Json]:
+    return {
+        "version": row.version, "slug": row.slug, "direction": row.direction, "applied_by": row.applied_by,
+        "started_at": row.started_at, "seconds": row.seconds,
+    }  # fmt: skip
 
 
 def tamper(on: Stage) -> None:

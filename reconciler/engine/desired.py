@@ -33,6 +33,8 @@ from reconciler.shadow.scratch import Shadow
 
 Connection = psycopg.Connection[TupleRow]
 Trust = Literal["untrusted", "reviewed"]
+DECLARER = "reconciler_declarer"
+"""The unprivileged login that loads untrusted declarations where the applying role itself cannot be made one."""
 _AROUND = ("extension", "default_privilege")
 """Kinds outside schemas that a target may have by itself and that declarations rest on."""
 
@@ -136,18 +138,30 @@ def _load(database: Url, declarations: Declarations, shadow: Shadow, role: str, 
         with connect(database) as connection:
             load(connection, declarations.files, role=None)
         return
-    superuser = shadow.admin.execute(
-        "select rolsuper from pg_catalog.pg_roles where rolname = %s", (role,)
-    ).fetchone()
     password = secrets.token_urlsafe(24)
-    shadow.admin.execute(f"alter role {ident(role)} nosuperuser login password {literal(password)}")
+    login = f"nosuperuser login password {literal(password)}"
+    if (
+        role == shadow.url.user
+    ):  # the server's first role cannot stop being a superuser: another one stands in for it
+        shadow.admin.execute(f"create role {DECLARER} {login}")
+        shadow.admin.execute(f"alter database {ident(database.database)} owner to {DECLARER}")
+    else:
+        rights = shadow.admin.execute(
+            "select rolsuper from pg_catalog.pg_roles where rolname = %s", (role,)
+        ).fetchone()
+        shadow.admin.execute(f"alter role {ident(role)} {login}")
     try:
-        with connect(database.with_options(user=role, password=Secret(password))) as connection:
+        user = DECLARER if role == shadow.url.user else role
+        with connect(database.with_options(user=user, password=Secret(password))) as connection:
             load(connection, declarations.files)
     finally:
-        shadow.admin.execute(
-            f"alter role {ident(role)} {'superuser' if superuser and superuser[0] else 'nosuperuser'}"
-        )
+        if role == shadow.url.user:
+            with connect(database) as connection:
+                connection.execute(f"reassign owned by {DECLARER} to {ident(role)}")
+                connection.execute(f"drop owned by {DECLARER}")
+                connection.execute(f"drop role {DECLARER}")
+        elif rights and rights[0]:
+            shadow.admin.execute(f"alter role {ident(role)} superuser")
 
 
 def _give_to_owners(

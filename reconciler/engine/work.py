@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from reconciler import declare, migrate
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.scope import Scope
-from reconciler.declare import Declarations
+from reconciler.declare import Declarations, Rename
 from reconciler.engine import cache
 from reconciler.engine.copy import copied, replicate_roles, settings_of
 from reconciler.engine.desired import Trust, depends_on, desired, scope_of, with_what_is_there
@@ -89,9 +89,8 @@ def looked(database: Database, *, trust: Trust, told: Told = lambda stage: None)
     if saved is None:
         return look
     found, untouched = cache.unpacked(saved)
-    wanted, extra = with_extra(
-        state, with_what_is_there(found, untouched, state), owned, prune=database.prune
-    )
+    asked = with_what_is_there(found, untouched, state)
+    wanted, extra = with_extra(state, asked, owned, prune=database.prune, renames=declarations.renames)
     return replace(look, wanted=wanted, extra=extra)
 
 
@@ -113,7 +112,9 @@ def opened(look: Look, *, trust: Trust, told: Told = lambda stage: None) -> Iter
         )  # fmt: skip
         cache.save("desired", look.name, cache.packed(goal.snapshot, goal.untouched))
         asked = with_what_is_there(goal.snapshot, goal.untouched, look.live)
-        wanted, extra = with_extra(look.live, asked, look.owned, prune=database.prune)
+        wanted, extra = with_extra(
+            look.live, asked, look.owned, prune=database.prune, renames=look.declarations.renames
+        )
         yield Work(
             database, look.url, look.declarations, server, look.scope, look.live, wanted, goal.database, extra, look.role,
             look.history, look.owned,
@@ -121,16 +122,26 @@ def opened(look: Look, *, trust: Trust, told: Told = lambda stage: None) -> Iter
 
 
 def with_extra(
-    live: Snapshot, wanted: Snapshot, owned: dict[ObjectId, str], *, prune: bool
+    live: Snapshot,
+    wanted: Snapshot,
+    owned: dict[ObjectId, str],
+    *,
+    prune: bool,
+    renames: Iterable[Rename] = (),
 ) -> tuple[Snapshot, tuple[ObjectId, ...]]:
     """`wanted` plus the undeclared objects that stay, with their parts; and the names of those objects.
 
     An undeclared object is dropped only when we created or adopted it, or when pruning was asked for. Parts of declared
-    objects (columns, policies, triggers …) belong to the declaration and are never extra.
+    objects (columns, policies, triggers …) belong to the declaration and are never extra, nor is a table that the declaration
+    gives another name, with the sequences that belong to it.
     """
+    moved = {r.old for r in renames if r.kind == "table" and r.new in wanted.facts}
+    for fact in list(live.facts.values()):
+        if fact.id.kind == "owned_by" and ObjectId("table", fact["schema"], fact["table"]) in moved:
+            moved.add(ObjectId("sequence", fact.id.schema, fact.id.name))
     extra = [
         id for id, fact in live.facts.items()
-        if fact.parent is None and id not in wanted.facts and id not in owned and not prune
+        if fact.parent is None and id not in wanted.facts and id not in owned and id not in moved and not prune
     ]  # fmt: skip
     kept: dict[ObjectId, Fact] = {}
     todo = list(extra)

@@ -108,6 +108,8 @@ def _indexed(found: Iterable[Operation]) -> _Index:
     return index
 
 
+_REPLACED_BY_CREATE = frozenset({"function", "procedure", "view", "default", "trigger", "owned_by"})
+"""Kinds whose CREATE (or SET) changes an object that is there already."""
 _LIKE = {"create": ("create", "alter"), "alter": ("alter", "create"), "drop": ("drop",)}
 
 
@@ -118,7 +120,8 @@ def _subject(about: About, index: _Index) -> ObjectId | None:
         key = ("constraint index" if by_index else kind, about.schema, about.name)
         for operation in index.get(key, ()):
             whole = by_index or kind in ("function", "procedure") or operation.id.part == about.part
-            if operation.verb in _LIKE[about.verb] and whole:
+            like = _LIKE[about.verb] if about.verb != "create" or kind in _REPLACED_BY_CREATE else ("create",)
+            if operation.verb in like and whole:
                 return operation.id
     return None
 

@@ -7,7 +7,7 @@ names exist.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler.errors import Source, Stalled
@@ -33,76 +33,122 @@ class Renames:
     changes: tuple[Change, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """One name that changes: of a `what` in `schema`, belonging to the table `table` (which has its new name already)."""
+
+    what: str
+    old: str
+    new: str
+    schema: str
+    table: str
+
+
 def renames(wishes: Iterable[Wish], before: Snapshot, after: Snapshot) -> Renames:
-    """What has to be renamed in `before` on the way to `after`. Tables first, then their columns."""
-    up: list[Statement] = []
-    down: list[Statement] = []
+    """What has to be renamed in `before` on the way to `after`: tables, their columns, and the names made from both.
+
+    Raises Stalled when an object of the new name is there already.
+    """
+    due = [wish for wish in wishes if wish.new in after.facts]
+    tables = {
+        (w.new.schema, w.new.name): w
+        for w in due
+        if w.new.kind == "table" and _is_due(w, w.old, w.new, before)
+    }
+    names: list[_Name] = []
     changes: list[Change] = []
-    tables: dict[tuple[str, str], ObjectId] = {}
-    for wish in sorted(wishes, key=lambda w: (w.old.kind != "table", w.new)):
-        here = wish.old
-        if here.kind == "column":
-            table = tables.get((wish.new.schema, wish.new.name))
-            here = ObjectId("column", here.schema, table.name if table else here.name, here.part)
-        if here not in before.facts or wish.new not in after.facts:
-            continue  # done long ago, or the object is gone altogether
-        target = (
-            ObjectId(wish.new.kind, here.schema, here.name, wish.new.part)
-            if here.kind == "column"
-            else wish.new
+    found: dict[tuple[str, str], dict[str, str]] = {key: {} for key in tables}
+    for wish in sorted(due, key=lambda w: w.new):
+        if wish.new.kind != "column":
+            continue
+        key = (wish.new.schema, wish.new.name)
+        table = tables[key].old.name if key in tables else wish.new.name
+        old, new = (ObjectId("column", wish.new.schema, table, id.part) for id in (wish.old, wish.new))
+        if _is_due(wish, old, new, before):
+            found.setdefault(key, {})[old.part] = new.part
+    for key in sorted(found):
+        schema, name = key
+        old_name = tables[key].old.name if key in tables else name
+        columns = found[key]
+        if key in tables:
+            names.append(_Name("table", old_name, name, schema, name))
+            changes.append(Change("alter", ObjectId("table", schema, name), ("name",)))
+        names += [_Name("column", old, new, schema, name) for old, new in sorted(columns.items())]
+        changes += [
+            Change("alter", ObjectId("column", schema, name, new), ("name",))
+            for new in sorted(columns.values())
+        ]
+        names += _followers(
+            ObjectId("table", schema, old_name), ObjectId("table", schema, name), columns, before, after
         )
-        if target in before.facts:
-            raise Stalled(
-                f"{wish.new} is declared as renamed from {wish.old}, but both exist",
-                hint="take the renamed_from hint away, or remove one of them by hand",
-                sources=(wish.source,) if wish.source else (),
-            )
-        if wish.new.kind == "table":
-            tables[(wish.new.schema, wish.new.name)] = here
-            pairs = [
-                ("table", here.name, wish.new.name, here.schema, wish.new.name),
-                *_followers(here, wish.new, before, after),
-            ]
-        else:
-            pairs = [("column", here.part, wish.new.part, wish.new.schema, wish.new.name)]
-        for what, old, new, schema, owner in pairs:
-            reason = f"{what} {old} is called {new} now"
-            up.append(Statement(_renamed(what, old, new, schema, owner), reason, subject=wish.new))
-        for what, old, new, schema, owner in reversed(pairs):
-            back = here.name if what == "table" else owner
-            reason = f"{what} {new} gets its old name {old} back"
-            down.insert(0, Statement(_renamed(what, new, old, schema, back), reason, subject=wish.new))
-        changes.append(Change("alter", wish.new, ("name",)))
-    return Renames(tuple(up), tuple(_tables_last(down)), tuple(changes))
+    up = tuple(_statement(one, back=False) for one in names)
+    down = tuple(_statement(one, back=True) for one in reversed(names))
+    return Renames(up, down, tuple(changes))
 
 
-def _tables_last(statements: list[Statement]) -> list[Statement]:
-    """On the way back columns are renamed under the new name of their table, so tables go last."""
-    return sorted(statements, key=lambda s: s.subject is not None and s.subject.kind == "table")
+def _is_due(wish: Wish, old: ObjectId, new: ObjectId, before: Snapshot) -> bool:
+    """False when the old name is gone: done long ago. Refuses when both are there."""
+    if old not in before.facts:
+        return False
+    if new in before.facts:
+        raise Stalled(
+            f"{wish.new} is declared as renamed from {wish.old}, but both exist",
+            hint="take the renamed_from hint away, or remove one of them by hand",
+            sources=(wish.source,) if wish.source else (),
+        )
+    return True
+
+
+def _statement(one: _Name, *, back: bool) -> Statement:
+    old, new = (one.new, one.old) if back else (one.old, one.new)
+    reason = f"{one.what} {old} is called {new} {'again' if back else 'now'}"
+    subject = (
+        ObjectId("column", one.schema, one.table, one.new)
+        if one.what == "column"
+        else ObjectId("table", one.schema, one.table)
+    )
+    return Statement(_renamed(one.what, old, new, one.schema, one.table), reason, subject=subject)
 
 
 def _followers(
-    old: ObjectId, new: ObjectId, before: Snapshot, after: Snapshot
-) -> list[tuple[str, str, str, str, str]]:
-    """Names made from the table's old name whose counterpart, made from the new one, is declared."""
+    old: ObjectId, new: ObjectId, columns: Mapping[str, str], before: Snapshot, after: Snapshot
+) -> list[_Name]:
+    """Names made from old names whose counterpart, made from the new ones, is declared."""
     found = []
     for fact in sorted(before.facts.values(), key=lambda f: f.id):
         id = fact.id
         if id.kind == "constraint" and fact.parent == old and not fact["inherited"]:
-            name, kind = id.part, "constraint"
-            wanted = _follow(name, old.name, new.name)
-            if wanted and ObjectId("constraint", new.schema, new.name, wanted) in after.facts:
-                found.append((kind, name, wanted, new.schema, new.name))
+            wanted = _follow(id.part, old.name, new.name, columns)
+            if wanted != id.part and ObjectId("constraint", new.schema, new.name, wanted) in after.facts:
+                found.append(_Name("constraint", id.part, wanted, new.schema, new.name))
         elif id.kind in ("index", "sequence") and id.schema == old.schema:
-            owned = fact.parent == old or (id.kind == "sequence" and _belongs(id, old, before))
-            wanted = _follow(id.name, old.name, new.name)
-            if owned and wanted and ObjectId(id.kind, new.schema, wanted) in after.facts:
-                found.append((id.kind, id.name, wanted, new.schema, new.name))
+            belongs = fact.parent == old or (id.kind == "sequence" and _belongs(id, old, before))
+            wanted = _follow(id.name, old.name, new.name, columns)
+            if belongs and wanted != id.name and ObjectId(id.kind, new.schema, wanted) in after.facts:
+                found.append(_Name(id.kind, id.name, wanted, new.schema, new.name))
+        elif id.kind == "column" and fact.parent == old and fact["not_null"] is True and before.major >= 18:
+            # Since 18 NOT NULL has a name, made from those of table and column (manual: CREATE TABLE, NOT NULL).
+            column = columns.get(id.part, id.part)
+            was, wanted = f"{old.name}_{id.part}_not_null"[:63], f"{new.name}_{column}_not_null"[:63]
+            there = after.facts.get(ObjectId("column", new.schema, new.name, column))
+            if was != wanted and there is not None and there["not_null"] is True:
+                found.append(_Name("constraint", was, wanted, new.schema, new.name))
     return found
 
 
-def _follow(name: str, old: str, new: str) -> str:
-    return f"{new}{name[len(old) :]}" if name.startswith(f"{old}_") else ""
+def _follow(name: str, old: str, new: str, columns: Mapping[str, str]) -> str:
+    """`people_name_key` → `persons_full_name_key`, for the table people → persons and the column name → full_name."""
+    if not name.startswith(f"{old}_"):
+        return name
+    rest = name[len(old) :]
+    words = rest.split("_")
+    for before, after in sorted(columns.items(), key=lambda pair: -len(pair[0])):
+        size = len(before.split("_"))
+        for at in range(len(words) - size):
+            if words[at : at + size] == before.split("_"):
+                words[at : at + size] = [after]
+    rest = "_".join(words)
+    return f"{new}{rest}"
 
 
 def _belongs(sequence: ObjectId, table: ObjectId, side: Snapshot) -> bool:

@@ -131,7 +131,7 @@ SHAPES: tuple[Shape, ...] = (
     _shape(_ALTER + r"alter column PART (set|drop) not null\Z", "alter", "column"),
     _shape(_ALTER + r"(enable|disable) row level security\Z", "alter", "table"),
     _shape(_ALTER + r"add constraint PART ", "create", "constraint", _constraint_added),
-    _shape(_ALTER + r"validate constraint PART\Z", "create", "constraint"),
+    _shape(_ALTER + r"validate constraint PART\Z", "alter", "constraint"),
     _shape(
         r"create (unique )?index PART on (only )?PATH using ", "create", "index constraint",
         lambda match: (re.sub(r"index ", "index if not exists ", match.string, count=1, flags=re.IGNORECASE),),
