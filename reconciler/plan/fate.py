@@ -69,8 +69,11 @@ def decide(context: Context, changes: Iterable[Change]) -> Fates:
 
 
 def remakeable(fact: Fact) -> bool:
-    """Whether an object can be dropped and created without losing a row: a generated column can, any other cannot."""
-    return KINDS[fact.id.kind].replaceable or (fact.id.kind == "column" and bool(fact["generated"]))
+    """Whether an object can be dropped and created without losing a row: of the columns, a generated one can, and one of a
+    foreign table, whose rows are elsewhere."""
+    if fact.id.kind == "column" and fact.parent is not None:
+        return bool(fact["generated"]) or KINDS[fact.parent.kind].replaceable
+    return KINDS[fact.id.kind].replaceable
 
 
 def _replaced(

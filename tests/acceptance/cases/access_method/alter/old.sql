@@ -1,0 +1,2 @@
+create access method kept type index handler bthandler;
+create access method remade type index handler bthandler;

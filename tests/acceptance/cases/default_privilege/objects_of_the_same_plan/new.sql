@@ -1,0 +1,11 @@
+create schema app;
+create table app.plain (id integer);
+create function app.plain() returns integer language sql as 'select 1';
+alter default privileges in schema app grant all on tables to pg_monitor;
+alter default privileges revoke execute on functions from public;
+create table app.granted (id integer);
+create function app.closed() returns integer language sql as 'select 1';
+create type app.mood as enum ('calm');
+create sequence app.numbers;
+create view app.seen as select id from app.granted;
+revoke select on app.seen from pg_monitor;

@@ -1,0 +1,4 @@
+create table public.kept (id integer primary key);
+create table public.left (id integer primary key);
+create table public.made (id integer primary key);
+create publication p for table public.kept, public.made;

@@ -1,0 +1,4 @@
+create schema app;
+create table app.orders (id integer primary key, note text);
+create table app.items (id integer primary key, "Order" integer);
+create publication p;

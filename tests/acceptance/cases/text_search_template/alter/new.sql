@@ -1,0 +1,4 @@
+create text search template public.t (init = dsimple_init, lexize = dsimple_lexize);
+create text search template public.kept (init = dsimple_init, lexize = dsimple_lexize);
+comment on text search template public.kept is 'kept';
+create text search dictionary public.d (template = public.kept, accept = false);
