@@ -57,15 +57,17 @@ def ensure(connection: Connection) -> None:
     with permitted(connection):
         if _format(connection) == FORMAT:
             return
-        with connection.transaction():
-            connection.execute("select pg_catalog.pg_advisory_xact_lock(%s, %s)", (CLASS, _MAKING))
-            found = _format(connection)
-            for number in range(found, FORMAT):
-                connection.execute(UPGRADES[number].encode())
-                connection.execute(
-                    "insert into reconciler.format (version) values (%s) on conflict do nothing",
-                    (number + 1,),
-                )
+        # Locked before the transaction begins: under REPEATABLE READ, which may be the role's default, its
+        # snapshot would otherwise be older than what another process has just made.
+        connection.execute("select pg_catalog.pg_advisory_lock(%s, %s)", (CLASS, _MAKING))
+        try:
+            with connection.transaction():
+                for number in range(_format(connection), FORMAT):
+                    connection.execute(UPGRADES[number].encode())
+                    connection.execute("insert into reconciler.format (version) values (%s)", (number + 1,))
+        finally:
+            if not connection.closed:
+                connection.execute("select pg_catalog.pg_advisory_unlock(%s, %s)", (CLASS, _MAKING))
 
 
 def read(connection: Connection) -> tuple[Applied, ...]:

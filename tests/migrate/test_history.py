@@ -54,8 +54,11 @@ def test_a_schema_of_the_same_name_is_not_a_history(connection: psycopg.Connecti
 
 
 @pytest.mark.majors
-def test_many_at_once_make_it_once(database: Callable[..., Url]) -> None:
-    url = database()
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read"])
+def test_many_at_once_make_it_once(database: Callable[..., Url], isolation: str) -> None:
+    url = database().with_options(
+        options=f"-c default_transaction_isolation={isolation.replace(' ', chr(92) + ' ')}"
+    )
     failures: list[BaseException] = []
     start = threading.Barrier(6)
 
