@@ -9,6 +9,7 @@ from typing import Literal
 from reconciler.catalog.scope import EVERYTHING, Scope
 from reconciler.engine.sources import major_of, materialised
 from reconciler.model import Plan, Rehearsal
+from reconciler.pg import Url
 from reconciler.plan.build import Bench, build
 from reconciler.shadow.rehearse import Expected
 from reconciler.shadow.scratch import shadow
@@ -31,7 +32,7 @@ def diff(
     before: str,
     after: str,
     *,
-    where: str = "auto",
+    where: str | Url = "auto",
     prove: bool = False,
     scope: Scope = EVERYTHING,
     use_migra: bool = True,

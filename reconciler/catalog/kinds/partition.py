@@ -41,7 +41,8 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
         f"alter table {fact['of']} attach partition {w.name(fact.id)} {fact['bound']}",
     )
     scan = Hazard(HazardCode.SCANS_UNDER_LOCK, f"Reads all of {fact.id} to see that its rows belong there.")
-    return [w.say(sql, f"{fact.id}: partition of {fact['of']} {fact['bound']}", fact.id, scan)]
+    doubt = Hazard(HazardCode.DEPENDS_ON_DATA, f"Fails while a row of {fact.id} does not belong there.")
+    return [w.say(sql, f"{fact.id}: partition of {fact['of']} {fact['bound']}", fact.id, scan, doubt)]
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
