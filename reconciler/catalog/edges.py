@@ -90,8 +90,14 @@ union all
 select 'pg_catalog.pg_class'::pg_catalog.regclass, i.inhrelid, 0,
        'pg_catalog.pg_class'::pg_catalog.regclass, i.inhparent, 0
   from pg_catalog.pg_inherits as i join pg_catalog.pg_class as c on c.oid = i.inhrelid and not c.relispartition
+union all
+select 'pg_catalog.pg_index'::pg_catalog.regclass, x.indrelid, v.mark, 'pg_catalog.pg_class'::pg_catalog.regclass,
+       x.indexrelid, 0
+  from pg_catalog.pg_index as x cross join (values (1), (2)) as v (mark)
+ where x.indrelid >= 16384 and case v.mark when 1 then x.indisreplident else x.indisclustered end
 """
-"""(who, whom): the ownership of a sequence is taken off the sequence and put on its `owned_by`."""
+"""(who, whom): the ownership of a sequence is taken off the sequence and put on its `owned_by`; the index
+by which a table is replicated (1) or clustered (2) is needed by that mark."""
 
 
 def resolve(

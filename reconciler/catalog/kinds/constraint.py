@@ -28,7 +28,6 @@ def read(scope: Scope, major: int) -> str:
             definition="pg_catalog.pg_get_constraintdef(k.oid)",
             inherited="case when not k.conislocal or k.conparentid <> 0 then true end",
             foreign="case when c.relkind = 'f' then true end",
-            clustered="nullif(x.indisclustered, false)",
             options="(select pg_catalog.jsonb_agg(o order by o) from pg_catalog.unnest(ic.reloptions) as o)",
             tablespace="(select s.spcname from pg_catalog.pg_tablespace as s where s.oid = ic.reltablespace)",
             comment=r.comment("pg_constraint", "k.oid"),
@@ -69,9 +68,6 @@ def _table(fact: Fact, guard: str = "") -> str:
 
 def dressed(fact: Fact, context: Context) -> list[Statement]:
     found = []
-    if fact["clustered"]:
-        sql = f"alter table {w.name(fact.id)} cluster on {ident(fact.id.part)}"
-        found.append(w.say(sql, f"{fact.id}: clustered by it", fact.id))
     if fact["comment"] is not None:
         found.append(w.commented(fact, _noun(fact)))
     if fact["index_comment"] is not None:
@@ -137,9 +133,6 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
             found.append(w.say(sql, f"{new.id}: {timing}", new.id))
         else:
             return None
-    if old["clustered"] != new["clustered"]:
-        action = f"cluster on {ident(new.id.part)}" if new["clustered"] else "set without cluster"
-        found.append(w.say(f"alter table {w.name(new.id)} {action}", f"{new.id}: {action}", new.id))
     if old["comment"] != new["comment"]:
         found.append(w.commented(new, _noun(new)))
     if old["index_comment"] != new["index_comment"]:

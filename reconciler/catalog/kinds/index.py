@@ -32,7 +32,6 @@ def read(scope: Scope, major: int) -> str:
             incomplete="case when not x.indisvalid and i.relkind = 'I' then true end",
             part_of="(select h.inhparent::pg_catalog.regclass::text from pg_catalog.pg_inherits as h"
             " where h.inhrelid = i.oid)",
-            clustered="nullif(x.indisclustered, false)",
             statistics="(select pg_catalog.jsonb_object_agg(a.attnum, a.attstattarget) from"
             " pg_catalog.pg_attribute as a where a.attrelid = i.oid and a.attstattarget >= 0)",
             tablespace="(select s.spcname from pg_catalog.pg_tablespace as s where s.oid = i.reltablespace)",
@@ -84,10 +83,6 @@ def _finished(old: Fact | None, new: Fact) -> list[Statement]:
     for number in sorted(set(before) - set(new["statistics"] or {}), key=int):
         sql = f"alter {_noun(new)} alter column {number} set statistics -1"
         found.append(w.say(sql, f"{new.id}: statistics target back to default", new.id))
-    if bool(old and old["clustered"]) != bool(new["clustered"]):
-        action = f"cluster on {ident(new.id.name)}" if new["clustered"] else "set without cluster"
-        table = "materialized view" if new.parent and new.parent.kind == "materialized_view" else "table"
-        found.append(w.say(f"alter {table} {new['table']} {action}", f"{new.id}: {action}", new.id))
     if (old["comment"] if old else None) != new["comment"]:
         found.append(w.commented(new, _noun(new)))
     return found

@@ -15,8 +15,6 @@ from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, Hazard, HazardCode, Statement
 from reconciler.pg import ident
 
-REPLICA = {"d": "default", "n": "nothing", "f": "full"}
-
 
 def read(scope: Scope, major: int) -> str:
     return r.select(
@@ -42,9 +40,6 @@ def read(scope: Scope, major: int) -> str:
             tablespace="(select s.spcname from pg_catalog.pg_tablespace as s where s.oid = c.reltablespace)",
             rls="nullif(c.relrowsecurity, false)",
             force_rls="nullif(c.relforcerowsecurity, false)",
-            replica_identity="nullif(c.relreplident, 'd')",
-            replica_index="(select x.indexrelid::pg_catalog.regclass::text from pg_catalog.pg_index as x"
-            " where c.relreplident = 'i' and x.indrelid = c.oid and x.indisreplident)",
         ),
         source="pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace"
         f" where c.relkind in ('r', 'p') and {r.in_scope(scope)} and {r.no_member('pg_class', 'c.oid')}",
@@ -87,8 +82,6 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
         found += column.dressed(c, context)
     for c in constraints:
         found += constraint.dressed(c, context)
-    if fact["replica_identity"] and fact["replica_identity"] != "i":
-        found.append(_replica_identity(fact))
     return found
 
 
@@ -122,24 +115,6 @@ def _secured(old: Fact | None, new: Fact) -> list[Statement]:
     return found
 
 
-def _replica_identity(fact: Fact) -> Statement:
-    mode = fact["replica_identity"] or "d"
-    words = REPLICA.get(mode) or f"using index {ident(_index_name(fact))}"
-    return w.say(
-        f"alter {_noun(fact)} replica identity {words}", f"{fact.id}: replica identity {words}", fact.id
-    )
-
-
-def _index_name(fact: Fact) -> str:
-    reference: str = fact["replica_index"]
-    plain = (
-        reference.rsplit(".", 1)[-1]
-        if not reference.endswith('"')
-        else reference[reference.rindex('."') + 1 :]
-    )
-    return plain.strip('"').replace('""', '"')
-
-
 def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     for key, words in (
         ("partition_by", "partitioned differently"),
@@ -164,8 +139,6 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         found.append(
             w.say(f"alter {_noun(new)} set tablespace {space}", f"{new.id}: in tablespace {space}", new.id)
         )
-    if (old["replica_identity"], old["replica_index"]) != (new["replica_identity"], new["replica_index"]):
-        found.append(_replica_identity(new))
     return Alteration((*found, *w.redressed(old, new, context, _noun(new), "table")))
 
 

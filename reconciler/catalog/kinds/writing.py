@@ -151,7 +151,7 @@ def _granted_afresh(fact: Fact, context: Context, on: str, target: str) -> list[
     strangers = _default_grantees(context, LETTERS.get(on, ""))
     if strangers is None:
         return granted(fact, default, want, target, fresh=True)
-    everyone = sorted({*strangers, *default} - {""}) + [""]
+    everyone = [*sorted({*strangers, *default} - {""}), ""]
     who = ", ".join(_grantee(grantee, fact) for grantee in everyone)
     reset = say(
         f"revoke all on {target} from {who}",
