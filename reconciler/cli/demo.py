@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from reconciler.web import Published, Serving
 
 _ALL = frozenset({"all"})
+_PAUSE = 15.0
+"""Seconds between two looks at the database while the page is served."""
 
 
 def demo(*, once: bool, screen: Screen | None = None, folder: Path | None = None) -> None:
@@ -128,39 +130,33 @@ def _take_back(screen: Screen, stage: Stage) -> None:
 
 
 def _closing(screen: Screen, stage: Stage) -> Status:
-    from reconciler.engine.cycle import run_once
+    from reconciler.cli.present.conditions import status_lines
+    from reconciler.engine import demo as play
+    from reconciler.engine.looking import as_wished
     from reconciler.errors import Stalled
 
     _heading(screen, "At the end")
-    with screen.progress() as told:
-        status = run_once(stage.database.model_copy(update={"trust": "reviewed"}), told=told)
-    for condition in status.conditions:
-        screen.say(f"  {condition.type} is {condition.status} ({condition.reason}): {condition.sentence}")
-    if not any(c.type == "InSync" and c.status == "True" for c in status.conditions):
+    status = play.observe(stage)
+    screen.say_all(status_lines(status))
+    if not all(as_wished(condition) for condition in status.conditions):
         raise Stalled("the demonstration did not end in sync", hint="please report this")
     return status
 
 
 def _serve(screen: Screen, stage: Stage, status: Status) -> None:
-    from dataclasses import replace
+    from reconciler.engine import demo as play
+    from reconciler.web import Board, Published
 
-    from reconciler.migrate import read
-    from reconciler.pg import connect
-    from reconciler.web import Published
-
-    with connect(stage.database.target()) as session:
-        history = [
-            {
-                "version": row.version, "slug": row.slug, "direction": row.direction, "applied_by": row.applied_by,
-                "started_at": row.started_at, "seconds": row.seconds,
-            }
-            for row in reversed(read(session))
-        ]  # fmt: skip
-    facts = {**status.facts, "major": stage.server.major, "mode": stage.database.mode, "history": history}
-    published = Published((replace(status, facts=facts),))
-    with _serving(lambda: published) as server:
+    board = Board(Published((status,)))
+    stop = threading.Event()
+    ours = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(one, lambda number, frame: stop.set()) for one in ours]
+    with _serving(lambda: board.current) as server:
         screen.say("", f"Status page: {server.url}   (Ctrl-C ends)")
-        _until_a_signal()
+        while not stop.wait(_PAUSE):
+            board.current = Published((play.observe(stage),))
+    for one, handler in zip(ours, before, strict=True):
+        signal.signal(one, handler)
     folder = stage.folder.parent
     screen.say("", f"Stopped. The data stays for the next time; delete the folder to begin again: {folder}")
 
@@ -178,16 +174,6 @@ def _serving(read: Callable[[], Published]) -> Iterator[Serving]:
         except Stalled:
             server = until_the_end.enter_context(serving(Listen("127.0.0.1", 0), read))
         yield server
-
-
-def _until_a_signal() -> None:
-    """Returns after Ctrl-C or SIGTERM; the signals mean what they meant before when it does."""
-    stop = threading.Event()
-    ours = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(one, lambda number, frame: stop.set()) for one in ours]
-    stop.wait()
-    for one, handler in zip(ours, before, strict=True):
-        signal.signal(one, handler)
 
 
 def _compare_rows(screen: Screen, before: dict[str, str], after: dict[str, str]) -> None:
