@@ -89,9 +89,10 @@ def hard(
                 yield operation, Operation("alter", need)
         else:
             had = before.edges.get(id, frozenset())
-            for need in had:
-                if need not in after.facts:
-                    yield Operation("drop", need), operation
+            has = after.edges.get(id, frozenset())
+            for need in had - has:  # it moves off what is changed or taken away
+                yield Operation("drop", need), operation
+                yield Operation("alter", need), operation
             for need in needs(after, id):
                 yield operation, Operation("create", need)
                 if need not in had:

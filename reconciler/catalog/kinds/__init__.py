@@ -9,6 +9,7 @@ from __future__ import annotations
 from reconciler.catalog.kinds import (
     access_method,
     aggregate,
+    builtin_privilege,
     cast,
     clustered,
     collation,
@@ -111,6 +112,7 @@ REGISTRY: tuple[Kind, ...] = (
     publication_table.KIND,
     publication_schema.KIND,
     subscription.KIND,
+    builtin_privilege.KIND,
     default_privilege.KIND,
     event_trigger.KIND,
 )

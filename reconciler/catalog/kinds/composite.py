@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.casting import lossy, using
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind, Unplannable
+from reconciler.catalog.kinds.retyping import remade
 from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, Hazard, HazardCode, Json, Statement
 from reconciler.pg import ident, literal
@@ -43,10 +45,14 @@ def _member(member: dict[str, Json]) -> str:
     return f"{ident(member['name'])} {member['type']}{collate}"
 
 
+def _made(fact: Fact) -> str:
+    return f"create {_noun(fact)} as ({', '.join(_member(member) for member in fact['members'] or ())})"
+
+
 def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
     members = fact["members"] or []
-    sql = f"create {_noun(fact)} as ({', '.join(_member(member) for member in members)})"
-    found = [w.say(w.guarded(w.missing("to_regtype", w.name(fact.id)), sql), f"new type {fact.id}", fact.id)]
+    sql = w.guarded(w.missing("to_regtype", w.name(fact.id)), _made(fact))
+    found = [w.say(sql, f"new type {fact.id}", fact.id)]
     found += w.dressed(fact, context, _noun(fact), "type")
     return found + _commented([], members, fact)
 
@@ -72,8 +78,9 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     after = {m["name"]: m for m in new["members"] or ()}
     kept = [name for name in before if name in after]
     wanted = list(after)
-    if wanted[: len(kept)] != kept:
-        raise Unplannable(f"the attributes of type {new.id} would have to change their order")
+    retyped = any(_member(before[name]) != _member(after[name]) for name in kept)
+    if wanted[: len(kept)] != kept or (retyped and _in_tables(old, context)):
+        return _remade(old, new, context)
     found = []
     gone = [Hazard(HazardCode.DELETES_DATA, f"Values of type {new.id} lose an attribute.")]
     for name in before:
@@ -94,6 +101,59 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
             found.append(w.say(sql, f"{new.id}: attribute {name} is {member['type']}", new.id))
     found += _commented(list(before.values()), list(after.values()), new)
     return Alteration((*found, *w.redressed(old, new, context, _noun(new), "type")))
+
+
+def _in_tables(old: Fact, context: Context) -> bool:
+    """PostgreSQL changes no attribute's type while a column holds values of it (manual: ALTER TYPE)."""
+    return any(user.kind == "column" for user in context.before.dependents.get(old.id, ()))
+
+
+def _remade(old: Fact, new: Fact, context: Context) -> Alteration:
+    """Attributes in another order, or of another type: values are taken apart and put together again."""
+    before = {m["name"]: m for m in old["members"] or ()}
+    relation = (
+        f"(select typrelid from pg_catalog.pg_type where oid = {literal(w.name(new.id))}::pg_catalog.regtype)"
+    )
+    have = (
+        "(select pg_catalog.array_agg(attname || ' ' || pg_catalog.format_type(atttypid, atttypmod) order by attnum)"
+        f" from pg_catalog.pg_attribute where attrelid = {relation} and not attisdropped)"
+    )
+    words = (literal(f"{m['name']} {m['type']}") for m in new["members"] or ())
+    want = f"array[{', '.join(words)}]::text[]"
+
+    def carried(column: Fact) -> str:
+        type_, name = column["type"], ident(column.id.part)
+        if type_.endswith("[]"):
+            raise Unplannable(f"{column.id} is an array of type {new.id}, which would have to be made anew")
+        values = (
+            _carried(f"({name}).{ident(m['name'])}", before.get(m["name"]), m) for m in new["members"] or ()
+        )
+        # A row of nulls is not the same as no row.
+        return f"case when {name} is distinct from null then row({', '.join(values)})::{type_} end"
+
+    risks = [
+        Hazard(HazardCode.DELETES_DATA, f"Values of type {new.id} lose attribute {name}.")
+        for name in before
+        if name not in {m["name"] for m in new["members"] or ()}
+    ]
+    risks += [
+        Hazard(
+            HazardCode.LOSSY_CAST,
+            f"{new.id}.{m['name']}: {before[m['name']]['type']} → {m['type']} can lose something.",
+        )
+        for m in new["members"] or ()
+        if m["name"] in before and lossy(before[m["name"]]["type"], m["type"])
+    ]
+    dress = [*w.dressed(new, context, _noun(new), "type"), *_commented([], new["members"] or [], new)]
+    return remade(
+        old, new, context, "type", _made(new), f"{have} is distinct from {want}", carried, dress, *risks
+    )
+
+
+def _carried(value: str, old: dict[str, Json] | None, new: dict[str, Json]) -> str:
+    if old is None:
+        return f"null::{new['type']}"
+    return value if old["type"] == new["type"] else using(value, old["type"], new["type"])[0]
 
 
 KIND = Kind("composite", read, create, drop, alter, replaceable=False)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from reconciler.catalog.kinds import domain_constraint
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
-from reconciler.catalog.kinds.kind import Alteration, Context, Kind, Unplannable
+from reconciler.catalog.kinds.casting import lossy, using
+from reconciler.catalog.kinds.kind import Alteration, Context, Kind
+from reconciler.catalog.kinds.retyping import remade
 from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, Hazard, HazardCode, Statement
+from reconciler.pg import ident, literal
 
 
 def read(scope: Scope, major: int) -> str:
@@ -45,7 +48,7 @@ def _noun(fact: Fact) -> str:
     return f"domain {w.name(fact.id)}"
 
 
-def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
+def _made(fact: Fact, parts: tuple[Fact, ...]) -> str:
     words = [f"create {_noun(fact)} as {fact['type']}"]
     if fact["collation"]:
         words.append(f"collate {fact['collation']}")
@@ -53,8 +56,11 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
         words.append(f"default {fact['default']}")
     if fact["not_null"]:
         words.append(domain_constraint.not_null(fact))
-    words += [domain_constraint.definition(p) for p in parts]
-    sql = w.guarded(w.missing("to_regtype", w.name(fact.id)), " ".join(words))
+    return " ".join([*words, *(domain_constraint.definition(p) for p in parts)])
+
+
+def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
+    sql = w.guarded(w.missing("to_regtype", w.name(fact.id)), _made(fact, parts))
     found = [w.say(sql, f"new domain {fact.id}", fact.id)]
     found += w.dressed(fact, context, _noun(fact), "type", f"type {w.name(fact.id)}")
     for part in parts:
@@ -70,7 +76,7 @@ def drop(fact: Fact, context: Context) -> list[Statement]:
 
 def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     if (old["type"], old["collation"]) != (new["type"], new["collation"]):
-        raise Unplannable(f"domain {new.id} changes its base type {old['type']} → {new['type']}")
+        return _rebased(old, new, context)
     found = []
     action = f"alter {_noun(new)}"
     if old["default"] != new["default"]:
@@ -88,6 +94,36 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
                 found.append(w.say(sql, f"{new.id}: must have a value", new.id, doubt))
     target = f"type {w.name(new.id)}"
     return Alteration((*found, *w.redressed(old, new, context, _noun(new), "type", target)))
+
+
+def _rebased(old: Fact, new: Fact, context: Context) -> Alteration:
+    """Another base type: the domain is made anew with the checks it shall have, and its columns are carried over."""
+    checks = tuple(
+        part
+        for part in context.after.children.get(new.id, ())
+        if part.id.kind == "domain_constraint" and domain_constraint.valid(part)
+    )
+    domain = f"{literal(w.name(new.id))}::pg_catalog.regtype"
+    column = "pg_catalog.format_type(typbasetype, typtypmod)"
+    outdated = f"(select {column} from pg_catalog.pg_type where oid = {domain}) <> {literal(new['type'])}"
+    if old["collation"] != new["collation"] and old["type"] == new["type"]:
+        wanted = f"{literal(new['collation'])}::pg_catalog.regcollation" if new["collation"] else "100"
+        outdated = f"(select typcollation from pg_catalog.pg_type where oid = {domain}) <> {wanted}"
+    risks = []
+    if lossy(old["type"], new["type"]):
+        words = f"{new.id}: {old['type']} → {new['type']} can fail or lose part of a value."
+        risks.append(Hazard(HazardCode.LOSSY_CAST, words))
+
+    def carried(column: Fact) -> str:
+        type_, name = column["type"], ident(column.id.part)
+        if type_.endswith("[]"):
+            return f"{name}::text[]::{type_}"
+        return f"{using(name, old['type'], new['type'])[0]}::{type_}"
+
+    dress = w.dressed(new, context, _noun(new), "type", f"type {w.name(new.id)}")
+    for check in checks:
+        dress += domain_constraint.dressed(check)
+    return remade(old, new, context, "domain", _made(new, checks), outdated, carried, dress, *risks)
 
 
 KIND = Kind("domain", read, create, drop, alter, replaceable=False)

@@ -50,7 +50,7 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
     doubt = Hazard(
         HazardCode.DEPENDS_ON_DATA, f"Fails while a column of type {w.name(fact.id)} breaks {fact.id.part}."
     )
-    return [w.say(sql, f"new check {fact.id}", fact.id, *([doubt] if _inline(fact) else [])), *dressed(fact)]
+    return [w.say(sql, f"new check {fact.id}", fact.id, *([doubt] if valid(fact) else [])), *dressed(fact)]
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
@@ -76,9 +76,9 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     return Alteration(tuple(found))
 
 
-def _inline(fact: Fact) -> bool:
+def valid(fact: Fact) -> bool:
     """CREATE DOMAIN knows no NOT VALID."""
     return not fact["definition"].endswith(" NOT VALID")
 
 
-KIND = Kind("domain_constraint", read, create, drop, alter, inline=_inline)
+KIND = Kind("domain_constraint", read, create, drop, alter, inline=valid)

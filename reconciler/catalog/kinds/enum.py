@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
-from reconciler.catalog.kinds.kind import Alteration, Context, Kind, Unplannable
+from reconciler.catalog.kinds.kind import Alteration, Context, Kind
+from reconciler.catalog.kinds.retyping import remade
 from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Statement
 from reconciler.pg import ident, literal
@@ -55,14 +56,8 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     if old["values"] == new["values"]:
         return Alteration(common)
     if _is_subsequence(old["values"], new["values"]):
-        return Alteration((*_added(old["values"], new), *common))
-    columns = _columns(old, context)
-    through = frozenset(column.id for column in columns)
-    return Alteration(
-        (_rebuilt(old, new, columns), *w.dressed(new, context, _noun(new), "type")),
-        displaces=lambda fact: fact.id not in through,
-        through=through,
-    )
+        return Alteration((*_added(old["values"], new, context), *common))
+    return _rebuilt(old, new, context)
 
 
 def _is_subsequence(short: list[str], long: list[str]) -> bool:
@@ -70,8 +65,12 @@ def _is_subsequence(short: list[str], long: list[str]) -> bool:
     return all(value in rest for value in short)
 
 
-def _added(old: list[str], new: Fact) -> list[Statement]:
-    """Each new value beside the neighbour it follows. The first one has nothing before it."""
+def _added(old: list[str], new: Fact, context: Context) -> list[Statement]:
+    """Each new value beside the neighbour it follows. The first one has nothing before it.
+
+    A new value cannot be used before it is committed (manual: ALTER TYPE, Notes): when something in this plan speaks of it,
+    it gets a transaction of its own.
+    """
     found: list[Statement] = []
     values: list[str] = new["values"]
     for index, value in enumerate(values):
@@ -81,60 +80,47 @@ def _added(old: list[str], new: Fact) -> list[Statement]:
         if not index and old:
             place = f"before {literal(next(v for v in values if v in old))}"
         sql = f"alter type {w.name(new.id)} add value if not exists {literal(value)} {place}".rstrip()
-        found.append(w.say(sql, f"{new.id}: new value {value!r}", new.id))
+        apart = Hazard(
+            HazardCode.NOT_TRANSACTIONAL,
+            f"Value {value!r} of {new.id} is committed before the rest of the plan runs.",
+        )
+        used = _is_used(value, new, context)
+        risk = [apart] if used else []
+        found.append(w.say(sql, f"{new.id}: new value {value!r}", new.id, *risk, transactional=not used))
     return found
 
 
-def _columns(old: Fact, context: Context) -> list[Fact]:
-    """The plain columns of this type, or of arrays of it, on both sides."""
-    found = []
-    for user in sorted(context.before.dependents.get(old.id, ())):
-        if user.kind == "column" and user in context.after.facts:
-            column = context.before.facts[user]
-            if column["inherited"]:
-                continue
-            if column["type"] != context.after.facts[user]["type"]:
-                raise Unplannable(
-                    f"{user} changes its type while the values of enum {old.id} change: do one first"
-                )
-            found.append(column)
-        elif (
-            user.kind in ("domain", "composite", "range", "table", "partition")
-            and user in context.after.facts
-        ):
-            raise Unplannable(f"a value leaves enum {old.id}, which {user.kind} {user} is made of")
-    return found
+def _is_used(value: str, enum: Fact, context: Context) -> bool:
+    """Whether something that is new or different writes this value. A function body does not count: nothing runs it yet."""
+    words = f"{literal(value)}::{w.name(enum.id)}"
+    for user in context.after.dependents.get(enum.id, ()):
+        fact = context.after.facts.get(user)
+        if fact is None or context.before.digests.get(user) == fact.digest:
+            continue
+        if any(words in str(text) for text in fact.attributes.values()):
+            return True
+    return False
 
 
-def _rebuilt(old: Fact, new: Fact, columns: list[Fact]) -> Statement:
+def _rebuilt(old: Fact, new: Fact, context: Context) -> Alteration:
     name = w.name(new.id)
-    aside = ident(new.id.schema, f"{new.id.name[:50]}__replaced")
-    moves = [
-        f"alter table {w.name(c.id)} alter column {ident(c.id.part)} type {c['type']} using {ident(c.id.part)}::text"
-        f"{'[]' if c['type'].endswith('[]') else ''}::{c['type']}"
-        for c in columns
-    ]
     have = (
         "(select pg_catalog.array_agg(enumlabel::text order by enumsortorder) from pg_catalog.pg_enum"
         f" where enumtypid = {literal(name)}::pg_catalog.regtype)"
     )
     want = f"array[{', '.join(literal(value) for value in new['values'])}]::text[]"
-    sql = w.guarded(
-        f"{have} is distinct from {want}",
-        f"alter type {name} rename to {ident(new.id.name[:50] + '__replaced')}",
-        _made(new.id, new["values"]),
-        *moves,
-        f"drop type {aside}",
+    gone = ", ".join(repr(value) for value in old["values"] if value not in new["values"])
+    doubt = (
+        [Hazard(HazardCode.DEPENDS_ON_DATA, f"Fails while a row holds {gone} in {new.id}.")] if gone else []
     )
-    gone = [value for value in old["values"] if value not in new["values"]]
-    hazards = []
-    if gone:
-        words = ", ".join(repr(value) for value in gone)
-        hazards.append(Hazard(HazardCode.DEPENDS_ON_DATA, f"Fails while a row holds {words} in {new.id}."))
-    if columns:
-        tables = ", ".join(sorted({w.name(c.id) for c in columns}))
-        hazards.append(Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {tables} under an exclusive lock."))
-    return w.say(sql, f"{new.id}: values {', '.join(new['values'])}", new.id, *hazards)
+
+    def carried(column: Fact) -> str:
+        type_ = column["type"]
+        return f"{ident(column.id.part)}::text{'[]' if type_.endswith('[]') else ''}::{type_}"
+
+    dress = w.dressed(new, context, _noun(new), "type")
+    made = _made(new.id, new["values"])
+    return remade(old, new, context, "type", made, f"{have} is distinct from {want}", carried, dress, *doubt)
 
 
 KIND = Kind("enum", read, create, drop, alter, replaceable=False, drop_late=True)

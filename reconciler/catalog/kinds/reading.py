@@ -21,15 +21,15 @@ def acl(column: str, kind: str, owner: str) -> str:
     have. A trailing * marks the grant option. `kind` is acldefault()'s letter.
     """
     default = f"pg_catalog.acldefault({kind!r}, {owner})"
-    return f"case when {column} is not null then nullif({_expanded(column, owner)}, {_expanded(default, owner)}) end"
+    return f"case when {column} is not null then nullif({expanded(column, owner)}, {expanded(default, owner)}) end"
 
 
 def column_acl(column: str, owner: str) -> str:
     """The same for columns, which have no access list of their own until somebody grants on one."""
-    return f"case when {column} is not null then nullif({_expanded(column, owner)}, '{{}}') end"
+    return f"case when {column} is not null then nullif({expanded(column, owner)}, '{{}}') end"
 
 
-def _expanded(acl: str, owner: str) -> str:
+def expanded(acl: str, owner: str) -> str:
     return (
         "(select coalesce(pg_catalog.jsonb_object_agg(w.who, w.privileges), '{}') from (select x.who,"
         " pg_catalog.jsonb_agg(x.privilege order by x.privilege) as privileges from (select"

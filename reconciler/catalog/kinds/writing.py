@@ -148,7 +148,7 @@ def _granted_afresh(fact: Fact, context: Context, on: str, target: str) -> list[
     who runs this and when."""
     default = default_acl(on, context.major)
     want = fact["acl"] if fact["acl"] is not None else default
-    strangers = _default_grantees(context, LETTERS.get(on, ""))
+    strangers = default_grantees(context, LETTERS.get(on, ""))
     if strangers is None:
         return granted(fact, default, want, target, fresh=True)
     everyone = [*sorted({*strangers, *default} - {""}), ""]
@@ -161,7 +161,7 @@ def _granted_afresh(fact: Fact, context: Context, on: str, target: str) -> list[
     return [reset, *granted(fact, {}, want, target, fresh=True)]
 
 
-def _default_grantees(context: Context, letter: str) -> frozenset[str] | None:
+def default_grantees(context: Context, letter: str) -> frozenset[str] | None:
     """Whom ALTER DEFAULT PRIVILEGES could have granted something on such an object; None when there are none."""
     found: set[str] = set()
     hit = False

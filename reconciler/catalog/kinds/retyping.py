@@ -1,0 +1,110 @@
+"""A type made anew under the columns that use it: what ALTER TYPE and ALTER DOMAIN cannot do in place.
+
+The old type steps aside under another name, the new one is made, each column is carried over by an expression, and the old
+one is dropped: one block, that does nothing when the type is new already. Promises that no row is lost without an error;
+never decides whether it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.kind import Alteration, Context, Unplannable
+from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Statement
+from reconciler.pg import ident
+
+TYPES = frozenset({"domain", "composite", "range", "table", "enum"})
+_ATTACHED = frozenset(
+    {"constraint", "index", "default", "column", "owned_by", "replica_identity", "clustered"}
+)
+"""What stays on a column whose type changes, unless it names the type itself."""
+
+
+def remade(
+    old: Fact,
+    new: Fact,
+    context: Context,
+    noun: str,
+    made: str,
+    outdated: str,
+    carried: Callable[[Fact], str],
+    dress: list[Statement],
+    *hazards: Hazard,
+) -> Alteration:
+    """`made` is the CREATE of the new type, `outdated` the condition that the old one is still there, `carried` the USING
+    expression for a column."""
+    columns = _columns(old, context)
+    name, aside = w.name(new.id), new.id.name[:50] + "__replaced"
+    moves = [
+        f"alter {_table(c)} alter column {ident(c.id.part)} type {context.after.facts[c.id]['type']} using {carried(c)}"
+        for c in columns
+    ]
+    moves += _attributes(old, context)
+    sql = w.guarded(
+        outdated,
+        f"alter {noun} {name} rename to {ident(aside)}",
+        made,
+        *moves,
+        f"drop {noun} {ident(new.id.schema, aside)}",
+    )
+    found = list(hazards)
+    if columns:
+        tables = ", ".join(sorted({w.name(c.id) for c in columns}))
+        found.append(Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {tables} under an exclusive lock."))
+    statement = w.say(sql, f"{new.id}: made anew under its columns", new.id, *found)
+    through = frozenset(c.id for c in columns)
+    direct = _users(old.id, context)
+    return Alteration((statement, *dress), lambda fact: _in_the_way(fact, direct, through), through)
+
+
+def _in_the_way(fact: Fact, direct: frozenset[ObjectId], through: frozenset[ObjectId]) -> bool:
+    if fact.id in through or fact.id.kind in TYPES:
+        return False
+    if fact.id in direct or fact.id.kind not in _ATTACHED:
+        return True
+    return (fact.id.kind == "constraint" and fact["type"] in "cfx") or bool(fact["generated"])
+
+
+def _users(id: ObjectId, context: Context) -> frozenset[ObjectId]:
+    return frozenset(u for side in (context.before, context.after) for u in side.dependents.get(id, ()))
+
+
+def _table(column: Fact) -> str:
+    foreign = column.parent is not None and column.parent.kind == "foreign_table"
+    return f"{'foreign ' if foreign else ''}table {w.name(column.id)}"
+
+
+def _columns(old: Fact, context: Context) -> list[Fact]:
+    """The columns of this type, or of arrays of it, that keep it. A partition's follow their parent's."""
+    found = []
+    for user in sorted(context.before.dependents.get(old.id, ())):
+        if user.kind != "column" or old.id not in context.after.edges.get(user, ()):
+            continue
+        column = context.before.facts[user]
+        if column["type"] != context.after.facts[user]["type"]:
+            raise Unplannable(f"{user} changes its type while {old.id.kind} {old.id} does: do one first")
+        if not column["inherited"] and not column["generated"]:
+            found.append(column)
+    return found
+
+
+def _attributes(old: Fact, context: Context) -> list[str]:
+    """Composite types with an attribute of this type, as long as no table is made of them; other types are refused."""
+    found = []
+    for user in sorted(context.before.dependents.get(old.id, ())):
+        if user.kind not in TYPES or old.id not in context.after.edges.get(user, ()):
+            continue
+        above = sorted(u for u in context.before.dependents.get(user, ()) if u.kind in TYPES | {"column"})
+        if user.kind != "composite" or above:
+            what = f"{above[0].kind} {above[0]} through {user}" if above else f"{user.kind} {user}"
+            raise Unplannable(f"{old.id.kind} {old.id} would have to be made anew, and {what} is made of it")
+        old_members, new_members = (
+            {m["name"]: m["type"] for m in side.facts[user]["members"] or ()}
+            for side in (context.before, context.after)
+        )
+        own = {w.name(old.id), w.name(old.id) + "[]"}
+        for member, type_ in old_members.items():
+            if type_ in own and new_members.get(member) == type_:
+                found.append(f"alter type {w.name(user)} alter attribute {ident(member)} type {type_}")
+    return found
