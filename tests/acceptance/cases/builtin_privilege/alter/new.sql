@@ -1,0 +1,3 @@
+revoke execute on function pg_catalog.pg_sleep(double precision) from public;
+grant execute on function pg_catalog.pg_sleep(double precision) to pg_read_all_stats;
+grant select on pg_catalog.pg_largeobject to pg_monitor with grant option;
