@@ -99,7 +99,7 @@ def apply(
         _refuse_hazards((h for one in rehearsed for h in one.hazards), {*allow, *database.allow})
         if not chosen:
             migrate.write(rehearsed[0].migration, database.migrations)
-        done = [_apply_one(work, one, on_statement) for one in rehearsed]
+        done = [_apply_one(work, one, on_statement, out_of_order=bool(versions)) for one in rehearsed]
         _confirm_convergence(work, rehearsed[-1].after)
         return tuple(done)
 
@@ -233,7 +233,12 @@ def _hazards(before: Snapshot, after: Snapshot, statements: Sequence[Statement])
 
 
 def _apply_one(
-    work: Work, one: _Rehearsed, on_statement: Callable[[Progress], None], *, down: bool = False
+    work: Work,
+    one: _Rehearsed,
+    on_statement: Callable[[Progress], None],
+    *,
+    down: bool = False,
+    out_of_order: bool = False,
 ) -> Applied:
     touched = {change.id for change in one.changes}
     reads = _closure(touched, one.before, _parents(one.before, one.after))
@@ -241,15 +246,22 @@ def _apply_one(
     migration = one.migration
     if not down:
         migration = replace(migration, before=one.before.fingerprint, after=one.after.fingerprint)
+    stale = Waiting("the database changed since it was planned", hint="run the same command again")
+    strange = Stalled(
+        "the database is not as rehearsed after the last statement; everything was rolled back",
+        hint="reconciler plan",
+    )
     return run(
-        work.url, migration, lock_timeout=str(work.database.lock_timeout), statement_timeout=str(work.database.statement_timeout),
-        expected_before=_expect(work, one.before, reads, Waiting("the database changed since it was planned", hint="run the same command again")),
-        confirm=_expect(
-            work, one.after, touched,
-            Stalled("the database is not as rehearsed after the last statement; everything was rolled back", hint="reconciler plan"),
-        ),
-        on_progress=on_statement, changes=one.changes,
-    )  # fmt: skip
+        work.url,
+        migration,
+        lock_timeout=str(work.database.lock_timeout),
+        statement_timeout=str(work.database.statement_timeout),
+        expected_before=_expect(work, one.before, reads, stale),
+        confirm=_expect(work, one.after, touched, strange),
+        on_progress=on_statement,
+        changes=one.changes,
+        out_of_order=out_of_order,
+    )
 
 
 def _expect(

@@ -5,6 +5,8 @@ Promises that a source is only read, never changed, and that what stands in the 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from reconciler.catalog.scope import EVERYTHING, Scope
 from reconciler.engine.copy import copied
 from reconciler.errors import Usage
 from reconciler.model import Snapshot
-from reconciler.pg import Url, connect
+from reconciler.pg import Url, connect, ident
 from reconciler.shadow.materialise import load
 from reconciler.shadow.scratch import Shadow
 
@@ -62,7 +64,28 @@ def materialised(source: str, shadow: Shadow, scope: Scope = EVERYTHING) -> Mate
             f"{source!r} is no database URL, no .sql file and no schema directory",
             hint="give postgresql://…, a file, a directory, or the word empty",
         )
+    if shadow.own:
+        _roles_for(shadow, files)
     with connect(database) as connection:
         load(connection, files)
     with connect(database) as connection:
         return Materialised(database, catalog.read(connection, scope))
+
+
+def _roles_for(shadow: Shadow, files: Sequence[declare.DeclaredFile]) -> None:
+    """Stands in for the roles that the files grant to and nobody made: on a server of our own they do no harm."""
+    made = {role for file in files for role in _created(file)}
+    for role in sorted(declare.roles_named(files) - made):
+        there = shadow.admin.execute("select from pg_catalog.pg_roles where rolname = %s", (role,)).fetchone()
+        if there is None:
+            shadow.admin.execute(f"create role {ident(role)} nologin")
+
+
+def _created(file: declare.DeclaredFile) -> Iterator[str]:
+    """The roles that the file creates itself; inside a DO block too, so by the words alone."""
+    for statement in file.statements:
+        for match in re.finditer(
+            r'\bcreate\s+(?:role|user|group)\s+("(?:[^"]|"")+"|[\w$]+)', statement.sql, re.IGNORECASE
+        ):
+            name = match[1]
+            yield name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
