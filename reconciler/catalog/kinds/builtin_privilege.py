@@ -37,7 +37,7 @@ def _brought(
     return (
         f"select {sub} as sub, o.oid, {target} as target, {on!r} as class, null as relation, null as name,"
         f" {owner} as owner, coalesce({acl}, {built_in}) as acl, coalesce(p.initprivs, {built_in}) as initial,"
-        f" {usual} as usual, m.refobjid as extension from pg_catalog.{catalog} as o{space}"
+        f" case when m.refobjid is not null then {usual} else coalesce(p.initprivs, {built_in}) end as usual, m.refobjid as extension from pg_catalog.{catalog} as o{space}"
         " left join pg_catalog.pg_init_privs as p on p.classoid ="
         f" 'pg_catalog.{catalog}'::pg_catalog.regclass and p.objoid = o.oid and p.objsubid = 0 left join"
         f" pg_catalog.pg_depend as m on m.classid = 'pg_catalog.{catalog}'::pg_catalog.regclass and m.objid = o.oid"
@@ -50,7 +50,7 @@ def _columns(scope: Scope) -> str:
     return (
         "select 100 + a.attnum, c.oid, 'column ' || c.oid::pg_catalog.regclass || '.' ||"
         " pg_catalog.quote_ident(a.attname), 'column', c.oid::pg_catalog.regclass::text, a.attname::text, c.relowner,"
-        " a.attacl, p.initprivs, null::pg_catalog.aclitem[], m.refobjid"
+        " a.attacl, p.initprivs, p.initprivs, m.refobjid"
         " from pg_catalog.pg_attribute as a join pg_catalog.pg_class as c on c.oid = a.attrelid join"
         " pg_catalog.pg_namespace as n on n.oid = c.relnamespace left join pg_catalog.pg_init_privs as p on p.classoid"
         " = 'pg_catalog.pg_class'::pg_catalog.regclass and p.objoid = c.oid and p.objsubid = a.attnum left join"

@@ -1,4 +1,3 @@
--- since 15
 create schema app;
 create schema made;
 create publication p for tables in schema app, made;

@@ -1,4 +1,3 @@
--- since 15
 create schema app;
 create schema gone;
 create publication p for tables in schema app, gone;

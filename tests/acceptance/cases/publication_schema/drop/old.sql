@@ -1,4 +1,3 @@
--- since 15
 create schema app;
 create schema "Other";
 create table app.orders (id integer primary key);

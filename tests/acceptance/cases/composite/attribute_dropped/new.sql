@@ -1,0 +1,2 @@
+create type p as (y text);
+create table t (p p);

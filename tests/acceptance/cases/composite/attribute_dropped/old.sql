@@ -1,0 +1,2 @@
+create type p as (x int, y text);
+create table t (p p);

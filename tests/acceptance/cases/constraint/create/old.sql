@@ -1,0 +1,2 @@
+create table p (id int, a int, r int4range);
+create table c (p int);

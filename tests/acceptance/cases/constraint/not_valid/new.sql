@@ -1,0 +1,7 @@
+create table p (id int primary key);
+create table c (p int);
+alter table c add constraint fk foreign key (p) references p not valid;
+alter table c add constraint k check (p > 0) not valid;
+create table d (p int);
+alter table d add constraint k check (p > 0) not valid;
+alter table d add foreign key (p) references p not valid;

@@ -1,0 +1,5 @@
+create function f(a int) returns int language sql immutable as 'select 1';
+create table t (a int default f(1), g int generated always as (f(2)) stored, check (f(a) > 0));
+create index on t (f(a));
+create view v as select f(a) from t;
+create policy p on t using (f(a) = 1);

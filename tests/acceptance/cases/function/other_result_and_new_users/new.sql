@@ -1,0 +1,10 @@
+create function f(a int) returns bigint language sql immutable as 'select 2::bigint';
+create table t (a int default f(1));
+create table u (a int default f(1), b int generated always as (f(2)) stored, check (f(a) > 0));
+create index on u (f(a));
+create view v as select f(a) from t;
+create view w as select * from v;
+create materialized view m as select * from w;
+create unique index on m (f);
+create policy p on u using (f(a) = 1);
+create function g() returns bigint language sql begin atomic select f(1); end;

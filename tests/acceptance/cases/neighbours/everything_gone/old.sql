@@ -1,0 +1,13 @@
+create type e as enum ('a');
+create domain d as e;
+create type k as (e e, d d);
+create table t (id serial primary key, e e default 'a', d d, k k, self int references t);
+create function f(e) returns e language sql immutable as 'select $1';
+create index on t (f(e));
+create view v as select f(e) from t;
+create materialized view m as select * from v;
+create function g() returns trigger language plpgsql as 'begin return new; end';
+create trigger g after insert on t for each row execute function g();
+create policy p on t using (f(e) = 'a');
+create rule r as on update to v do instead nothing;
+create procedure q() language sql begin atomic select * from v; end;

@@ -1,0 +1,4 @@
+create table nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn (id serial primary key, ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc int generated always as identity unique, check (id > 0));
+create table mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmx (dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd int references nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn, n int not null);
+create index on mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmx (dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd, n);
+create type eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee as enum ('a');

@@ -1,0 +1,15 @@
+create type "Mood; drop" as enum ('a''b', 'ü');
+create domain "Dömäin" as text check (value <> 'it''s');
+create sequence "seq.with.dots";
+create table "Quo""te. 'd" ("Id" serial primary key, "sel ect" "Mood; drop" default 'ü', "ünïcode" "Dömäin", "a.b" int default nextval('"seq.with.dots"'), "user" int generated always as identity, check ("a.b" > 0));
+create table "ref" ("Id" int references "Quo""te. 'd" on delete cascade);
+create index "In dex" on "Quo""te. 'd" (lower("ünïcode"));
+create function "fn$ {} %"("Arg" int) returns int language sql as $body$ select '$$'::text::int $body$;
+create function tr() returns trigger language plpgsql as 'begin return new; end';
+create trigger "Tri""g" before insert on "Quo""te. 'd" for each row execute function tr('a''b', '\x');
+create view "View" as select "sel ect" as "x y" from "Quo""te. 'd";
+create materialized view "Mat" as select "x y" from "View";
+create policy "pol icy" on "Quo""te. 'd" using ("a.b" > 0);
+comment on table "Quo""te. 'd" is E'line\nbreak \\ ''quote'' $$';
+comment on column "Quo""te. 'd"."sel ect" is '%s %%';
+alter table "Quo""te. 'd" replica identity full;

@@ -1,0 +1,2 @@
+create sequence s;
+create table b (id int default nextval('s'));

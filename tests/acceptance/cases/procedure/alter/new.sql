@@ -1,0 +1,2 @@
+create table log (a int);
+create procedure p(a int, inout b int) language plpgsql security definer as $$ begin b := a; end $$;

@@ -1,0 +1,2 @@
+create table log (a int);
+

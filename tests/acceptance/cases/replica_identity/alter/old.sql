@@ -1,0 +1,5 @@
+create table t (a int not null, b int not null);
+create unique index i on t (a);
+alter table t replica identity using index i;
+create table f (a int not null unique);
+alter table f replica identity full;

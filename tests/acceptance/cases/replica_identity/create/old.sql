@@ -1,0 +1,2 @@
+create table t (a int not null, b int not null);
+create table f (a int);

@@ -1,0 +1,1 @@
+create sequence s as bigint start 6 increment 1 maxvalue 700;

@@ -1,0 +1,3 @@
+create sequence s;
+select nextval('s');
+create sequence d increment -1;
