@@ -109,7 +109,7 @@ def _shown_and_agreed(
     from reconciler.cli.planning import exit_of
     from reconciler.cli.present import migrations, plan
     from reconciler.engine import looking
-    from reconciler.engine.applying import NEEDS_CONSENT
+    from reconciler.engine.refusals import NEEDS_CONSENT
     from reconciler.engine.planning import propose
 
     _must_ask(screen)

@@ -1,0 +1,68 @@
+"""The reasons for which nothing is applied, each in words that say what to do. Raises Stalled; decides nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from reconciler import migrate
+from reconciler.errors import Stalled
+from reconciler.model import Applied, Hazard, HazardCode, Migration, Snapshot
+
+NEEDS_CONSENT = frozenset(
+    {
+        HazardCode.DELETES_DATA, HazardCode.LOSSY_CAST, HazardCode.WEAKENS_ISOLATION, HazardCode.REVOKES_ACCESS,
+        HazardCode.IRREVERSIBLE,
+    }
+)  # fmt: skip
+"""Hazards a person has to allow. The others are told: they cost time, or make the statement fail and change nothing."""
+
+
+def refuse_unmodelled(wanted: Snapshot) -> None:
+    strange = sorted({*wanted.unmodelled})
+    if strange:
+        raise Stalled(
+            f"the declarations hold objects this program cannot compare: {', '.join(strange[:5])}",
+            hint="take them out of the declarations and manage them by hand",
+        )
+
+
+def refuse_failed(passed: bool, residues: Sequence[str], what: str = "the plan") -> None:
+    if not passed:
+        raise Stalled(
+            f"the rehearsal of {what} failed: {'; '.join(residues[:5]) or 'it was not rehearsed'}",
+            hint="nothing was changed; reconciler plan shows every statement",
+        )
+
+
+def refuse_repetition(history: Sequence[Applied], migration: Migration) -> None:
+    """The same plan twice in a row means that the last one did not hold: going on would never end."""
+    done = [row for row in history if row.finished_at]
+    if done and done[-1].direction == "up":
+        last = migrate.restored(done[-1])
+        if [s.sql for s in last.up] == [s.sql for s in migration.up]:
+            raise Stalled(
+                f"the same plan was applied as {done[-1].version} and is due again: something undoes it",
+                hint="reconciler drift shows what; look for a job, an extension or a person that changes it back",
+            )
+
+
+def refuse_edited(history: Sequence[Applied], files: Sequence[Migration]) -> None:
+    edited = migrate.edited(history, files)
+    if edited:
+        raise Stalled(
+            f"{edited[0].filename} was edited after it was applied",
+            hint=f"restore the file (reconciler show {edited[0].version} prints what ran), or write a new migration",
+        )
+
+
+def refuse_hazards(hazards: Iterable[Hazard], allowed: Collection[str]) -> None:
+    if "all" in allowed:
+        return
+    refused = [h for h in dict.fromkeys(hazards) if h.code in NEEDS_CONSENT and h.code not in allowed]
+    if refused:
+        codes = ",".join(sorted({hazard.code for hazard in refused}))
+        lines = "".join(f"\n  {hazard.code}: {hazard.consequence}" for hazard in refused)
+        raise Stalled(
+            f"this needs a person's consent:{lines}",
+            hint=f"when that is what you want: --allow {codes}   (reconciler explain {refused[0].code})",
+        )

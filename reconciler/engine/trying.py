@@ -1,0 +1,99 @@
+"""Migrations tried on this database's own shadow before they may touch it, whoever made them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from reconciler import migrate
+from reconciler.catalog import snapshot as catalog
+from reconciler.catalog.compare import compare, residue
+from reconciler.catalog.kinds import Context, Unplannable
+from reconciler.engine.refusals import refuse_failed
+from reconciler.engine.work import Told, Work
+from reconciler.errors import Stalled
+from reconciler.model import Change, Hazard, Migration, Snapshot, Statement
+from reconciler.pg import Url, connect, ident
+from reconciler.plan.complete import complete
+from reconciler.run import run_step, steps
+from reconciler.shadow.rehearse import Expected, rehearse
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """A migration tried on this database's shadow: the states it leads between, and what a person must know."""
+
+    migration: Migration
+    before: Snapshot
+    after: Snapshot
+    changes: tuple[Change, ...]
+    hazards: tuple[Hazard, ...]
+
+
+def rehearsed_files(
+    work: Work, files: Iterable[Migration], told: Told, *, must_end_as_declared: bool
+) -> list[Rehearsed]:
+    """Every file up, up, down, down, up on a copy of this database, one after another."""
+    found = []
+    rows = migrate.latest(work.history)
+    state, start = work.live, work.copy_of_live()
+    for migration in files:
+        told(f"rehearse {migration.filename}")
+        # What an interrupted run left behind is neither before nor after: from there only the way forward can be tried.
+        halfway = migration.version in rows and migrate.state_of(rows[migration.version]).startswith("partly")
+        one = tried(work, start, state, migration, migration.up, () if halfway else migration.down, told)
+        found.append(one)
+        state = one.after
+    if must_end_as_declared and found:
+        differences = residue(state, work.wanted)
+        if differences:
+            raise Stalled(
+                f"after the last migration, {found[-1].migration.filename}, the database would not be as declared:"
+                f" {'; '.join(differences[:5])}",
+                hint="declare what the migration does, or let reconciler plan write the missing part",
+            )
+    return found
+
+
+def tried(
+    work: Work,
+    start: Url,
+    state: Snapshot,
+    migration: Migration,
+    there: Sequence[Statement],
+    back: Sequence[Statement],
+    told: Told,
+) -> Rehearsed:
+    """Rehearses on a copy of `start`, and leaves `start` where the migration leads."""
+    role = work.role if work.shadow.own else ""
+    template = work.shadow.create(template=start)
+    with connect(start) as connection:
+        if role:
+            connection.execute(f"set session authorization {ident(role)}")
+        for step in steps(there):
+            run_step(connection, step, lock_timeout="10s", statement_timeout="10min")
+    with connect(start) as connection:
+        after = catalog.read(connection, work.scope)
+    if back:
+        rehearsal = rehearse(template, there, back, Expected(state, after, work.scope), role=role, told=told)
+        if not rehearsal.passed:
+            with work.shadow.copy(template) as again:
+                bare = rehearse(
+                    again, there, back, Expected(state, after, work.scope), role=role, seeded=False, told=told
+                )
+            rehearsal = bare if bare.passed else rehearsal
+        refuse_failed(rehearsal.passed, rehearsal.residue, migration.filename)
+    work.shadow.drop(template)
+    changes = compare(state, after)
+    return Rehearsed(migration, state, after, changes, _hazards(state, after, there))
+
+
+def _hazards(before: Snapshot, after: Snapshot, statements: Sequence[Statement]) -> tuple[Hazard, ...]:
+    """What the statements say of themselves, and what the kinds say of the same change: a person's SQL says nothing."""
+    found = [hazard for statement in statements for hazard in statement.hazards]
+    try:
+        own = complete(Context(before, after))
+    except Unplannable:
+        own = ()
+    found += [hazard for statement in own for hazard in statement.hazards]
+    return tuple(dict.fromkeys(found))
