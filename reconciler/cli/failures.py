@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from reconciler.cli.screen import Screen
     from reconciler.errors import ReconcilerError
 
+DENIED = "[42501]"
+"""How a message of PostgreSQL about a missing right is marked (manual: appendix A, insufficient_privilege)."""
+MISSING_RIGHT = "  → a right is missing: reconciler doctor --fix prints what to grant"
+
 INTERRUPTED = 130
 INTERNAL = 70
 
@@ -40,10 +44,30 @@ def reported(screen: Screen) -> Iterator[None]:
     except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError, SystemExit):
         raise
     except Exception as error:  # noqa: BLE001 - the outermost place: whatever arrives here is a fault of this program
+        refused = _by_postgres(error)
+        if refused is not None:
+            _said(screen, refused)
+            raise typer.Exit(refused.exit_code) from None
         internal(error, verbose=screen.verbose)
         if screen.is_json:
             screen.document({"error": {"kind": "internal", "message": _name(error), "exit": INTERNAL}})
         raise typer.Exit(INTERNAL) from None
+
+
+def _by_postgres(error: Exception) -> ReconcilerError | None:
+    """A statement of our own that PostgreSQL did not run for a reason that is nobody's fault: a right, a lock, a shutdown."""
+    import psycopg
+
+    from reconciler.errors import Stalled, Waiting
+    from reconciler.run.trouble import passes_by_itself, told
+
+    if not isinstance(error, psycopg.Error):
+        return None
+    if passes_by_itself(error):
+        return Waiting(told(error), hint="run the same command again")
+    if error.sqlstate == "42501":
+        return Stalled(told(error), hint="the role in the URL lacks a right")
+    return None
 
 
 def internal(error: BaseException, *, verbose: bool) -> None:
@@ -74,3 +98,5 @@ def _said(screen: Screen, error: ReconcilerError) -> None:
             }
         )
     screen.err.print(f"error: {error}", soft_wrap=True, style="red" if screen.err.is_terminal else None)
+    if DENIED in error.what:
+        screen.err.print(MISSING_RIGHT, soft_wrap=True)

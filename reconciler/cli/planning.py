@@ -9,13 +9,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reconciler.cli.app import app
+from reconciler.cli.failures import DENIED, MISSING_RIGHT
 from reconciler.cli.options import Target, command, trust_of
 from reconciler.cli.screen import Screen
 
 if TYPE_CHECKING:
     from reconciler.engine.planning import Proposal
     from reconciler.model import Migration, Plan, Rehearsal
+    from reconciler.pg import Url
     from reconciler.settings import Database
+
+_FOLDERS = {
+    "supabase": "supabase/migrations",
+    "flyway": "sql",
+    "dbmate": "db/migrations",
+    "sqitch": ".",
+    "alembic": "alembic/versions",
+}
+"""Where each tool looks, seen from the working directory, unless its own configuration says otherwise."""
 
 
 @command(
@@ -96,7 +107,8 @@ def diff(
     app,
     "reconciler plan                                   # write the next migration",
     "reconciler plan --check                           # in a pull request: exit 1 when anything is pending",
-    "reconciler plan --url $DATABASE_URL --schema-dir db/schema --out /tmp/migrations",
+    "reconciler plan --url $DATABASE_URL --schema-dir db/schema --out db/migrations",
+    "reconciler plan --export flyway --out sql         # for a team that applies with another tool",
     formats=("text", "json", "sql"),
 )
 def plan(
@@ -126,13 +138,12 @@ def plan(
     from reconciler.cli.present import script
     from reconciler.engine.planning import propose
     from reconciler.errors import Usage
+    from reconciler.migrate.export import LAYOUTS
 
     if phased:
         raise Usage("--phased is not part of this release", hint="leave it off: columns are removed at once")
-    if export is not None:
-        raise Usage(
-            "--export is not part of this release", hint="reconciler show VERSION --up prints plain SQL"
-        )
+    if export is not None and export not in LAYOUTS:
+        raise Usage(f"there is no layout {export}", hint=f"layouts are {', '.join(LAYOUTS)}")
     database = target.one(screen)
     with screen.progress() as told:
         found = propose(database, trust=trust_of(database), told=told)
@@ -140,7 +151,10 @@ def plan(
     waiting = _pending(database)
     files: tuple[Path, ...] = ()
     if not check and code != 3 and found.migration is not None:
-        files = _written(screen, found.migration, waiting, out or database.migrations)
+        if export is not None:
+            files = _exported(found.migration, export, out)
+        else:
+            files = _written(screen, found.migration, waiting, out or database.migrations)
     if screen.is_json:
         screen.document({**proposal_document(found, files), "pending": [one.filename for one in waiting]})
     elif screen.format == "sql":
@@ -150,6 +164,8 @@ def plan(
         screen.say_all(lines.extra_lines(found.extra))
         for one in waiting:
             screen.note(f"not applied yet: {one.filename}")
+        if found.rehearsal is not None and any(DENIED in line for line in found.rehearsal.residue):
+            screen.note(MISSING_RIGHT)
     for file in files:
         screen.note(f"wrote {file}")
     if check and code == 0 and waiting:
@@ -186,6 +202,13 @@ def _pending(database: Database) -> tuple[Migration, ...]:
     from reconciler.engine import looking
 
     return looking.pending(database)
+
+
+def _exported(migration: Migration, layout: str, out: Path | None) -> tuple[Path, ...]:
+    """The files of another tool, where it looks for them by default; never among our own migrations."""
+    from reconciler.migrate.export import exported
+
+    return exported(migration, layout, out or Path(_FOLDERS[layout]))
 
 
 def _written(
@@ -227,7 +250,7 @@ def _redacting(told: Callable[[str], None], shown: dict[str, str]) -> Callable[[
     return redacted
 
 
-def _where(screen: Screen, shadow: str | None) -> str:
+def _where(screen: Screen, shadow: str | None) -> str | Url:
     """The shadow: as typed, else as the configuration says when there is one for a single database, else our own."""
     from reconciler import settings
     from reconciler.errors import Usage
@@ -240,7 +263,6 @@ def _where(screen: Screen, shadow: str | None) -> str:
         return shadow
     if screen.config is None and settings.find_file(Path.cwd()) is None:
         return "auto"
-    chosen: Any = settings.load(screen.config).database().shadow
-    if isinstance(chosen, str):
-        return "auto" if chosen == "target" else chosen
-    return str(chosen.reveal())
+    databases = settings.load(screen.config).databases
+    chosen = databases[0].shadow if len(databases) == 1 else "auto"
+    return "auto" if chosen == "target" else chosen
