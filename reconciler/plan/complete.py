@@ -14,6 +14,7 @@ from reconciler.catalog.compare import compare
 from reconciler.catalog.kinds import KINDS, RANK, Context, Unplannable
 from reconciler.model import Change, Fact, Hazard, HazardCode, ObjectId, Statement
 from reconciler.plan.fate import Fates, decide
+from reconciler.plan.leaving import unless_gone
 from reconciler.plan.order import arranged, cycles
 from reconciler.plan.precedence import Edge, Name, Operation, hard, operations, side_of, soft, stands_inside
 from reconciler.plan.taken import bearers, unless_taken
@@ -44,7 +45,7 @@ def complete(context: Context, changes: tuple[Change, ...] | None = None) -> tup
         else:
             written = tuple(sorted(parts[operation], key=_part_order))
             found += KINDS[operation.id.kind].create(context.after.facts[operation.id], context, written)
-    return _bodies_unchecked(found)
+    return _bodies_unchecked(unless_gone(found, fates.dropped))
 
 
 def _arranged(context: Context, fates: Fates) -> tuple[dict[Operation, Operation], list[Operation]]:

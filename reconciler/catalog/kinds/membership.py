@@ -52,7 +52,8 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
-    """By every role that granted it, or it would stay (manual: REVOKE, GRANTED BY)."""
+    """From every role that granted it, or it would stay (manual: REVOKE, GRANTED BY). What the member itself granted goes
+    too: PostgreSQL keeps no grant whose grantor has lost the right."""
     reason = f"{fact.id.part}: no longer a member of {fact.id.name}"
     lost = Hazard(HazardCode.REVOKES_ACCESS, f"{fact.id.part} can no longer do what {fact.id.name} may.")
     if context.major < 16:
@@ -63,7 +64,7 @@ def drop(fact: Fact, context: Context) -> list[Statement]:
         " from pg_catalog.pg_auth_members as m join pg_catalog.pg_roles as o on o.oid = m.grantor\n      join"
         " pg_catalog.pg_roles as g on g.oid = m.roleid join pg_catalog.pg_roles as u on u.oid = m.member\n    where"
         f" g.rolname = {literal(fact.id.name)} and u.rolname = {literal(fact.id.part)} order by 1\n  loop\n"
-        f"    execute {revoke} || giver;\n  end loop;\nend\n"
+        f"    execute {revoke} || giver || ' cascade';\n  end loop;\nend\n"
     )
     return [w.say("do " + dollar(body), reason, fact.id, lost)]
 

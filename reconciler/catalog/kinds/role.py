@@ -41,8 +41,8 @@ def read(scope: Scope, major: int) -> str:
             replication="a.rolreplication",
             bypassrls="a.rolbypassrls",
             limit="nullif(a.rolconnlimit, -1)",
-            until="case when a.rolvaliduntil = 'infinity' then 'infinity' else pg_catalog.to_char(a.rolvaliduntil at time"
-            " zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') end",
+            until="case when a.rolvaliduntil <> 'infinity' then pg_catalog.to_char(a.rolvaliduntil at time zone 'utc',"
+            ' \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\') end',
             settings="(select pg_catalog.jsonb_object_agg(pg_catalog.split_part(x, '=', 1), pg_catalog.substr(x,"
             " pg_catalog.strpos(x, '=') + 1)) from pg_catalog.pg_db_role_setting as g,"
             " pg_catalog.unnest(g.setconfig) as x where g.setrole = a.oid and g.setdatabase = 0)",
