@@ -75,8 +75,14 @@ def _sorted(kind: str, body: str) -> str:
 def _columns_sorted(statement: str) -> str:
     if not re.match(r"CREATE (UNLOGGED |FOREIGN )?TABLE ", statement):
         return statement
-    lines = [line.rstrip(",") for line in statement.splitlines()]
+    lines = [_options_sorted(line.rstrip(",")) for line in statement.splitlines()]
     return "\n".join([lines[0], *sorted(lines[1:])])
+
+
+def _options_sorted(line: str) -> str:
+    """`WITH (b='2', a='1')`: in the order in which they were once set."""
+    options = re.fullmatch(r"WITH \((.*)\)", line)
+    return "WITH (" + ", ".join(sorted(options[1].split(", "))) + ")" if options else line
 
 
 def difference(got: frozenset[str], wanted: frozenset[str]) -> str:

@@ -112,6 +112,9 @@ def soft(context: Context, everything: set[Operation]) -> Iterator[Edge]:
         if operation.verb == "alter":
             for need in needs(after, id):
                 yield operation, Operation("alter", need)
+            if id.kind == "table" and context.before.facts[id]["inherits"] != after.facts[id]["inherits"]:
+                for part in after.children.get(id, ()):  # a child has its parents' columns
+                    yield operation, Operation("create", part.id)
         if id.kind in SPEAKERS or (spoken and id.kind in _RUN):
             for need in _through(after, id, made, spoken):
                 yield operation, Operation("create", need)

@@ -10,7 +10,7 @@ from reconciler.catalog.kinds import foreign_options, sequence
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.casting import lossy, using
-from reconciler.catalog.kinds.kind import Alteration, Context, Kind
+from reconciler.catalog.kinds.kind import Alteration, Context, Kind, Unplannable
 from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, Hazard, HazardCode, Snapshot, Statement
 from reconciler.pg import ident, literal
@@ -144,7 +144,8 @@ def _typed_limits(options: dict[str, str]) -> dict[str, str]:
 def dressed(fact: Fact, context: Context) -> list[Statement]:
     """What cannot be said inside CREATE TABLE on every supported major."""
     found = []
-    alter = f"{_alter(fact)} alter column {ident(fact.id.part)}"
+    only = _alter(fact, " only" if w.has_children(fact.id, context) else "")
+    alter = f"{only} alter column {ident(fact.id.part)}"
     if fact["storage"]:
         found.append(w.say(f"{alter} set storage {STORAGE[fact['storage']]}", f"{fact.id}: storage", fact.id))
     if fact["statistics"] is not None:
@@ -163,8 +164,18 @@ def _noun(fact: Fact) -> str:
     return f"column {ident(fact.id.schema, fact.id.name, fact.id.part)}"
 
 
-def _alter(fact: Fact) -> str:
-    return f"alter {'foreign ' if _is_foreign(fact) else ''}table {w.name(fact.id)}"
+def _alter(fact: Fact, guard: str = "") -> str:
+    return f"alter {'foreign ' if _is_foreign(fact) else ''}table{guard} {w.name(fact.id)}"
+
+
+def _still_inherits(fact: Fact, context: Context) -> bool:
+    """Whether it goes with the column of a parent: the table keeps its parents."""
+    old, new = (
+        side.facts.get(fact.parent) if fact.parent else None for side in (context.before, context.after)
+    )
+    return (
+        old is not None and new is not None and all(old[key] == new[key] for key in ("inherits", "partition"))
+    )
 
 
 def _is_foreign(fact: Fact) -> bool:
@@ -230,12 +241,13 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
-    if fact["inherited"]:
+    if fact["inherited"] and _still_inherits(fact, context):
         return []
     hazards = []
     if not fact["generated"]:
         hazards.append(Hazard(HazardCode.DELETES_DATA, f"The values of column {fact.id} are deleted."))
-    sql = f"{_alter(fact)} drop column if exists {ident(fact.id.part)}"
+    table = _alter(fact) if fact.id in context.before.digests else _alter(fact, " if exists")
+    sql = f"{table} drop column if exists {ident(fact.id.part)}"
     return [w.say(sql, f"column {fact.id}: no longer declared", fact.id, *hazards)]
 
 
@@ -246,9 +258,16 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         return _recomputed(old, new, context)
     column = ident(new.id.part)
     action = f"{_alter(new)} alter column {column}"
+    # Children have these for themselves.
+    alone = f"{_alter(new, ' only' if w.has_children(new.id, context) else '')} alter column {column}"
     found: list[Statement] = []
     pinned = False
     inherited = bool(new["inherited"])
+    table = context.after.facts.get(new.parent) if new.parent else None
+    if inherited and not old["inherited"] and not (table and table["partition"]):
+        raise Unplannable(
+            f"column {new.id} would have to be only inherited, which PostgreSQL does to new columns only"
+        )
     if _frees(old, new):
         found.append(
             w.say(
@@ -272,14 +291,14 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         storage = STORAGE[new["storage"]] if new["storage"] else "default"
         if storage == "default" and context.major < 16:
             storage = STORAGE[_type_storage(new)]
-        found.append(w.say(f"{action} set storage {storage}", f"{new.id}: storage", new.id))
+        found.append(w.say(f"{alone} set storage {storage}", f"{new.id}: storage", new.id))
     if old["compression"] != new["compression"]:
         method = COMPRESSION.get(new["compression"], "default")
         found.append(w.say(f"{action} set compression {method}", f"{new.id}: compression", new.id))
     if old["statistics"] != new["statistics"]:
         target = -1 if new["statistics"] is None else new["statistics"]
-        found.append(w.say(f"{action} set statistics {target}", f"{new.id}: statistics target", new.id))
-    found += w.changed_options(old["options"], new["options"], action, new)
+        found.append(w.say(f"{alone} set statistics {target}", f"{new.id}: statistics target", new.id))
+    found += w.changed_options(old["options"], new["options"], alone, new)
     found += foreign_options.changed(
         old["fdw_options"], new["fdw_options"], action, _current_fdw_options(new), new
     )
@@ -432,9 +451,13 @@ def _identified(old: Fact, new: Fact) -> list[Statement]:
     alter = f"alter table {table} alter column {column}"
     found = []
     if clauses:
-        found.append(w.say(f"{alter} {clauses[0]}", f"{new.id}: identity {clauses[0].removeprefix('set ')}", new.id))
+        found.append(
+            w.say(f"{alter} {clauses[0]}", f"{new.id}: identity {clauses[0].removeprefix('set ')}", new.id)
+        )
     if options:
-        counter = ident(new.id.schema, old["identity"].get("sequence") or f"{new.id.name}_{new.id.part}_seq"[:63])
+        counter = ident(
+            new.id.schema, old["identity"].get("sequence") or f"{new.id.name}_{new.id.part}_seq"[:63]
+        )
         sql = sequence.altered(counter, alter, options, old["identity"], new["identity"], "set ")
         found.append(w.say(sql, f"{new.id}: identity options", new.id))
     if old["identity"].get("sequence") != new["identity"].get("sequence"):

@@ -33,18 +33,20 @@ def read(scope: Scope, major: int) -> str:
     )
 
 
-def _action(fact: Fact) -> str:
+def _action(fact: Fact, context: Context) -> str:
+    """Children have defaults of their own, and keep them."""
     noun = "view" if fact["view"] else "foreign table" if fact["foreign"] else "table"
-    return f"alter {noun} {w.name(fact.id)} alter column {ident(fact.id.part)}"
+    only = "only " if fact.parent and w.has_children(fact.parent, context) else ""
+    return f"alter {noun} {only}{w.name(fact.id)} alter column {ident(fact.id.part)}"
 
 
 def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
-    sql = f"{_action(fact)} set default {fact['expression']}"
+    sql = f"{_action(fact, context)} set default {fact['expression']}"
     return [w.say(sql, f"{fact.id}: default {_short(fact['expression'])}", fact.id)]
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
-    sql = f"{_action(fact)} drop default"
+    sql = f"{_action(fact, context)} drop default"
     if not _still_takes_a_default(fact, context):
         table, column = literal(w.name(fact.id)), literal(fact.id.part)
         condition = (

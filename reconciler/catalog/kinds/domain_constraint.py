@@ -41,7 +41,16 @@ def dressed(fact: Fact) -> list[Statement]:
     return [w.commented(fact, noun)] if fact["comment"] is not None else []
 
 
+def _rebased(fact: Fact, context: Context) -> bool:
+    """Whether its domain is made anew, on another base type, together with its checks."""
+    sides = [side.facts.get(fact.parent) if fact.parent else None for side in (context.before, context.after)]
+    keys = [(side["type"], side["collation"]) for side in sides if side is not None]
+    return len(keys) == 2 and keys[0] != keys[1]
+
+
 def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
+    if valid(fact) and _rebased(fact, context):
+        return []
     condition = (
         f"not exists (select from pg_catalog.pg_constraint where contypid = {literal(w.name(fact.id))}"
         f"::pg_catalog.regtype and conname = {literal(fact.id.part)})"
@@ -55,7 +64,9 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
     sql = f"alter domain {w.name(fact.id)} drop constraint if exists {ident(fact.id.part)}"
-    if fact.parent not in context.after.digests:
+    if _rebased(fact, context):
+        return []
+    if not all(fact.parent in side.digests for side in (context.before, context.after)):
         sql = w.guarded(f"not {w.missing('to_regtype', w.name(fact.id))}", sql)
     return [w.say(sql, f"check {fact.id}: no longer declared", fact.id)]
 

@@ -38,6 +38,7 @@ def read(scope: Scope, major: int, *, kinds: str = "'f', 'w'") -> str:
             language="(select l.lanname from pg_catalog.pg_language as l where l.oid = p.prolang)",
             definer="nullif(p.prosecdef, false)",
             search_path="(select s from pg_catalog.unnest(p.proconfig) as s where s ~ '^search_path=')",
+            extensions=r.extensions("pg_proc", "p.oid"),
             window="case when p.prokind = 'w' then true end",
         ),
         source="pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace"
@@ -54,7 +55,7 @@ def _noun(fact: Fact) -> str:
 def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
     sql = _definition(fact)
     made = w.say(sql, f"new {fact.id.kind} {fact.id}", fact.id)
-    return [made, *w.dressed(fact, context, _noun(fact), "function")]
+    return [made, *w.dressed(fact, context, _noun(fact), "function"), *w.tied(None, fact, _noun(fact))]
 
 
 def _definition(fact: Fact) -> str:
@@ -75,7 +76,8 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         if (old["defaults"] or 0) > (new["defaults"] or 0):
             return None
         found.append(w.say(_definition(new), f"{new.id}: new definition", new.id, *_weakened(old, new)))
-    return Alteration((*found, *w.redressed(old, new, context, _noun(new), "function")))
+    found += w.redressed(old, new, context, _noun(new), "function")
+    return Alteration((*found, *w.tied(old, new, _noun(new))))
 
 
 def _names_kept(old: Fact, new: Fact) -> bool:

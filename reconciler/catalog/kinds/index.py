@@ -36,6 +36,7 @@ def read(scope: Scope, major: int) -> str:
             " pg_catalog.pg_attribute as a where a.attrelid = i.oid and a.attstattarget >= 0)",
             tablespace="(select s.spcname from pg_catalog.pg_tablespace as s where s.oid = i.reltablespace)",
             comment=r.comment("pg_class", "i.oid"),
+            extensions=r.extensions("pg_class", "i.oid"),
         ),
         source="pg_catalog.pg_index as x join pg_catalog.pg_class as i on i.oid = x.indexrelid join"
         " pg_catalog.pg_class as c on c.oid = x.indrelid join pg_catalog.pg_namespace as n on n.oid = i.relnamespace"
@@ -85,7 +86,7 @@ def _finished(old: Fact | None, new: Fact) -> list[Statement]:
         found.append(w.say(sql, f"{new.id}: statistics target back to default", new.id))
     if (old["comment"] if old else None) != new["comment"]:
         found.append(w.commented(new, _noun(new)))
-    return found
+    return found + w.tied(old, new, _noun(new))
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:

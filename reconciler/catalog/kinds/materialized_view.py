@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.column import COMPRESSION, STORAGE
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
 from reconciler.catalog.kinds.view import COLUMNS, DRESS, dressed_columns
 from reconciler.catalog.scope import Scope
@@ -29,6 +30,7 @@ def read(scope: Scope, major: int) -> str:
             " pg_catalog.array_agg('toast.' || x) from pg_catalog.pg_class as tc,"
             " pg_catalog.unnest(tc.reloptions) as x where tc.oid = c.reltoastrelid)) as o)",
             access_method="(select nullif(m.amname, 'heap') from pg_catalog.pg_am as m where m.oid = c.relam)",
+            extensions=r.extensions("pg_class", "c.oid"),
             tablespace="(select s.spcname from pg_catalog.pg_tablespace as s where s.oid = c.reltablespace)",
         ),
         source="pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace"
@@ -51,7 +53,8 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
     )
     found = [w.say(sql, f"new materialized view {fact.id}", fact.id)]
     found += w.dressed(fact, context, _noun(fact), "table", f"table {w.name(fact.id)}")
-    return found + dressed_columns(None, fact, context)
+    found += w.tied(None, fact, _noun(fact))
+    return [*found, *dressed_columns(None, fact, context), *_stored(None, fact)]
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
@@ -74,7 +77,23 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
             w.say(f"alter {_noun(new)} set tablespace {space}", f"{new.id}: in tablespace {space}", new.id)
         )
     found += w.redressed(old, new, context, _noun(new), "table", f"table {w.name(new.id)}")
-    return Alteration((*found, *dressed_columns(old, new, context)))
+    found += w.tied(old, new, _noun(new))
+    return Alteration((*found, *dressed_columns(old, new, context), *_stored(old, new)))
+
+
+def _stored(old: Fact | None, new: Fact) -> list[Statement]:
+    """How single columns are stored and counted."""
+    found = []
+    for name, now in sorted((new["dress"] or {}).items()):
+        was = ((old["dress"] if old else None) or {}).get(name, {})
+        action = f"alter {_noun(new)} alter column {ident(name)}"
+        for key, words in (("statistics", -1), ("storage", STORAGE), ("compression", COMPRESSION)):
+            if was.get(key) == now.get(key):
+                continue
+            value = words.get(now.get(key), "default") if isinstance(words, dict) else now.get(key, words)
+            found.append(w.say(f"{action} set {key} {value}", f"{new.id}.{name}: {key}", new.id))
+        found += w.changed_options(was.get("options"), now.get("options"), action, new)
+    return found
 
 
 KIND = Kind("materialized_view", read, create, drop, alter)

@@ -7,7 +7,6 @@ from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
 from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, Hazard, HazardCode, Statement
-from reconciler.pg import literal
 
 
 def read(scope: Scope, major: int) -> str:
@@ -27,17 +26,9 @@ def read(scope: Scope, major: int) -> str:
     )
 
 
-def _attached(fact: Fact) -> str:
-    return (
-        "exists (select from pg_catalog.pg_inherits where inhrelid ="
-        f" pg_catalog.to_regclass({literal(w.name(fact.id))}) and inhparent ="
-        f" pg_catalog.to_regclass({literal(fact['of'])}))"
-    )
-
-
 def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
     sql = w.guarded(
-        f"not {_attached(fact)}",
+        f"not {w.inherits(fact.id, fact['of'])}",
         f"alter table {fact['of']} attach partition {w.name(fact.id)} {fact['bound']}",
     )
     scan = Hazard(HazardCode.SCANS_UNDER_LOCK, f"Reads all of {fact.id} to see that its rows belong there.")
@@ -46,7 +37,9 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
-    sql = w.guarded(_attached(fact), f"alter table {fact['of']} detach partition {w.name(fact.id)}")
+    sql = w.guarded(
+        w.inherits(fact.id, fact["of"]), f"alter table {fact['of']} detach partition {w.name(fact.id)}"
+    )
     return [w.say(sql, f"{fact.id}: no partition of {fact['of']}", fact.id)]
 
 

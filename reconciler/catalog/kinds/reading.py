@@ -55,6 +55,16 @@ def labels(catalog: str, oid: str, sub: str = "0") -> str:
     )
 
 
+def extensions(catalog: str, oid: str) -> str:
+    """The extensions it was tied to by ALTER … DEPENDS ON EXTENSION, with which it goes; null when there are none."""
+    return (
+        "(select pg_catalog.jsonb_agg(x.extname order by x.extname) from pg_catalog.pg_depend as tie join"
+        " pg_catalog.pg_extension as x on x.oid = tie.refobjid where tie.deptype = 'x' and tie.classid ="
+        f" 'pg_catalog.{catalog}'::pg_catalog.regclass and tie.objid = {oid} and tie.refclassid ="
+        " 'pg_catalog.pg_extension'::pg_catalog.regclass)"
+    )
+
+
 def owner(column: str) -> str:
     return f"pg_catalog.pg_get_userbyid({column})"
 

@@ -12,7 +12,7 @@ from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind, Unplannable
 from reconciler.catalog.scope import Scope
-from reconciler.model import Fact, Hazard, HazardCode, Statement
+from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Statement
 from reconciler.pg import ident
 
 
@@ -76,6 +76,8 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
     if fact["tablespace"]:
         sql += f" tablespace {ident(fact['tablespace'])}"
     found = [w.say(sql, f"new table {fact.id}", fact.id)]
+    if fact["inherits"]:
+        found += _differently(fact, [c for c in columns if c["inherited"]], defaults, context)
     found += _secured(None, fact)
     found += w.dressed(fact, context, _noun(fact), "table")
     for c in columns:
@@ -115,15 +117,52 @@ def _secured(old: Fact | None, new: Fact) -> list[Statement]:
     return found
 
 
+def _adopted(old: Fact, new: Fact) -> list[Statement]:
+    """Other parents: taken off from the first that differs, and put on again in order."""
+    before, after = old["inherits"] or [], new["inherits"] or []
+    same = next(
+        (n for n, (a, b) in enumerate(zip(before, after, strict=False)) if a != b),
+        min(len(before), len(after)),
+    )
+    found = []
+    for parent in before[same:]:
+        sql = w.guarded(w.inherits(new.id, parent), f"alter {_noun(new)} no inherit {parent}")
+        found.append(w.say(sql, f"{new.id}: no child of {parent}", new.id))
+    for parent in after[same:]:
+        sql = w.guarded(f"not {w.inherits(new.id, parent)}", f"alter {_noun(new)} inherit {parent}")
+        found.append(w.say(sql, f"{new.id}: child of {parent}", new.id))
+    return found
+
+
+def _differently(
+    fact: Fact, columns: list[Fact], defaults: dict[ObjectId | None, Fact], context: Context
+) -> list[Statement]:
+    """What an inherited column has of its own: CREATE TABLE … INHERITS gives it its parents' default and NOT NULL."""
+    found = []
+    parents = [p for p in context.after.edges.get(fact.id, ()) if p.kind in ("table", "foreign_table")]
+    for c in columns:
+        ids = [ObjectId("column", p.schema, p.name, c.id.part) for p in parents]
+        above = [context.after.facts[id] for id in ids if id in context.after.facts]
+        given = [d for a in above for d in context.after.children.get(a.id, ()) if d.id.kind == "default"]
+        own = defaults.get(c.id)
+        if {d["expression"] for d in given} != ({own["expression"]} if own else set()):
+            what = f"set default {own['expression']}" if own else "drop default"
+            sql = f"alter {_noun(fact)} alter column {ident(c.id.part)} {what}"
+            found.append(w.say(sql, f"{c.id}: a default of its own", c.id))
+        if c["not_null"] and not any(a["not_null"] for a in above):
+            sql = f"alter {_noun(fact)} alter column {ident(c.id.part)} set not null"
+            found.append(w.say(sql, f"{c.id}: must have a value", c.id))
+    return found
+
+
 def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     for key, words in (
         ("partition_by", "partitioned differently"),
         ("of", "made of another type"),
-        ("inherits", "given other parents"),
     ):
         if old[key] != new[key]:
             raise Unplannable(f"table {new.id} would have to be {words}, which needs its rows moved")
-    found = list(_secured(old, new))
+    found = [*_adopted(old, new), *_secured(old, new)]
     if old["persistence"] != new["persistence"]:
         mode = "unlogged" if new["persistence"] == "u" else "logged"
         slow = Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {new.id} under an exclusive lock.")

@@ -7,7 +7,7 @@ from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
 from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, Hazard, HazardCode, Statement
-from reconciler.pg import ident
+from reconciler.pg import ident, literal
 
 STATES = {"O": "enable", "D": "disable", "A": "enable always", "R": "enable replica"}
 
@@ -25,9 +25,13 @@ def read(scope: Scope, major: int) -> str:
             enabled="nullif(t.tgenabled, 'O')",
             constraint="case when t.tgconstraint <> 0 then true end",
             comment=r.comment("pg_trigger", "t.oid"),
+            # On a partition the copy of its parent's trigger is a fact only when it fires differently.
+            copied="(select p.tgenabled from pg_catalog.pg_trigger as p where p.oid = t.tgparentid)",
+            extensions=r.extensions("pg_trigger", "t.oid"),
         ),
         source="pg_catalog.pg_trigger as t join pg_catalog.pg_class as c on c.oid = t.tgrelid join"
-        " pg_catalog.pg_namespace as n on n.oid = c.relnamespace where not t.tgisinternal and t.tgparentid = 0 and"
+        " pg_catalog.pg_namespace as n on n.oid = c.relnamespace where not t.tgisinternal and (t.tgparentid = 0 or t.tgenabled <> (select p.tgenabled"
+        " from pg_catalog.pg_trigger as p where p.oid = t.tgparentid)) and"
         f" {r.in_scope(scope)} and {r.no_member('pg_class', 'c.oid')} and {r.no_member('pg_trigger', 't.oid')}",
     )
 
@@ -37,10 +41,12 @@ def _on(fact: Fact) -> str:
 
 
 def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
+    if fact["copied"]:
+        return [_set(fact, STATES[fact["enabled"] or "O"])]
     found = [*_made(fact, f"new trigger {fact.id}"), *_enabled(None, fact)]
     if fact["comment"] is not None:
         found.append(w.commented(fact, f"trigger {_on(fact)}"))
-    return found
+    return found + w.tied(None, fact, f"trigger {_on(fact)}")
 
 
 def _made(fact: Fact, reason: str) -> list[Statement]:
@@ -67,16 +73,37 @@ def _enabled(old: Fact | None, new: Fact) -> list[Statement]:
         if state == "disable"
         else []
     )
-    sql = f"alter table {w.name(new.id)} {state} trigger {ident(new.id.part)}"
-    return [w.say(sql, f"{new.id}: {state}", new.id, *(risk if old else []))]
+    return [_set(new, state, *(risk if old else []))]
+
+
+def _set(fact: Fact, state: str, *risks: Hazard) -> Statement:
+    sql = f"alter table {w.name(fact.id)} {state} trigger {ident(fact.id.part)}"
+    return w.say(sql, f"{fact.id}: {state}", fact.id, *risks)
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
+    if fact["copied"]:
+        return _as_its_parent(fact, context)
     return [w.say(f"drop trigger if exists {_on(fact)}", f"trigger {fact.id}: no longer declared", fact.id)]
+
+
+def _as_its_parent(fact: Fact, context: Context) -> list[Statement]:
+    """The copy fires as the parent's trigger does; when either table or the trigger goes, so does the copy."""
+    state = STATES[fact["copied"]]
+    if fact.parent not in context.after.digests:
+        return []
+    condition = (
+        "exists (select from pg_catalog.pg_trigger where tgrelid ="
+        f" pg_catalog.to_regclass({literal(w.name(fact.id))}) and tgname = {literal(fact.id.part)} and tgparentid <> 0)"
+    )
+    sql = f"alter table {w.name(fact.id)} {state} trigger {ident(fact.id.part)}"
+    return [w.say(w.guarded(condition, sql), f"{fact.id}: {state}, as on its parent", fact.id)]
 
 
 def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     found: list[Statement] = []
+    if old["copied"] or new["copied"]:
+        return Alteration(tuple(create(new, context, ()))) if old["copied"] and new["copied"] else None
     made = old["definition"] != new["definition"]
     if made:
         if bool(old["constraint"]) != bool(new["constraint"]):
@@ -86,6 +113,7 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     found += _enabled(None if made else old, new)
     if old["comment"] != new["comment"] or (made and new["constraint"] and new["comment"] is not None):
         found.append(w.commented(new, f"trigger {_on(new)}"))
+    found += w.tied(None if made and new["constraint"] else old, new, f"trigger {_on(new)}")
     return Alteration(tuple(found))
 
 

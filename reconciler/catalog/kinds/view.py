@@ -21,9 +21,11 @@ COLUMNS = (
 DRESS = (
     "(select pg_catalog.jsonb_object_agg(a.attname, pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
     f"'acl', {r.column_acl('a.attacl', 'c.relowner')}, 'comment', {r.comment('pg_class', 'c.oid', 'a.attnum')},"
-    " 'statistics', nullif(a.attstattarget, -1)))) from"
-    " pg_catalog.pg_attribute as a where a.attrelid = c.oid and a.attnum > 0 and (a.attacl is not null or"
-    f" a.attstattarget >= 0 or {r.comment('pg_class', 'c.oid', 'a.attnum')} is not null))"
+    " 'statistics', nullif(a.attstattarget, -1), 'options', a.attoptions, 'compression', nullif(a.attcompression, ''),"
+    " 'storage', (select case when a.attstorage <> t.typstorage then a.attstorage end from pg_catalog.pg_type as t"
+    " where t.oid = a.atttypid)))) from pg_catalog.pg_attribute as a where a.attrelid = c.oid and a.attnum > 0 and"
+    " (c.relkind = 'm' or a.attacl is not null or"
+    f" {r.comment('pg_class', 'c.oid', 'a.attnum')} is not null))"
 )
 
 

@@ -66,6 +66,24 @@ def either(condition: str, yes: str, no: str) -> str:
     return "do " + dollar(f"\nbegin\n{body}\nend\n")
 
 
+def has_children(part: ObjectId, context: Context) -> bool:
+    """Whether the table of this column has children or partitions, now or afterwards."""
+    table = (part.schema, part.name)
+    return any(
+        user.kind in ("table", "foreign_table", "partition") and (user.schema, user.name) != table
+        for side in (context.before, context.after)
+        for user in side.dependents.get(ObjectId("table", *table), ())
+    )
+
+
+def inherits(child: ObjectId, parent: str) -> str:
+    """The condition that a table is a child or a partition of another, whose name PostgreSQL has rendered."""
+    return (
+        f"exists (select from pg_catalog.pg_inherits where inhrelid = pg_catalog.to_regclass({literal(name(child))})"
+        f" and inhparent = pg_catalog.to_regclass({literal(parent)}))"
+    )
+
+
 def missing(register: str, reference: str) -> str:
     """The condition that nothing answers to that name: `missing("to_regtype", "public.mood")`."""
     return f"pg_catalog.{register}({literal(reference)}) is null"
@@ -134,6 +152,19 @@ def labelled(old: Fact | None, new: Fact, noun: str) -> list[Statement]:
         )
         for provider in sorted({*before, *after})
         if before.get(provider) != after.get(provider)
+    ]
+
+
+def tied(old: Fact | None, new: Fact, noun: str) -> list[Statement]:
+    """ALTER … DEPENDS ON EXTENSION."""
+    before, after = (set((fact["extensions"] if fact else None) or ()) for fact in (old, new))
+    return [
+        say(
+            f"alter {noun} {'no ' if name in before else ''}depends on extension {ident(name)}",
+            f"{new.id}: {'stays without' if name in before else 'goes with'} extension {name}",
+            new.id,
+        )
+        for name in sorted(before ^ after)
     ]
 
 
