@@ -136,12 +136,13 @@ def _composed(
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, str]]) -> psycopg.Error | None:
     names = [column.name for column in table.columns if any(column.name in row for row in rows)]
+    names = names or [column.name for column in table.columns if not column.generated][:1]
     if names:
         lines = ", ".join("(" + ", ".join(row.get(name, "default") for name in names) + ")" for row in rows)
         columns = ", ".join(ident(name) for name in names)
         sql = f"insert into {table.sql} ({columns}) overriding system value values {lines}"
     else:
-        sql = f"insert into {table.sql} default values"
+        sql = "; ".join([f"insert into {table.sql} default values"] * len(rows))
     answer = attempt(connection, sql)
     return answer if isinstance(answer, psycopg.Error) else None
 

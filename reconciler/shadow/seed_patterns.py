@@ -65,7 +65,7 @@ def matching(pattern: str, n: int) -> tuple[str, ...]:
 def like(pattern: str, n: int) -> tuple[str, ...]:
     """Texts that match a LIKE pattern."""
     found = []
-    for filling in (f"row{n}", "", "a"):
+    for filling in (f"row{n}", "", "a", f"row{n}" + "x" * 28):
         text, i = "", 0
         while i < len(pattern):
             if pattern[i] == "\\" and i + 1 < len(pattern):

@@ -14,13 +14,13 @@ from math import prod
 import psycopg
 from psycopg.rows import TupleRow
 
-from reconciler.pg import ident
-from reconciler.shadow.seed_hints import mined
+from reconciler.pg import ident, literal
+from reconciler.shadow.seed_hints import equations, mentions, mined
 from reconciler.shadow.seed_tables import Check, Column, Table, Type
 from reconciler.shadow.seed_values import candidates, sure
 
 Connection = psycopg.Connection[TupleRow]
-COMBINATIONS = 6_000
+COMBINATIONS = 3_000
 _ONE_BY_ONE = 60
 
 
@@ -33,7 +33,7 @@ class Unit:
 
 
 def attempt(connection: Connection, sql: str) -> list[TupleRow] | psycopg.Error:
-    """Runs one statement inside a savepoint, in one round trip: its rows, or the error, after which nothing of it is left."""
+    """Runs a statement inside a savepoint, in one round trip: its rows, or the error, after which nothing of it is left."""
     try:
         cursor = connection.execute(f"savepoint reconciler_try; {sql}; release savepoint reconciler_try")
         cursor.nextset()
@@ -116,39 +116,150 @@ def _solutions(
     checks: Sequence[Check],
     skip: int,
 ) -> dict[int, dict[str, str]]:
-    trimmed = {n: _trimmed(units) for n, units in rows.items() if all(unit.choices for unit in units)}
+    rows = {n: units for n, units in rows.items() if all(unit.choices for unit in units)}
+    if not rows:
+        return {}
+    shape = next(iter(rows.values()))
+    own = [[c for c in checks if not c.columns & _others(shape, k)] for k in range(len(shape))]
+    shared = [check for check in checks if not any(check in some for some in own)]
+    rows = _filtered(connection, table, rows, own)
+    if not shared:
+        return {n: _chosen(units, [skip % len(unit.choices) for unit in units]) for n, units in rows.items()}
+    tight = {n: _trimmed(units) for n, units in rows.items()}
+    found: dict[int, dict[str, str]] = {}
+    for computed in ({}, _computed(table, shape, shared)):
+        missing = {n: units for n, units in tight.items() if n not in found}
+        if not missing or (found and not computed):
+            continue
+        parts = [_query(table, units, shared, n, skip, computed) for n, units in missing.items()]
+        answer = attempt(connection, " union all ".join(parts))
+        if isinstance(answer, psycopg.Error):
+            found |= {
+                n: way for n, u in missing.items() if (way := _one_by_one(connection, table, u, shared))
+            }
+        else:
+            for n, indexes, texts in answer:
+                found[n] = _chosen(missing[n], indexes)
+                for name, text in zip(computed, texts or (), strict=False):
+                    made_of = "null" if text is None else literal(text)
+                    found[n][name] = f"cast({made_of} as {table.column(name).type_text})"
+    return found
+
+
+def _others(units: Sequence[Unit], k: int) -> set[str]:
+    return {column for i, unit in enumerate(units) if i != k for column in unit.columns}
+
+
+def _filtered(
+    connection: Connection,
+    table: Table,
+    rows: Mapping[int, Sequence[Unit]],
+    own: Sequence[Sequence[Check]],
+) -> dict[int, list[Unit]]:
+    """The choices that satisfy the checks on their unit alone. When none does they stay, and the insert will say why."""
+    kept = {n: list(units) for n, units in rows.items()}
     for weeded in (False, True):
         if weeded:
-            trimmed = {n: [_weeded(connection, unit) for unit in units] for n, units in trimmed.items()}
-            trimmed = {n: units for n, units in trimmed.items() if all(unit.choices for unit in units)}
-        if not trimmed:
-            return {}
-        parts = [_query(table, units, checks, n, skip) for n, units in trimmed.items()]
+            kept = {n: [_weeded(connection, unit) for unit in units] for n, units in kept.items()}
+        parts = [
+            f'(select {n}, {k}, array_agg("i {k}" order by "i {k}") from {_sources(table, {k: unit}, own[k])}'
+            f" where {_holds(own[k])})"
+            for n, units in kept.items()
+            for k, unit in enumerate(units)
+            if own[k]
+        ]
+        if not parts:
+            break
         answer = attempt(connection, " union all ".join(parts))
         if not isinstance(answer, psycopg.Error):
-            return {row[0]: _chosen(trimmed[row[0]], row[1]) for row in answer}
-    return {
-        n: values for n, units in trimmed.items() if (values := _one_by_one(connection, table, units, checks))
-    }
+            for n, k, indexes in answer:
+                unit = kept[n][k]
+                if indexes:
+                    kept[n][k] = Unit(unit.columns, tuple(unit.choices[i] for i in indexes))
+            break
+    else:
+        for n, units in kept.items():
+            for k, unit in enumerate(units):
+                good = [
+                    c
+                    for c in unit.choices
+                    if own[k] and _pleases(connection, table, Unit(unit.columns, (c,)), own[k])
+                ]
+                if good:
+                    kept[n][k] = Unit(unit.columns, tuple(good))
+    return kept
 
 
-def _query(table: Table, units: Sequence[Unit], checks: Sequence[Check], n: int, skip: int) -> str:
-    sources, numbers = [], []
-    for k, unit in enumerate(units):
-        lines = ", ".join(f"({i}, {', '.join(choice)})" for i, choice in enumerate(unit.choices))
-        names = ", ".join(ident(column) for column in unit.columns)
-        sources.append(f'(values {lines}) as "u {k}"("i {k}", {names})')
-        numbers.append(f'"i {k}"')
-    named = frozenset().union(*(check.columns for check in checks))
+def _pleases(connection: Connection, table: Table, unit: Unit, checks: Sequence[Check]) -> bool:
+    answer = attempt(connection, f"select from {_sources(table, {0: unit}, checks)} where {_holds(checks)}")
+    return not isinstance(answer, psycopg.Error) and bool(answer)
+
+
+def _computed(table: Table, units: Sequence[Unit], checks: Sequence[Check]) -> dict[str, str]:
+    """Columns that a check sets equal to an expression over others, which is then the only candidate worth trying."""
+    free = {unit.columns[0] for unit in units if len(unit.columns) == 1}
+    found: dict[str, str] = {}
+    used: set[str] = set()
+    for check in checks:
+        for name, value in equations(check.expression):
+            column = name if name in free else ""
+            needs = {c.name for c in table.columns if mentions(value, c.name)}
+            if column and column not in found and column not in needs | used and not needs & set(found):
+                found[column] = value
+                used |= needs
+    return found
+
+
+def _query(
+    table: Table,
+    units: Sequence[Unit],
+    checks: Sequence[Check],
+    n: int,
+    skip: int,
+    computed: Mapping[str, str],
+) -> str:
+    """One row: n, the number of the choice of each unit, and the computed columns as text."""
+    order = [f'"i {k}"' for k in range(len(units))]
+    ordered = f" order by {' + '.join(order)}, {', '.join(order)}"
+    if prod(len(unit.choices) for unit in units) > COMBINATIONS:
+        ordered = ""
+    sources = _sources(table, dict(enumerate(units)), checks, computed)
+    texts = ", ".join(f"{ident(name)}::text" for name in computed)
+    return (
+        f"(select {n}, array[{', '.join(order)}], array[{texts}]::text[] from {sources} where {_holds(checks)}{ordered}"
+        f" offset {skip} limit 1)"
+    )
+
+
+def _holds(checks: Sequence[Check]) -> str:
+    """A check holds when it is not false: NULL passes (manual: Check Constraints)."""
+    return " and ".join(f"({check.expression}) is not false" for check in checks)
+
+
+def _sources(
+    table: Table,
+    units: Mapping[int, Unit],
+    checks: Sequence[Check],
+    computed: Mapping[str, str] | None = None,
+) -> str:
+    """A FROM list that offers the columns of the units by their names, and what the server computes from them."""
+    sources = []
+    computed = computed or {}
+    for k, unit in units.items():
+        hidden = unit.columns[0] in computed
+        lines = [f"({i}, {', '.join(choice)})" for i, choice in enumerate(unit.choices)]
+        names = [f"hidden {k}"] if hidden else unit.columns
+        sources.append(
+            f'(values {", ".join(lines[:1] if hidden else lines)}) as "u {k}"("i {k}", {", ".join(map(ident, names))})'
+        )
+    for k, (name, value) in enumerate(computed.items()):
+        type_ = table.column(name).type_text
+        sources.append(f'lateral (select cast(({value}) as {type_}) as {ident(name)}) as "c {k}"')
+    named = {name for check in checks for name in check.columns}
     for k, column in enumerate(c for c in table.columns if c.generated and c.name in named):
         value = f"cast(({column.generated}) as {column.type_text})"
         sources.append(f'lateral (select {value} as {ident(column.name)}) as "g {k}"')
-    # a check holds when it is not false: NULL passes (manual: Check Constraints)
-    holds = " and ".join(f"({check.expression}) is not false" for check in checks)
-    order = f" order by {' + '.join(numbers)}, {', '.join(numbers)}"
-    if prod(len(unit.choices) for unit in units) > COMBINATIONS:
-        order = ""
-    return f"(select {n}, array[{', '.join(numbers)}] from {', '.join(sources)} where {holds}{order} offset {skip} limit 1)"
+    return ", ".join(sources)
 
 
 def _chosen(units: Sequence[Unit], indexes: Sequence[int]) -> dict[str, str]:
@@ -189,7 +300,7 @@ def _one_by_one(
     )
     for way in ways[:_ONE_BY_ONE]:
         only = [Unit(unit.columns, (unit.choices[i],)) for unit, i in zip(units, way, strict=True)]
-        answer = attempt(connection, _query(table, only, checks, 1, 0))
+        answer = attempt(connection, _query(table, only, checks, 1, 0, {}))
         if not isinstance(answer, psycopg.Error) and answer:
             return _chosen(only, answer[0][1])
     return {}

@@ -13,6 +13,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from reconciler.pg import ident
+from reconciler.shadow.seed_hints import mentions
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -214,7 +215,7 @@ def read(connection: Connection) -> Tables:
         own_columns = tuple(columns.get(oid, ()))
         found = checks.get(oid, [])
         if bound:
-            names = frozenset(c.name for c in own_columns if _mentions(bound, c.name))
+            names = frozenset(c.name for c in own_columns if mentions(bound, c.name))
             found = [*found, Check("", bound, names, "")]
         tables[oid] = Table(
             oid, schema, name, partitioned, own_columns, tuple(_widened(found, own_columns, oid, bodies)),
@@ -231,21 +232,9 @@ def _widened(
         names, found = set(check.columns), check.bodies
         for column in columns:
             if column.generated and column.name in names:
-                names |= {c.name for c in columns if not c.generated and _mentions(column.generated, c.name)}
+                names |= {c.name for c in columns if not c.generated and mentions(column.generated, c.name)}
                 found += f" {column.generated} {bodies[oid, column.name]}"
         yield Check(check.name, check.expression, frozenset(names), found)
-
-
-def _mentions(expression: str, name: str) -> bool:
-    """Whether a name occurs as a word. May say yes too often (it is also the name of a function): never too rarely."""
-    quoted = '"' + name.replace('"', '""') + '"'
-    at = expression.find(name)
-    while at >= 0:
-        before, after = expression[at - 1 : at], expression[at + len(name) : at + len(name) + 1]
-        if not (before.isalnum() or before in ("_", "$")) and not (after.isalnum() or after in ("_", "$")):
-            return True
-        at = expression.find(name, at + 1)
-    return quoted in expression
 
 
 def _never_null(types: Mapping[int, Type], type_: int) -> bool:

@@ -117,7 +117,8 @@ def _base(type_: Type, text: str, n: int, hints: Hints, seed: str) -> list[str]:
         return _numbers(type_.name, size if sized else None, int((sized and sized.group(2)) or 0), n, hints)
     if type_.name == "uuid":
         made = literal(md5(f"{seed} {n}".encode(), usedforsecurity=False).hexdigest())
-        return [made, *_constants(hints)]
+        other = literal(md5(f"{seed} {n} {n}".encode(), usedforsecurity=False).hexdigest())
+        return [made, *_constants(hints), *([other] if hints else [])]
     if type_.name in ("bit", "varbit"):
         width = size or (1 if type_.name == "bit" else 8)
         return [f"'{n % 2**width:0{width}b}'", f"'{'1' * width}'", f"'{'0' * width}'"]
@@ -163,6 +164,7 @@ def _numbers(name: str, precision: int | None, scale: int, n: int, hints: Hints)
         else:
             first = str(n % 10**whole)
     found = [first]
+    found += [str(n + k) for k in (1, 2, 3)] if hints else []
     bounds = sorted({float(number) for number in hints.numbers})
     for number in hints.numbers:
         value = float(number)
@@ -181,10 +183,12 @@ def _texts(n: int, size: int, hints: Hints) -> list[str]:
     texts = hints.texts
     turn = (n - 1) % max(len(texts), 1)
     found = [*hints.patterned(texts, n), *texts[turn:], *texts[:turn], plain]
+    found += [text for k in (1, 2) for text in hints.patterned(texts, n + 7 * k)[:4]]
     found += [*hints.patterned(hints.weak, n), *hints.weak]
     for k in _around(hints.lengths):
         found.append((f"{n:0{k}d}" if k else "")[-k:] if k else "")
-        found.append((_short(n, 1) + "a" * k)[:k])
+        found.append(("ABCDEFGH"[n % 8] + "X" * k)[:k])
+        found.append(("abcdefgh"[n % 8] + "x" * k)[:k])
     found += [f"ROW{n}", f"row{n}", f"Row{n}", str(n), "a", "A", ""]
     for text in (*texts, *hints.weak)[:4]:
         found += [f"{text}row{n}", f"row{n}{text}", f"row{n}{text}row{n}", f"row{n}{text}row.{n}"]
@@ -211,6 +215,13 @@ def _dated(name: str, n: int, hints: Hints) -> list[str]:
     found += [f"('{y}-01-01'::date + {n})" for y in hints.numbers if y.isdigit() and 1000 < int(y) < 9999]
     if hints:
         found += [f"('2020-01-01'::date + {n + k})" for k in range(1, 8)]
+        month = "('2020-01-01'::date + {} * interval '1 month')"
+        found += [
+            month.format(n),
+            month.format(n + 1),
+            f"({month.format(n + 1)} - interval '1 day')",
+            month.format(12 * n),
+        ]
     return found
 
 
