@@ -30,7 +30,7 @@ from reconciler.engine.trying import Rehearsed, rehearsed_files, tried
 from reconciler.engine.work import Told, Work, looked, opened
 from reconciler.errors import Stalled, Usage, Waiting
 from reconciler.migrate import Progress
-from reconciler.model import Applied, Migration, ObjectId, Snapshot
+from reconciler.model import Applied, Migration, ObjectId, Rehearsal, Snapshot
 from reconciler.pg import connect
 from reconciler.settings import Database
 
@@ -72,10 +72,8 @@ def apply(
             made = proposal(work, told=told, now=now)
             if made.migration is None:
                 return ()
-            refuse_failed(
-                made.rehearsal.passed if made.rehearsal else False,
-                made.rehearsal.residue if made.rehearsal else (),
-            )
+            tested = made.rehearsal or Rehearsal()
+            refuse_failed(tested.passed, tested.residue, live=work.live, role=work.role)
             if not again:
                 refuse_repetition(work.history, made.migration)
             rehearsed = [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 
 from reconciler import migrate
 from reconciler.errors import Stalled
 from reconciler.model import Applied, Hazard, HazardCode, Migration, Snapshot
+from reconciler.pg import ident
 
 NEEDS_CONSENT = frozenset(
     {
@@ -26,12 +28,44 @@ def refuse_unmodelled(wanted: Snapshot) -> None:
         )
 
 
-def refuse_failed(passed: bool, residues: Sequence[str], what: str = "the plan") -> None:
-    if not passed:
-        raise Stalled(
-            f"the rehearsal of {what} failed: {'; '.join(residues[:5]) or 'it was not rehearsed'}",
-            hint="nothing was changed; reconciler plan shows every statement",
-        )
+def refuse_failed(
+    passed: bool,
+    residues: Sequence[str],
+    what: str = "the plan",
+    live: Snapshot | None = None,
+    role: str = "",
+) -> None:
+    """A rehearsal that did not pass; where a right was missing, the GRANT that gives it."""
+    if passed:
+        return
+    grant = (
+        next(filter(None, (_missing_grant(residue, live, role) for residue in residues)), "") if live else ""
+    )
+    raise Stalled(
+        f"the rehearsal of {what} failed: {'; '.join(residues[:5]) or 'it was not rehearsed'}",
+        hint=f"nothing was changed; {role} lacks a right: {grant}"
+        if grant
+        else "nothing was changed; reconciler plan shows every statement",
+    )
+
+
+_OWNER = re.compile(r"must be owner of (?P<kind>[a-z ]+?) (?P<name>\S+) \[42501\]")
+_DENIED = re.compile(r"permission denied (?:for|to create) (?P<kind>schema|database) (?P<name>\S+) \[42501\]")
+
+
+def _missing_grant(residue: str, live: Snapshot, role: str) -> str:
+    """The SQL that would have let the statement pass (PostgreSQL's messages name the object, not its owner)."""
+    denied = _DENIED.search(residue)
+    if denied:
+        return f"grant create on {denied['kind']} {ident(denied['name'].strip(chr(34)))} to {ident(role)};"
+    owned = _OWNER.search(residue)
+    if owned is None:
+        return ""
+    name = owned["name"].strip('"').rpartition(".")[2].strip('"').partition("(")[0]
+    owners = sorted(
+        {f["owner"] for f in live.facts.values() if f.id.name == name and f["owner"] and f["owner"] != role}
+    )
+    return " ".join(f"grant {ident(owner)} to {ident(role)};" for owner in owners)
 
 
 def refuse_repetition(history: Sequence[Applied], migration: Migration) -> None:

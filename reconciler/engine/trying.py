@@ -82,7 +82,7 @@ def tried(
                     again, there, back, Expected(state, after, work.scope), role=role, seeded=False, told=told
                 )
             rehearsal = bare if bare.passed else rehearsal
-        refuse_failed(rehearsal.passed, rehearsal.residue, migration.filename)
+        refuse_failed(rehearsal.passed, rehearsal.residue, migration.filename, state, work.role)
     work.shadow.drop(template)
     changes = compare(state, after)
     return Rehearsed(migration, state, after, changes, _hazards(state, after, there))

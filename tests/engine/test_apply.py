@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
+from reconciler.embedded import Server
 from reconciler.engine.applying import apply, rollback
 from reconciler.engine.drift import drift
 from reconciler.engine.planning import propose
 from reconciler.errors import Stalled, Waiting
 from reconciler.model import HazardCode, ObjectId
+from reconciler.pg import Secret, connect
 
 from .conftest import Project
 
@@ -275,3 +277,22 @@ def test_the_declared_state_is_remembered(project: Make) -> None:
     p.sql("alter table orders no force row level security")
     (change,) = drift(p.database).changes
     assert change.attributes == ("force_rls",)
+
+
+def test_what_the_applying_role_may_not_do_is_refused_with_the_missing_grant(
+    project: Make, role: str, server: Server
+) -> None:
+    p = project("create table t (id int primary key, a text);", live="create table t (id int primary key)")
+    p.sql(f"alter table t owner to {role}")
+    with connect(server.url) as connection:
+        connection.execute("drop role if exists reconciler_test_applier")
+        connection.execute("create role reconciler_test_applier login password 'once'")
+    applier = p.url.with_options(user="reconciler_test_applier", password=Secret("once"))
+    weak = Project(p.folder, applier, {"shadow": "auto"})
+    with pytest.raises(Stalled, match=r"must be owner of table t") as refused:
+        apply(weak.database)
+    assert f"grant {role} to reconciler_test_applier;" in str(refused.value)
+    assert "once" not in str(refused.value)
+    assert p.sql("select count(*) from pg_attribute where attrelid = 't'::regclass and attname = 'a'") == [
+        (0,)
+    ]
