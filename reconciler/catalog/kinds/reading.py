@@ -2,6 +2,7 @@
 
 Every piece is a scalar expression without OIDs in its value, the same on every server. Sources: PostgreSQL manual, chapter 53
 "System Catalogs", and section 9.27.2 for aclexplode() and acldefault().
+The pieces use the aliases d, e, i, l, w and x inside: a query that hands them its own columns calls its tables otherwise.
 """
 
 from __future__ import annotations

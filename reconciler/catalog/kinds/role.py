@@ -104,7 +104,11 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
 def drop(fact: Fact, context: Context) -> list[Statement]:
     sql = f"drop role if exists {ident(fact.id.name)}"
     why = "fails while another database holds anything of it"
-    return [w.say(sql, f"role {fact.id}: no longer declared; {why}", fact.id)]
+    hazards = []
+    if fact["login"]:
+        lost = f"Role {fact.id} can no longer log in, and its password cannot be given back."
+        hazards.append(Hazard(HazardCode.IRREVERSIBLE, lost))
+    return [w.say(sql, f"role {fact.id}: no longer declared; {why}", fact.id, *hazards)]
 
 
 def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
