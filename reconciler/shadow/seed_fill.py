@@ -16,6 +16,7 @@ from reconciler.shadow.seed_tables import Column, Key, Table, Tables
 Connection = psycopg.Connection[TupleRow]
 _TRIES_PER_ROW = 14
 _TRIES_PER_TABLE = 30
+_MORE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,9 @@ def fill(
     ways = [_Way(n) for n in range(1, rows + 1)]
     trouble = _insert(connection, table, _composed(connection, tables, table, found, ways))
     if trouble is not None:
+        trouble = _repaired(connection, tables, table, found, ways, trouble)
+    if trouble is not None and _grown(connection, tables, table, rows):
+        found = bound(connection, tables, table, pending, owed.get(table.oid, ()), rows)
         trouble = _repaired(connection, tables, table, found, ways, trouble)
     if trouble is not None:
         return Filled(_said(trouble, table, tables))
@@ -172,6 +176,24 @@ def _repaired(
             seen |= set(new)
             todo += new
     return None if got else first
+
+
+def _grown(connection: Connection, tables: Tables, table: Table, rows: int) -> bool:
+    """More rows in the tables whose keys choose the partition: of three tenants none may belong into this one."""
+    grown = False
+    names = {name for check in table.checks if not check.name for name in check.columns}
+    for key in table.keys:
+        target = tables.tables.get(key.target)
+        if target is None or target.partitioned or target.oid == table.oid or not names & set(key.columns):
+            continue
+        reach = bound(connection, tables, target, frozenset(), (), rows)
+        ways = [_Way(n) for n in range(rows + 1, rows + _MORE + 1)]
+        if not reach.trouble and not reach.promised:
+            error = _insert(connection, target, _composed(connection, tables, target, reach, ways))
+            if error is not None:
+                error = _repaired(connection, tables, target, reach, ways, error)
+            grown = grown or error is None
+    return grown
 
 
 def _other_ways(way: _Way, error: psycopg.Error, rows: int) -> list[_Way]:

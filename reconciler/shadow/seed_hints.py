@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.shadow import seed_patterns
 
@@ -22,13 +22,15 @@ _MOST = 40
 @dataclass(frozen=True, slots=True)
 class Hints:
     """`texts` are string constants and elements of array constants, `numbers` numbers, also those inside strings. `weak`
-    are texts from the bodies of functions, which seldom are values. True when there is a condition to please at all.
+    are texts from the bodies of functions, which seldom are values. True when there is a condition to please at all;
+    `spread` asks for that many plain guesses, where only their hash decides.
     """
 
     texts: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     weak: tuple[str, ...] = ()
     wanted: bool = False
+    spread: int = 0
 
     def __bool__(self) -> bool:
         return self.wanted
@@ -45,6 +47,7 @@ class Hints:
             self.numbers + other.numbers,
             self.weak + other.weak,
             self.wanted or other.wanted,
+            max(self.spread, other.spread),
         )
 
     @staticmethod
@@ -65,6 +68,10 @@ class Hints:
 def mined(expressions: Iterable[str], bodies: Iterable[str] = ()) -> Hints:
     """The constants of some expressions and of the functions they call, each once, in the order of their appearance."""
     expressions = list(expressions)
+    if any("satisfies_hash_partition(" in expression for expression in expressions):
+        # its constants are an OID, a modulus and a remainder (manual: Table Partitioning): nothing that is a value
+        others = [e for e in expressions if "satisfies_hash_partition(" not in e]
+        return replace(mined(others, bodies), wanted=True, spread=_MOST)
     texts, numbers = _constants(expressions)
     weak, more = _constants(bodies)
     return Hints(tuple(texts)[:_MOST], tuple(numbers | more)[:_MOST], tuple(weak)[:_MOST], bool(expressions))

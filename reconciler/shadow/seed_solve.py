@@ -282,12 +282,18 @@ def _trimmed(units: Sequence[Unit]) -> list[Unit]:
 
 
 def _weeded(connection: Connection, unit: Unit) -> Unit:
-    working = [
-        c
-        for c in unit.choices
-        if not isinstance(attempt(connection, f"select {', '.join(c)}"), psycopg.Error)
-    ]
-    return Unit(unit.columns, tuple(working))
+    return Unit(unit.columns, tuple(_working(connection, unit.choices)))
+
+
+def _working(connection: Connection, choices: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Those that the server can make, found by halves."""
+    sql = "select " + ", ".join(value for choice in choices for value in choice)
+    if not choices or not isinstance(attempt(connection, sql), psycopg.Error):
+        return list(choices)
+    if len(choices) == 1:
+        return []
+    half = len(choices) // 2
+    return _working(connection, choices[:half]) + _working(connection, choices[half:])
 
 
 def _one_by_one(

@@ -58,6 +58,15 @@ _FOREIGN = (
 )  # fmt: skip
 """What the types of extensions tend to read: the server says which of these a type takes."""
 
+_LIMITS = {"int2": 2**15, "int4": 2**31, "int8": 2**63}
+_READS = {
+    "uuid": r"[0-9a-fA-F-]{32,36}", "date": r"\d{4}-\d\d.*|-?infinity", "timestamp": r"\d{4}-\d\d.*|-?infinity",
+    "timestamptz": r"\d{4}-\d\d.*|-?infinity", "time": r"\d\d:\d\d.*", "timetz": r"\d\d:\d\d.*", "interval": r".*\d.*",
+    "bool": r"true|false|t|f", "inet": r"[0-9a-fA-F:.]+(/\d+)?", "cidr": r"[0-9a-fA-F:.]+(/\d+)?",
+    "bytea": r"\\x([0-9a-fA-F]{2})*|[^\\]*",
+}  # fmt: skip
+"""What a constant must look like to be worth a try; other types take any."""
+
 _SIZED = re.compile(r"\((\d+)(?:,(-?\d+))?\)")
 _WIDE = 48
 
@@ -88,7 +97,11 @@ def candidates(
         found = _arrays(types, type_, text, n, hints, seed, depth)
     else:
         found = _base(type_, text, n, hints, seed)
-    return [f"cast({value} as {text})" for value in dict.fromkeys(found)][:_WIDE]
+    made = [f"cast({value} as {text})" for value in dict.fromkeys(found)][:_WIDE]
+    if hints.spread and not depth:
+        for k in range(1, hints.spread):
+            made += candidates(types, oid, text, n + k, Hints(), seed)[:1]
+    return made
 
 
 def sure(types: Mapping[int, Type], oid: int) -> bool:
@@ -118,17 +131,17 @@ def _base(type_: Type, text: str, n: int, hints: Hints, seed: str) -> list[str]:
     if type_.name == "uuid":
         made = literal(md5(f"{seed} {n}".encode(), usedforsecurity=False).hexdigest())
         other = literal(md5(f"{seed} {n} {n}".encode(), usedforsecurity=False).hexdigest())
-        return [made, *_constants(hints), *([other] if hints else [])]
+        return [made, *_constants(hints, "uuid"), *([other] if hints else [])]
     if type_.name in ("bit", "varbit"):
         width = size or (1 if type_.name == "bit" else 8)
         return [f"'{n % 2**width:0{width}b}'", f"'{'1' * width}'", f"'{'0' * width}'"]
     if type_.name == "bytea":
         made_bytes = [literal("\\x" + f"{n % 256:02x}" * k) for k in _around(hints.lengths)]
-        return [*made_bytes, *_filled("bytea", n), *_constants(hints)]
+        return [*made_bytes, *_filled("bytea", n), *_constants(hints, "bytea")]
     if type_.name in ("json", "jsonb"):
         return _documents(n, hints)
     if type_.name in _PLAIN:
-        return [*_dated(type_.name, n, hints), *_filled(type_.name, n), *_constants(hints)]
+        return [*_dated(type_.name, n, hints), *_filled(type_.name, n), *_constants(hints, type_.name)]
     if type_.category == "S" or type_.name in ("name", "citext"):
         return [literal(t) for t in _texts(n, size, hints)]
     vector = ",".join(str(n + i) for i in range(size or 3))
@@ -145,8 +158,9 @@ def _filled(name: str, n: int) -> list[str]:
     return [template.format(n=n) for template in _PLAIN[name]]
 
 
-def _constants(hints: Hints) -> list[str]:
-    return [literal(text) for text in (*hints.texts, *hints.weak)]
+def _constants(hints: Hints, name: str = "") -> list[str]:
+    reads = re.compile(_READS.get(name, ".*"), re.DOTALL)
+    return [literal(text) for text in (*hints.texts, *hints.weak) if reads.fullmatch(text)]
 
 
 def _around(numbers: tuple[int, ...]) -> list[int]:
@@ -173,6 +187,9 @@ def _numbers(name: str, precision: int | None, scale: int, n: int, hints: Hints)
     found += [f"{(a + b) / 2:g}" for a, b in pairwise(bounds)]
     if hints:
         found += ["0", "1", "2", "10", "-1", "100", "1000", "0.5", str(-n)]
+    if name in _LIMITS:
+        integer = re.compile(r"-?\d+\Z")
+        found = [value for value in found if integer.match(value) and abs(int(value)) < _LIMITS[name]]
     return [f"'{value}'" for value in found]
 
 
