@@ -7,6 +7,7 @@ forgives anything else.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -35,7 +36,9 @@ def dump(url: Url, *more: str) -> frozenset[str]:
         str(newest.program("pg_dump")), "--schema-only", *more, "-h", url.host, "-p", str(url.port),
         "-U", url.user, "-d", url.database,
     )  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **url.environment()}
+    )
     if done.returncode:
         raise AssertionError(f"pg_dump failed: {done.stderr}")
     return normalised(done.stdout)
