@@ -46,6 +46,6 @@ def reconciler(
 
 # isort: off
 # The commands register themselves; the order is that of --help.
-from reconciler.cli import project, planning, applying, looking, advice, running  # noqa: E402
+from reconciler.cli import project, skeletons, planning, differing, applying, looking, advice, running  # noqa: E402
 
-__all__ = ["advice", "app", "applying", "looking", "planning", "project", "running"]
+__all__ = ["advice", "app", "applying", "differing", "looking", "planning", "project", "running", "skeletons"]

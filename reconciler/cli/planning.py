@@ -1,8 +1,7 @@
-"""`diff` and `plan`: what differs, and the rehearsed way from one state to the other."""
+"""`plan`: the rehearsed way from the live database to its declarations, written as a migration."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +15,6 @@ from reconciler.cli.screen import Screen
 if TYPE_CHECKING:
     from reconciler.engine.planning import Proposal
     from reconciler.model import Migration, Plan, Rehearsal
-    from reconciler.pg import Url
     from reconciler.settings import Database
 
 _FOLDERS = {
@@ -27,80 +25,6 @@ _FOLDERS = {
     "alembic": "alembic/versions",
 }
 """Where each tool looks, seen from the working directory, unless its own configuration says otherwise."""
-
-
-@command(
-    app,
-    "reconciler diff empty schema                          # what a schema directory would create",
-    "reconciler diff old.sql new.sql --format sql | psql   # a script that changes old into new",
-    "reconciler diff $STAGING $PRODUCTION --prove --format json",
-    formats=("text", "json", "sql"),
-)
-def diff(
-    screen: Screen,
-    before: Annotated[
-        str, typer.Argument(metavar="BEFORE", help="URL, .sql file, schema directory or empty.")
-    ],
-    after: Annotated[str, typer.Argument(metavar="AFTER", help="The same, for the wanted state.")],
-    prove: Annotated[
-        bool, typer.Option("--prove", help="Rehearse it: up, up again, down, down again, up.")
-    ] = False,
-    keep_data: Annotated[
-        bool, typer.Option("--keep-data", help="Drops keep their rows (quarantine form).")
-    ] = False,
-    down: Annotated[bool, typer.Option("--down", help="With --format sql: the way back.")] = False,
-    schemas: Annotated[
-        str | None, typer.Option("--schemas", metavar="A,B", help="Compare these schemas alone.")
-    ] = None,
-    shadow: Annotated[
-        str | None,
-        typer.Option(
-            "--shadow", "--scratch", metavar="WHERE", help="Where both are loaded: auto, embedded or a URL."
-        ),
-    ] = None,
-) -> None:
-    """Shows what separates two schemas, and the SQL that leads from BEFORE to AFTER and back.
-
-    Exit 0 when they are the same, 1 when they differ, 3 when the rehearsal failed or something could not be compared.
-    """
-    from reconciler.catalog.scope import EVERYTHING, Scope
-    from reconciler.cli.present import document, plan, script
-    from reconciler.engine.diff import diff as engine_diff
-    from reconciler.errors import Usage
-
-    if keep_data:
-        raise Usage(
-            "--keep-data is not part of this release: drops in a plan destroy what they drop",
-            hint="leave --keep-data off; every such statement says DELETES_DATA",
-        )
-    shown = {before: _shown(before), after: _shown(after)}
-    only = frozenset(name.strip() for name in (schemas or "").split(",") if name.strip())
-    scope = Scope(only) if only else EVERYTHING
-    with screen.progress() as progress:
-        found = engine_diff(
-            before,
-            after,
-            where=_where(screen, shadow),
-            prove=prove,
-            scope=scope,
-            told=_redacting(progress, shown),
-        )
-    if screen.is_json:
-        screen.document(
-            {
-                "before": shown[before],
-                "after": shown[after],
-                "postgresql": found.major,
-                **document.plan_document(found.plan, found.rehearsal),
-            }
-        )
-    elif screen.format == "sql":
-        screen.raw(script.script_of(found.plan, "down" if down else "up"))
-        for name in found.plan.unmodelled:
-            screen.note(f"not compared, and not in this script: {name}")
-    else:
-        screen.say_all(plan.plan_lines(found.plan, found.rehearsal, major=found.major))
-    raise typer.Exit(exit_of(found.plan, found.rehearsal))
 
 
 @command(
@@ -231,38 +155,3 @@ def exit_of(plan: Plan, rehearsal: Rehearsal | None) -> int:
     if plan.unmodelled or (rehearsal is not None and not rehearsal.passed):
         return 3
     return 1 if plan.changes or plan.up else 0
-
-
-def _shown(source: str) -> str:
-    """A source as it may be printed. Raises Usage, without quoting it, for a URL that cannot be read."""
-    from reconciler.engine.sources import is_url
-    from reconciler.pg import Url
-
-    return Url.parse(source).redacted if is_url(source) or "://" in source else source
-
-
-def _redacting(told: Callable[[str], None], shown: dict[str, str]) -> Callable[[str], None]:
-    def redacted(stage: str) -> None:
-        for source, safe in shown.items():
-            stage = stage.replace(source, safe)
-        told(stage)
-
-    return redacted
-
-
-def _where(screen: Screen, shadow: str | None) -> str | Url:
-    """The shadow: as typed, else as the configuration says when there is one for a single database, else our own."""
-    from reconciler import settings
-    from reconciler.errors import Usage
-
-    if shadow is not None:
-        if shadow == "target":
-            raise Usage(
-                "diff has no target: --shadow target means nothing here", hint="give a URL, or embedded"
-            )
-        return shadow
-    if screen.config is None and settings.find_file(Path.cwd()) is None:
-        return "auto"
-    databases = settings.load(screen.config).databases
-    chosen = databases[0].shadow if len(databases) == 1 else "auto"
-    return "auto" if chosen == "target" else chosen

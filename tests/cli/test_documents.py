@@ -89,8 +89,10 @@ def test_the_scripts_of_diff_lead_there_and_back(
     assert (up.code, down.code) == (1, 1)
     for script in (up.out, up.out):
         psql(server, url, script)
-    difference = run("diff", url.reveal(), files[1], "--shadow", place.shadow)
+    difference = run("diff", url.reveal(), files[1], "--shadow", place.shadow, "--verbose")
     assert difference.code == 0, difference.out
+    assert url.password is not None
+    assert url.password.reveal() not in difference.out + difference.err
     for script in (down.out, down.out):
         psql(server, url, script)
     with connect(url) as connection:

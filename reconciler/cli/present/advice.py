@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from reconciler.engine.doctor import Check
+from reconciler.engine.checks import Check
 from reconciler.engine.explain import Explanation
 
 _SIGNS = {"good": ("✓", "green"), "note": ("·", "yellow"), "missing": ("✗", "bold red")}

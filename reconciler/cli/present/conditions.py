@@ -44,4 +44,5 @@ def status_lines(status: Status) -> Iterator[Text]:
         line = Text("  ✓ " if well else "  ✗ ", style="green" if well else "bold red")
         line.append(f"{condition.type:<14}", style="bold" if not well else "")
         line.append(f"{condition.status:<8}")
-        yield line.append(condition.sentence, style="dim" if well else "")
+        sentence = condition.sentence.replace("\n", "\n      ")
+        yield line.append(sentence, style="dim" if well else "")
