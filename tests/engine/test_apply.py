@@ -202,7 +202,7 @@ def test_a_file_from_elsewhere_is_rehearsed_here_and_must_lead_to_the_declaratio
     path = folder / "20260101000000_by_hand.sql"
     down = "\\quit\n-- DOWN\nalter table t drop column if exists a;\n"
     path.write_text(f"-- UP\nalter table t add column if not exists b text;\n{down}")
-    with pytest.raises(Stalled, match="would not be as declared|rehearsal"):
+    with pytest.raises(Stalled, match=r"would not be as declared|rehearsal"):
         apply(p.database)
     assert p.sql("select count(*) from pg_attribute where attrelid = 't'::regclass and attnum > 0") == [(1,)]
 
