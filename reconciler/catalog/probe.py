@@ -10,6 +10,8 @@ from typing import Any
 
 import psycopg
 
+from reconciler.catalog.kinds import foreign_options
+
 _OWN = (
     "class",
     "proc",
@@ -46,6 +48,34 @@ _PARTS = [
         if name not in ("user_mapping", "subscription")
     ),
     "select xmin from pg_catalog.pg_description where objoid = 2200",
+    # Grants on the system's own objects.
+    *(
+        f"select xmin from pg_catalog.pg_{name} where {key} < 16384 and {acl} is not null"
+        for name, key, acl in (
+            ("class", "oid", "relacl"),
+            ("proc", "oid", "proacl"),
+            ("type", "oid", "typacl"),
+            ("attribute", "attrelid", "attacl"),
+        )
+    ),
+    # Two catalogs whose xmin only a superuser may see: what everybody may see of them, without secrets.
+    *(
+        f"select (pg_catalog.hashtext({seen}) & 2147483647)::text::xid from pg_catalog.{source}"
+        for seen, source in (
+            (
+                "pg_catalog.concat(m.umid, m.srvid, m.usename, "
+                + foreign_options.reading("m.umoptions", "''")
+                + ")",
+                "pg_user_mappings as m",
+            ),
+            (
+                "pg_catalog.concat(s.oid, s.subname, s.subowner, s.subbinary, s.substream, s.subslotname,"
+                " s.subsynccommit, s.subpublications)",
+                "pg_subscription as s where s.subdbid = (select d.oid from pg_catalog.pg_database as d where"
+                " d.datname = pg_catalog.current_database())",
+            ),
+        )
+    ),
 ]
 
 PROBE = (
