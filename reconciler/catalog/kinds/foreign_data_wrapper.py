@@ -20,7 +20,6 @@ def read(scope: Scope, major: int) -> str:
             owner=r.owner("f.fdwowner"),
             acl=r.acl("f.fdwacl", "F", "f.fdwowner"),
             comment=r.comment("pg_foreign_data_wrapper", "f.oid"),
-            labels=r.labels("pg_foreign_data_wrapper", "f.oid"),
             handler="case when f.fdwhandler <> 0 then f.fdwhandler::pg_catalog.regproc::text end",
             validator="case when f.fdwvalidator <> 0 then f.fdwvalidator::pg_catalog.regproc::text end",
             options=foreign_options.reading("f.fdwoptions", "'foreign_data_wrapper'", "f.fdwname"),

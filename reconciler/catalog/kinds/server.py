@@ -20,7 +20,6 @@ def read(scope: Scope, major: int) -> str:
             owner=r.owner("s.srvowner"),
             acl=r.acl("s.srvacl", "S", "s.srvowner"),
             comment=r.comment("pg_foreign_server", "s.oid"),
-            labels=r.labels("pg_foreign_server", "s.oid"),
             wrapper="(select f.fdwname from pg_catalog.pg_foreign_data_wrapper as f where f.oid = s.srvfdw)",
             type="s.srvtype",
             version="s.srvversion",
