@@ -23,33 +23,36 @@ from reconciler.catalog.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """One system catalog. `schema` is its column with the object's schema, `relation` with the table it is part of;
-    neither: its objects live in no schema. `rows` narrows it to what is an object by itself. `source` replaces a
-    catalog that ordinary roles may not read."""
+    """One system catalog. `schema` is its column with the object's schema (0: none), `relation` with the table it is part of;
+    without either, and with `outside`, its objects are looked at when those outside schemas are. `rows` narrows it to what
+    is an object by itself. `source` replaces a catalog that ordinary roles may not read, or that lacks the schema."""
 
     name: str
     schema: str = ""
     relation: str = ""
     rows: str = "true"
     source: str = ""
+    outside: bool = False
     since: int = 14
 
     def question(self, scope: Scope) -> str:
         """(classid, objid) of what users made."""
+        beyond = r.cluster(scope) if self.name == "pg_authid" else r.outside(scope)
         found = (
             f"select 'pg_catalog.{self.name}'::pg_catalog.regclass::pg_catalog.oid as classid, o.oid as objid"
+            f" from {self.source or f'pg_catalog.{self.name}'} as o"
         )
-        found += f" from {self.source or f'pg_catalog.{self.name}'} as o"
         where = [self.rows, "o.oid >= 16384"]
         if self.relation:
             found += f" join pg_catalog.pg_class as c on c.oid = o.{self.relation}"
-            where.append(r.no_member("pg_class", "c.oid"))
+            if self.name != "pg_policy":  # the one part that pg_dump prints of an extension's table
+                where.append(r.no_member("pg_class", "c.oid"))
         if self.relation or self.schema:
-            column = "c.relnamespace" if self.relation else f"o.{self.schema}"
-            found += f" join pg_catalog.pg_namespace as n on n.oid = {column}"
-            where.append(r.in_scope(scope))
-        else:
-            where.append(r.cluster(scope) if self.name == "pg_authid" else r.outside(scope))
+            column = f"o.{self.schema}" if self.schema else "c.relnamespace"
+            found += f" left join pg_catalog.pg_namespace as n on n.oid = {column}"
+            where.append(f"case when n.oid is null then {beyond} else {r.in_scope(scope)} end")
+        if self.outside or not (self.relation or self.schema):
+            where.append(beyond)
         where += [r.no_member(self.name, "o.oid"), r.no_part(self.name, "o.oid")]
         return f"{found} where {' and '.join(where)}"
 
@@ -69,9 +72,10 @@ CATALOGS = (
             " from pg_catalog.pg_depend as e where e.classid = 'pg_catalog.pg_type'::pg_catalog.regclass and e.objid ="
             " o.contypid and e.deptype = 'e')"),
     Catalog("pg_conversion", schema="connamespace"),
-    Catalog("pg_default_acl"),
-    Catalog("pg_event_trigger"),
-    Catalog("pg_extension"),
+    Catalog("pg_default_acl", schema="defaclnamespace"),
+    Catalog("pg_event_trigger", schema="pronamespace", outside=True, source="(select v.oid, p.pronamespace from"
+            " pg_catalog.pg_event_trigger as v join pg_catalog.pg_proc as p on p.oid = v.evtfoid)"),
+    Catalog("pg_extension", rows="o.extname <> 'plpgsql'"),
     Catalog("pg_foreign_data_wrapper"),
     Catalog("pg_foreign_server"),
     Catalog("pg_language"),
@@ -82,10 +86,10 @@ CATALOGS = (
     Catalog("pg_policy", relation="polrelid"),
     Catalog("pg_proc", schema="pronamespace"),
     Catalog("pg_publication"),
-    Catalog("pg_publication_namespace", schema="pnnspid", since=15),
-    Catalog("pg_publication_rel", relation="prrelid"),
+    Catalog("pg_publication_namespace", schema="pnnspid", outside=True, since=15),
+    Catalog("pg_publication_rel", relation="prrelid", outside=True),
     Catalog("pg_rewrite", relation="ev_class"),
-    Catalog("pg_statistic_ext", relation="stxrelid"),
+    Catalog("pg_statistic_ext", schema="stxnamespace", relation="stxrelid"),
     Catalog("pg_subscription", source="(select oid, subdbid from pg_catalog.pg_subscription)",
             rows=f"o.subdbid = {_HERE}"),
     Catalog("pg_transform"),

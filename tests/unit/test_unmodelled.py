@@ -102,6 +102,37 @@ def test_what_an_extension_or_the_system_brings_is_nobodys(connection: psycopg.C
     assert snapshot.read(connection).unmodelled == ()
 
 
+@pytest.mark.parametrize(
+    "scope",
+    [
+        Scope(hidden=frozenset({"app"})),
+        Scope(schemas=frozenset({"public"})),
+        Scope(outside=False),
+        Scope(schemas=frozenset({"public"}), outside=False),
+    ],
+    ids=str,
+)
+def test_what_is_out_of_scope_is_not_named(everything: psycopg.Connection, scope: Scope) -> None:
+    everything.execute("create schema reconciler")
+    everything.execute(
+        "create function reconciler.watch() returns event_trigger language plpgsql as 'begin end'"
+    )
+    everything.execute("create event trigger ours on sql_drop execute function reconciler.watch()")
+    everything.execute("alter default privileges in schema reconciler grant select on tables to public")
+    found = snapshot.read(everything, scope)
+    assert found.unmodelled == ()
+    assert not {id for id in found.facts if "reconciler" in (id.schema, id.name) or id.name == "ours"}
+
+
+def test_a_policy_on_an_extensions_table_is_named(connection: psycopg.Connection) -> None:
+    """pg_dump prints it, and no kind reads parts of what an extension brought."""
+    connection.execute("create table public.t (id integer)")
+    connection.execute("alter extension plpgsql add table public.t")
+    assert snapshot.read(connection).unmodelled == ()
+    connection.execute("create policy p on public.t using (true)")
+    assert snapshot.read(connection).unmodelled == ("policy p on public.t",)
+
+
 def test_roles_are_read_only_when_asked_for(everything: psycopg.Connection) -> None:
     assert not {"role", "membership"} & {id.kind for id in snapshot.read(everything, EVERYTHING).facts}
 
