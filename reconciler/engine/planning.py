@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import psycopg
+from psycopg.rows import TupleRow
+
 from reconciler import __version__, migrate
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.compare import compare
@@ -130,7 +133,7 @@ def _rows_permit(url: Url, plan: Plan, work: Work) -> None:
             table = ident(id.schema, id.name)
             if ObjectId("table", id.schema, id.name) not in work.live.facts:
                 continue
-            if live.execute(f"select from {table} limit 1").fetchone() is None:
+            if not _has_rows(live, table):
                 continue
             place = work.declarations.places.get(id) or work.declarations.places.get(
                 ObjectId("table", id.schema, id.name)
@@ -141,3 +144,13 @@ def _rows_permit(url: Url, plan: Plan, work: Work) -> None:
                 hint="give the column a default, or a fill: expression for the rows that exist",
                 sources=sources,
             )
+
+
+def _has_rows(live: psycopg.Connection[TupleRow], table: str) -> bool:
+    try:
+        return live.execute(f"select from {table} limit 1").fetchone() is not None
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise Stalled(
+            f"whether {table} has rows cannot be seen: {error.diag.message_primary}",
+            hint=f"grant select on {table} to {ident(live.info.user)};",
+        ) from error
