@@ -105,7 +105,17 @@ class Snapshot:
         for fact in self.facts.values():
             if fact.parent is not None:
                 found.setdefault(fact.parent, []).append(fact)
-        return {parent: tuple(sorted(parts, key=lambda f: (f.position, f.id))) for parent, parts in found.items()}
+        return {
+            parent: tuple(sorted(parts, key=lambda f: (f.position, f.id))) for parent, parts in found.items()
+        }
+
+    @cached_property
+    def by_kind(self) -> Mapping[str, tuple[Fact, ...]]:
+        """The facts of each kind that has any, in no particular order."""
+        found: dict[str, list[Fact]] = {}
+        for fact in self.facts.values():
+            found.setdefault(fact.id.kind, []).append(fact)
+        return {kind: tuple(facts) for kind, facts in found.items()}
 
     @cached_property
     def dependents(self) -> Mapping[ObjectId, frozenset[ObjectId]]:

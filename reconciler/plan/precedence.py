@@ -54,7 +54,12 @@ def operations(fates: Fates) -> list[Operation]:
     found = [Operation("drop", id) for id in fates.dropped | fates.replaced | fates.renewed]
     found += [Operation("alter", id) for id in fates.altered]
     found += [Operation("create", id) for id in fates.created | fates.replaced]
-    return sorted(found)
+    return sorted(found, key=_by_name)
+
+
+def _by_name(operation: Operation) -> tuple[str, ...]:
+    id = operation.id
+    return (operation.verb, id.kind, id.schema, id.name, id.part)
 
 
 def side_of(operation: Operation, context: Context) -> Snapshot:

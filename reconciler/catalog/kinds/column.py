@@ -33,7 +33,7 @@ PINNED = frozenset(
 
 
 def read(scope: Scope, major: int) -> str:
-    not_null = "nullif(a.attnotnull, false)"
+    not_null, given = "nullif(a.attnotnull, false)", "null::boolean"
     if major >= 18:
         # Since 18 NOT NULL is a constraint with a name and options of its own; the ordinary one stays `true`.
         not_null = (
@@ -43,6 +43,10 @@ def read(scope: Scope, major: int) -> str:
             " 'true'::jsonb else pg_catalog.jsonb_build_object('name', k.conname, 'def',"
             " pg_catalog.pg_get_constraintdef(k.oid)) end from pg_catalog.pg_constraint as k where k.conrelid = c.oid"
             " and k.contype = 'n' and k.conkey[1] = a.attnum), 'true'::jsonb) end"
+        )
+        given = (
+            "(select true from pg_catalog.pg_constraint as k where k.conrelid = c.oid and k.contype = 'n' and"
+            " k.conkey[1] = a.attnum and not k.conislocal)"
         )
     return r.select(
         "pg_class",
@@ -56,6 +60,7 @@ def read(scope: Scope, major: int) -> str:
         attributes=r.attributes(
             type="pg_catalog.format_type(a.atttypid, a.atttypmod)",
             not_null=not_null,
+            not_null_given=given,
             collation="(select case when o.oid <> t.typcollation then pg_catalog.quote_ident(on_.nspname) || '.' ||"
             " pg_catalog.quote_ident(o.collname) end from pg_catalog.pg_collation as o join"
             " pg_catalog.pg_namespace as on_ on on_.oid = o.collnamespace where o.oid = a.attcollation)",
@@ -106,9 +111,24 @@ def definition(fact: Fact, default: str | None, *, typed: bool = False) -> str:
         words.append(_identity(fact))
     elif default is not None:
         words.append(f"default {default}")
-    if fact["not_null"]:
+    if fact["not_null"] and not _later(fact):
         words.append(_not_null(fact))
     return "" if typed and len(words) == 2 else " ".join(words)
+
+
+def _later(fact: Fact) -> bool:
+    """Since 18 a NOT NULL may be NOT VALID, which cannot be said where the column is made."""
+    return isinstance(fact["not_null"], dict) and "NOT VALID" in fact["not_null"]["def"]
+
+
+def _named(fact: Fact) -> str:
+    """ADD CONSTRAINT … NOT NULL, by name."""
+    named, table = fact["not_null"], w.name(fact.id)
+    condition = (
+        f"not exists (select from pg_catalog.pg_constraint where conrelid = {literal(table)}"
+        f"::pg_catalog.regclass and conname = {literal(named['name'])})"
+    )
+    return w.guarded(condition, f"alter table {table} add constraint {ident(named['name'])} {named['def']}")
 
 
 def _not_null(fact: Fact) -> str:
@@ -153,6 +173,8 @@ def dressed(fact: Fact, context: Context) -> list[Statement]:
             w.say(f"{alter} set statistics {fact['statistics']}", f"{fact.id}: statistics target", fact.id)
         )
     found += w.changed_options(None, fact["options"], alter, fact)
+    if _later(fact):
+        found.append(w.say(_named(fact), f"{fact.id}: must have a value from now on", fact.id))
     for privileges in [fact["acl"]] if fact["acl"] else []:
         found += _granted(fact, {}, privileges, context)
     if fact["comment"] is not None:
@@ -213,7 +235,14 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
     late = fill is not None and bool(fact["not_null"])
     line = definition(Fact(fact.id, {**fact.attributes, "not_null": None}, "") if late else fact, default)
     hazards = []
-    if fact["not_null"] and default is None and not late and not fact["generated"] and not fact["identity"]:
+    if (
+        fact["not_null"]
+        and default is None
+        and not late
+        and not _later(fact)
+        and not fact["generated"]
+        and not fact["identity"]
+    ):
         hazards.append(
             Hazard(
                 HazardCode.DEPENDS_ON_DATA,
@@ -284,7 +313,7 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     if (old["type"], old["collation"]) != (new["type"], new["collation"]) and not inherited:
         found.append(_retyped(old, new, context))
         pinned = True
-    if old["not_null"] != new["not_null"]:
+    if old["not_null"] != new["not_null"] and not _follows(old, new):
         found += _nullability(old, new, context)
     found += numbered
     if old["storage"] != new["storage"]:
@@ -382,6 +411,8 @@ def _default(side: Snapshot, column: Fact) -> str | None:
 def _nullability(old: Fact, new: Fact, context: Context) -> list[Statement]:
     column = ident(new.id.part)
     action = f"{_alter(new)} alter column {column}"
+    if old["not_null"] and new["not_null"] and _clause(old).removesuffix(" NOT VALID") == _clause(new):
+        return _renamed_or_validated(old, new)
     found = []
     if old["not_null"] and (
         not new["not_null"] or isinstance(old["not_null"], dict) or isinstance(new["not_null"], dict)
@@ -400,17 +431,47 @@ def _nullability(old: Fact, new: Fact, context: Context) -> list[Statement]:
                 )
             )
         if isinstance(new["not_null"], dict):
-            inner = f"alter table {w.name(new.id)} add constraint {ident(new['not_null']['name'])} {new['not_null']['def']}"
-            condition = (
-                f"not exists (select from pg_catalog.pg_constraint where conrelid = {literal(w.name(new.id))}"
-                f"::pg_catalog.regclass and conname = {literal(new['not_null']['name'])})"
+            found.append(
+                w.say(_named(new), f"{new.id}: must have a value", new.id, *([] if _later(new) else hazards))
             )
-            found.append(w.say(w.guarded(condition, inner), f"{new.id}: must have a value", new.id, *hazards))
         else:
             hazards.append(
                 Hazard(HazardCode.SCANS_UNDER_LOCK, f"Reads all of {w.name(new.id)} under an exclusive lock.")
             )
             found.append(w.say(f"{action} set not null", f"{new.id}: must have a value", new.id, *hazards))
+    return found
+
+
+def _follows(old: Fact, new: Fact) -> bool:
+    """Whether a parent's NOT NULL comes and goes by itself (since 18 it is inherited as a constraint)."""
+    return all(not fact["not_null"] or fact["not_null_given"] for fact in (old, new))
+
+
+def _clause(fact: Fact) -> str:
+    """The NOT NULL as PostgreSQL 18 prints it, without its name."""
+    return (
+        fact["not_null"]["def"] if isinstance(fact["not_null"], dict) else f"NOT NULL {ident(fact.id.part)}"
+    )
+
+
+def _renamed_or_validated(old: Fact, new: Fact) -> list[Statement]:
+    before, after = (
+        f["not_null"]["name"] if isinstance(f["not_null"], dict) else f"{f.id.name}_{f.id.part}_not_null"[:63]
+        for f in (old, new)
+    )
+    table = w.name(new.id)
+    found = []
+    if before != after:
+        condition = (
+            f"exists (select from pg_catalog.pg_constraint where conrelid = {literal(table)}::pg_catalog.regclass"
+            f" and contype = 'n' and conname = {literal(before)})"
+        )
+        sql = w.guarded(condition, f"alter table {table} rename constraint {ident(before)} to {ident(after)}")
+        found.append(w.say(sql, f"{new.id}: name of its not null", new.id))
+    if _later(old) and not _later(new):
+        doubt = Hazard(HazardCode.DEPENDS_ON_DATA, f"Fails while a row of {table} has no {new.id.part}.")
+        sql = f"alter table {table} validate constraint {ident(after)}"
+        found.append(w.say(sql, f"{new.id}: every row has a value", new.id, doubt))
     return found
 
 

@@ -35,23 +35,23 @@ def _on(fact: Fact) -> str:
 
 
 def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
-    return _made(fact, f"new rule {fact.id}")
-
-
-def _made(fact: Fact, reason: str) -> list[Statement]:
-    sql = fact["definition"].rstrip().rstrip(";").replace("CREATE RULE", "create or replace rule", 1)
-    found = [w.say(sql, reason, fact.id), *_enabled(None, fact)]
+    found = [_made(fact, f"new rule {fact.id}")]
+    if fact["enabled"]:
+        found.append(_enabled(fact))
     if fact["comment"] is not None:
         found.append(w.commented(fact, f"rule {_on(fact)}"))
     return found
 
 
-def _enabled(old: Fact | None, new: Fact) -> list[Statement]:
-    if (old["enabled"] if old else None) == new["enabled"]:
-        return []
+def _made(fact: Fact, reason: str) -> Statement:
+    sql = fact["definition"].rstrip().rstrip(";").replace("CREATE RULE", "create or replace rule", 1)
+    return w.say(sql, reason, fact.id)
+
+
+def _enabled(new: Fact) -> Statement:
     state = STATES[new["enabled"] or "O"]
     sql = f"alter table {w.name(new.id)} {state} rule {ident(new.id.part)}"
-    return [w.say(sql, f"{new.id}: {state}", new.id)]
+    return w.say(sql, f"{new.id}: {state}", new.id)
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
@@ -59,9 +59,11 @@ def drop(fact: Fact, context: Context) -> list[Statement]:
 
 
 def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
+    found = []
     if old["definition"] != new["definition"]:
-        return Alteration(tuple(_made(new, f"{new.id}: new definition")))
-    found = _enabled(old, new)
+        found.append(_made(new, f"{new.id}: new definition"))
+    if old["enabled"] != new["enabled"]:
+        found.append(_enabled(new))
     if old["comment"] != new["comment"]:
         found.append(w.commented(new, f"rule {_on(new)}"))
     return Alteration(tuple(found))

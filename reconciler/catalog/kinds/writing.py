@@ -197,8 +197,8 @@ def default_grantees(context: Context, letter: str) -> frozenset[str] | None:
     found: set[str] = set()
     hit = False
     for side in (context.before, context.after):
-        for fact in side.facts.values():
-            if fact.id.kind == "default_privilege" and fact["on"] == letter:
+        for fact in side.by_kind.get("default_privilege", ()):
+            if fact["on"] == letter:
                 hit = True
                 found.update(who for who in fact["acl"] or {} if who)
     return frozenset(found) if hit else None

@@ -1,0 +1,2 @@
+create table t (a int, b int);
+create function f(int) returns int language sql as 'select 1';

@@ -1,0 +1,2 @@
+create table p (a bigint, d int default 4);
+create table c (x int) inherits (p);
