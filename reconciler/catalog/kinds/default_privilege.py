@@ -2,7 +2,8 @@
 
 One fact per role, schema and class of objects, named `role/schema/letter`; the schema is empty for the role's global
 entry. A global entry replaces the built-in defaults, one for a schema is added to them: so an absent global entry means
-the built-in defaults, and an absent one for a schema means nothing. Objects that exist already are never touched.
+the built-in defaults, and an absent one for a schema means nothing. Objects that exist already are never touched. An entry
+is no part of its schema: platforms make some for roles of their own, which nobody declares and nobody may take away.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
 from reconciler.catalog.scope import Scope
-from reconciler.model import Fact, Statement
+from reconciler.model import Fact, ObjectId, Statement
 from reconciler.pg import ident
 
 CLASSES = {
@@ -32,7 +33,6 @@ def read(scope: Scope, major: int) -> str:
         "pg_default_acl",
         "d.oid",
         name=f"{r.owner('d.defaclrole')} || '/' || coalesce(n.nspname, '') || '/' || d.defaclobjtype::text",
-        parent=("pg_namespace", "n.oid", "0"),
         attributes=r.attributes(
             owner=r.owner("d.defaclrole"),
             schema="n.nspname",
@@ -60,7 +60,12 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
-    return list(_written(fact, fact["acl"] or {}, _built_in(fact, context)))
+    found = _written(fact, fact["acl"] or {}, _built_in(fact, context))
+    if not fact["schema"] or ObjectId("schema", "", fact["schema"]) in context.after.digests:
+        return list(found)
+    # The schema leaves too, and with it the entry: the second time there is nothing to name.
+    there = f"not {w.missing('to_regnamespace', ident(fact['schema']))}"
+    return [replace(statement, sql=w.guarded(there, statement.sql)) for statement in found]
 
 
 def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
