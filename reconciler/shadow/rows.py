@@ -1,18 +1,19 @@
 """The rows of a database, reduced to values that can be compared before and after.
 
-Promises that two equal answers mean the same rows, in any physical order, in the columns that were asked for. Reads
-everything it is asked for: meant for shadows and small tables.
+Promises that two equal answers mean the same rows, in any physical order of rows and columns, in the columns that were
+asked for, whatever the settings of the session. Reads every row it is asked for, and keeps none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import psycopg
 from psycopg.rows import TupleRow
 
 from reconciler.model import ObjectId, Snapshot
-from reconciler.pg import ident
+from reconciler.pg import ident, literal
 
 Connection = psycopg.Connection[TupleRow]
 Rows = Mapping[ObjectId, tuple[int, str]]
@@ -41,17 +42,96 @@ def stored_columns(side: Snapshot) -> dict[ObjectId, tuple[str, ...]]:
 def hashed(
     connection: Connection, columns: Mapping[ObjectId, Sequence[str]]
 ) -> dict[ObjectId, tuple[int, str]]:
-    """Number and hash of the rows of each table, over the given columns. Partitioned tables are read through their parent."""
+    """Number and hash of the rows of each table, over the given columns, in the order of their names.
+
+    A partitioned table is read through its partitions; another one without the tables that inherit from it, which are asked
+    for by themselves. Foreign tables and what does not exist are left out. The server adds up one hash per row, so that
+    nothing but sums is kept in memory, however large the table.
+    """
     found = {}
-    for table, names in sorted(columns.items()):
-        row = ", ".join(f"t.{ident(name)}::text" for name in names)
-        answer = connection.execute(
-            f"select count(*), coalesce(pg_catalog.md5(pg_catalog.string_agg(h, '' order by h)), '') from (select"
-            f" pg_catalog.md5(row({row})::text) as h from only {ident(table.schema, table.name)} as t) as rows"
-        ).fetchone()
-        if answer is not None:
-            found[table] = (int(answer[0]), str(answer[1]))
+    with _plain_text(connection):
+        kinds = _kinds(connection, columns)
+        for table, names in sorted(columns.items()):
+            kind = kinds.get((table.schema, table.name))
+            if kind not in ("r", "p"):
+                continue
+            name = ident(table.schema, table.name)
+            source = name if kind == "p" else f"only {name}"
+            answer = connection.execute(
+                f"select count(*), {_sums} from (select pg_catalog.sha256(pg_catalog.convert_to({_line(names)}, 'UTF8'))"
+                f" as h from {source} as t) as hashes"
+            ).fetchone()
+            if answer is not None:
+                found[table] = (int(answer[0]), ":".join(str(part) for part in answer[1:]))
     return found
+
+
+_PARTS = 4
+_sums = ", ".join(
+    f"coalesce(sum(('x' || pg_catalog.encode(pg_catalog.substring(h, {1 + 8 * part}, 8), 'hex'))::bit(64)::bigint::numeric),"
+    " 0)"
+    for part in range(_PARTS)
+)
+"""The sum of the hashes, as four numbers of 64 bits: the same in any order, and a row twice is not the row once."""
+
+
+def _line(names: Sequence[str]) -> str:
+    """The row as one text from which each value can be read back: its length, a colon, the value; `n` for NULL.
+
+    The length comes first, so that no value can look like the end of another, or like NULL.
+    """
+    if not names:
+        return "''"
+    values = []
+    for name in sorted(names):
+        # format() asks the type's own output function; a cast to text may be somebody's, and lossy. num_nulls() and not
+        # IS NULL, which is also true of a composite value whose fields are all NULL.
+        text = f"pg_catalog.format('%s', t.{ident(name)})"
+        values.append(
+            f"case when pg_catalog.num_nulls(t.{ident(name)}) = 1 then 'n' else pg_catalog.length({text}) || ':' || {text} end"
+        )
+    return " || ',' || ".join(values)
+
+
+def _kinds(connection: Connection, columns: Mapping[ObjectId, Sequence[str]]) -> dict[tuple[str, str], str]:
+    rows = connection.execute(
+        "select n.nspname::text, c.relname::text, c.relkind::text from pg_catalog.pg_class as c join"
+        " pg_catalog.pg_namespace as n on n.oid = c.relnamespace where n.nspname = any(%s) order by 1, 2",
+        (sorted({table.schema for table in columns}),),
+    ).fetchall()
+    return {(schema, name): kind for schema, name, kind in rows}
+
+
+_SETTINGS = {
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "iso_8601",
+    "timezone": "UTC",
+    "extra_float_digits": "3",
+    "bytea_output": "hex",
+    "xmloption": "content",
+    "search_path": "",
+    "lc_monetary": "C",
+    "quote_all_identifiers": "off",
+    "row_security": "off",
+}
+"""What the text of a value depends on (manual: Client Connection Defaults). `row_security` off: an error instead of fewer rows."""
+
+
+@contextmanager
+def _plain_text(connection: Connection) -> Iterator[None]:
+    """These settings meanwhile, put back by hand: inside somebody's transaction SET LOCAL outlives a savepoint."""
+    with connection.transaction():
+        names = list(_SETTINGS)
+        asked = ", ".join(f"pg_catalog.current_setting({literal(name)})" for name in names)
+        before = connection.execute(f"select {asked}").fetchone() or ()
+        _set(connection, dict(_SETTINGS))
+        yield
+        _set(connection, dict(zip(names, before, strict=True)))
+
+
+def _set(connection: Connection, settings: Mapping[str, str]) -> None:
+    calls = (f"pg_catalog.set_config({literal(k)}, {literal(v)}, true)" for k, v in settings.items())
+    connection.execute(f"select {', '.join(calls)}")
 
 
 def lost(before: Rows, after: Rows) -> tuple[str, ...]:

@@ -141,7 +141,11 @@ _CONSTRAINTS = (
     + _NAMES.format(keys="k.confkey", relation="k.confrelid")
     + ", k.confmatchtype = 'f', coalesce((pg_catalog.to_jsonb(k) ->> 'conperiod')::boolean, false), "
     + _SOURCES.format(catalog="pg_catalog.pg_constraint", oid="k.oid")
-    + ", case when k.conindid <> 0 then k.conindid::pg_catalog.regclass::text end"
+    + ", (select pg_catalog.string_agg(pg_catalog.quote_literal(e.enumlabel), ' ' order by e.enumtypid, e.enumsortorder) from"
+    " pg_catalog.pg_depend as d join pg_catalog.pg_enum as e on e.enumtypid = d.refobjid where d.classid ="
+    " 'pg_catalog.pg_constraint'::pg_catalog.regclass and d.objid = k.oid and d.refclassid ="
+    " 'pg_catalog.pg_type'::pg_catalog.regclass)"
+    ", case when k.conindid <> 0 then k.conindid::pg_catalog.regclass::text end"
     f" from {_FROM} join pg_catalog.pg_constraint as k on k.conrelid = c.oid where {_OURS} and (k.contype = 'c' or"
     " k.contype = 'f' and not exists (select from pg_catalog.pg_constraint as p where p.oid = k.conparentid and p.conrelid ="
     " k.conrelid) or k.contype in ('p', 'u', 'x') and k.condeferrable) order by 1, k.conname"
@@ -203,9 +207,11 @@ def read(connection: Connection) -> Tables:
     keys: dict[int, list[Key]] = {}
     late: dict[int, list[str]] = {}
     for row in connection.execute(_CONSTRAINTS):
-        oid, kind, name, expression, own, target, theirs, full, period, body, index = row
+        oid, kind, name, expression, own, target, theirs, full, period, body, labels, index = row
         if kind == "c":
-            checks.setdefault(oid, []).append(Check(name, expression, frozenset(own or ()), body or ""))
+            checks.setdefault(oid, []).append(
+                Check(name, expression, frozenset(own or ()), f"{labels or ''} {body or ''}")
+            )
         elif kind == "f":
             keys.setdefault(oid, []).append(Key(name, tuple(own), target, tuple(theirs), full, period))
         else:
