@@ -6,6 +6,8 @@ order is a note, never a difference.
 
 from __future__ import annotations
 
+import re
+
 from reconciler.catalog.kinds import foreign_options, sequence
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
@@ -226,6 +228,10 @@ def _granted(fact: Fact, have: w.Acl, want: w.Acl, context: Context) -> list[Sta
     return w.granted(whole, named[0], named[1], f"table {w.name(fact.id)}")
 
 
+_VOLATILE = re.compile(r"\b(nextval|random|gen_random_uuid|uuid_generate_v\w+|clock_timestamp|timeofday)\(")
+"""Functions that give each row a value of its own, so that a new column with them rewrites the table."""
+
+
 def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
     if fact["inherited"]:
         return dressed(fact, context)
@@ -249,7 +255,7 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
                 f"Fails when {fact.id.schema}.{fact.id.name} has rows: nothing fills it.",
             )
         )
-    if fact["generated"] == "s" or fact["identity"]:
+    if fact["generated"] == "s" or fact["identity"] or (default and _VOLATILE.search(default)):
         hazards.append(
             Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {w.name(fact.id)} under an exclusive lock.")
         )

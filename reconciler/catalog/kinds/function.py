@@ -54,7 +54,8 @@ def _noun(fact: Fact) -> str:
 
 def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
     sql = _definition(fact)
-    made = w.say(sql, f"new {fact.id.kind} {fact.id}", fact.id)
+    old = context.before.facts.get(fact.id)
+    made = w.say(sql, f"new {fact.id.kind} {fact.id}", fact.id, *(_weakened(old, fact) if old else []))
     return [made, *w.dressed(fact, context, _noun(fact), "function"), *w.tied(None, fact, _noun(fact))]
 
 

@@ -53,11 +53,39 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
     reason = f"new policy {fact.id}"
     found = [
         w.say(f"drop policy if exists {_on(fact)}", f"{reason}: made anew when it is there already", fact.id),
-        w.say(f"create policy {_on(fact)}{kind}{command}{roles}{_conditions(fact)}", reason, fact.id),
+        w.say(
+            f"create policy {_on(fact)}{kind}{command}{roles}{_conditions(fact)}",
+            reason,
+            fact.id,
+            *_loosened(context.before.facts.get(fact.id), fact, context),
+        ),
     ]
     if fact["comment"] is not None:
         found.append(w.commented(fact, f"policy {_on(fact)}"))
     return found
+
+
+def _loosened(old: Fact | None, new: Fact, context: Context) -> list[Hazard]:
+    """What lets rows through that were held back before. Which of two conditions is wider cannot be told from their text, so a
+    different one counts. Permissive policies are joined by OR (manual: CREATE POLICY): one more is wider."""
+    words = ""
+    if old is None:
+        siblings = context.before.children.get(new.parent, ()) if new.parent else ()
+        beside = [part for part in siblings if part.id.kind == "policy" and not part["restrictive"]]
+        same = [p for p in beside if not p["command"] or not new["command"] or p["command"] == new["command"]]
+        if same and not new["restrictive"]:
+            words = f"also lets through what {same[0].id.part} does not"
+    elif any(old[key] != new[key] for key in ("using", "check", "command", "restrictive")):
+        words = "lets other rows through than before"
+    elif new["restrictive"] and not _covers(new["roles"], old["roles"]):
+        words = "no longer restricts every role it did"
+    elif not new["restrictive"] and not _covers(old["roles"], new["roles"]):
+        words = "lets more roles through"
+    return [Hazard(HazardCode.WEAKENS_ISOLATION, f"Policy {new.id} {words}.")] if words else []
+
+
+def _covers(wide: list[str], narrow: list[str]) -> bool:
+    return "public" in wide or set(narrow) <= set(wide)
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
@@ -81,7 +109,7 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     if any(old[key] != new[key] for key in ("roles", "using", "check")):
         roles = f" to {', '.join(new['roles'])}" if old["roles"] != new["roles"] else ""
         sql = f"alter policy {_on(new)}{roles}{_conditions(new)}"
-        found.append(w.say(sql, f"{new.id}: other rows or roles", new.id))
+        found.append(w.say(sql, f"{new.id}: other rows or roles", new.id, *_loosened(old, new, context)))
     if old["comment"] != new["comment"]:
         found.append(w.commented(new, f"policy {_on(new)}"))
     return Alteration(tuple(found))

@@ -170,13 +170,16 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     found += w.changed_options(old["options"], new["options"], f"alter {_noun(new)}", new)
     if old["access_method"] != new["access_method"]:
         method = ident(new["access_method"] or "heap")
-        found.append(
-            w.say(f"alter {_noun(new)} set access method {method}", f"{new.id}: stored by {method}", new.id)
-        )
+        slow = Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {new.id} under an exclusive lock.")
+        sql = f"alter {_noun(new)} set access method {method}"
+        found.append(w.say(sql, f"{new.id}: stored by {method}", new.id, slow))
     if old["tablespace"] != new["tablespace"]:
         space = ident(new["tablespace"] or "pg_default")
+        slow = Hazard(HazardCode.REWRITES_TABLE, f"Copies {new.id} under an exclusive lock.")
         found.append(
-            w.say(f"alter {_noun(new)} set tablespace {space}", f"{new.id}: in tablespace {space}", new.id)
+            w.say(
+                f"alter {_noun(new)} set tablespace {space}", f"{new.id}: in tablespace {space}", new.id, slow
+            )
         )
     return Alteration((*found, *w.redressed(old, new, context, _noun(new), "table")))
 

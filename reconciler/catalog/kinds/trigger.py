@@ -84,7 +84,13 @@ def _set(fact: Fact, state: str, *risks: Hazard) -> Statement:
 def drop(fact: Fact, context: Context) -> list[Statement]:
     if fact["copied"]:
         return _as_its_parent(fact, context)
-    return [w.say(f"drop trigger if exists {_on(fact)}", f"trigger {fact.id}: no longer declared", fact.id)]
+    risks = []
+    if fact.id not in context.after.digests and fact["enabled"] != "D":
+        risks.append(
+            Hazard(HazardCode.WEAKENS_ISOLATION, f"What trigger {fact.id} checks or records no longer is.")
+        )
+    sql = f"drop trigger if exists {_on(fact)}"
+    return [w.say(sql, f"trigger {fact.id}: no longer declared", fact.id, *risks)]
 
 
 def _as_its_parent(fact: Fact, context: Context) -> list[Statement]:

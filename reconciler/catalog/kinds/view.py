@@ -86,7 +86,8 @@ def dressed_columns(old: Fact | None, new: Fact, context: Context) -> list[State
 
 
 def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
-    found = [w.say(_made(fact), f"new view {fact.id}", fact.id)]
+    old = context.before.facts.get(fact.id)
+    found = [w.say(_made(fact), f"new view {fact.id}", fact.id, *(_weakened(old, fact) if old else []))]
     found += w.dressed(fact, context, _noun(fact), "table", f"table {w.name(fact.id)}")
     return found + dressed_columns(None, fact, context)
 
