@@ -191,7 +191,7 @@ def _filtered(
 
 
 def _pleases(connection: Connection, table: Table, unit: Unit, checks: Sequence[Check]) -> bool:
-    answer = attempt(connection, f"select from {_sources(table, {0: unit}, checks)} where {_holds(checks)}")
+    answer = attempt(connection, f"select 1 from {_sources(table, {0: unit}, checks)} where {_holds(checks)}")
     return not isinstance(answer, psycopg.Error) and bool(answer)
 
 

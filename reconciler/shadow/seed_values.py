@@ -206,6 +206,7 @@ def _texts(n: int, size: int, hints: Hints) -> list[str]:
         found.append((f"{n:0{k}d}" if k else "")[-k:] if k else "")
         found.append(("ABCDEFGH"[n % 8] + "X" * k)[:k])
         found.append(("abcdefgh"[n % 8] + "x" * k)[:k])
+    found += [str(int(k) + n) for k in hints.numbers[:4] if k.isdigit()]
     found += [f"ROW{n}", f"row{n}", f"Row{n}", str(n), "a", "A", ""]
     for text in (*texts, *hints.weak)[:4]:
         found += [f"{text}row{n}", f"row{n}{text}", f"row{n}{text}row{n}", f"row{n}{text}row.{n}"]
