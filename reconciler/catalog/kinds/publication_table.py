@@ -44,13 +44,13 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
     rows = f" where ({fact['filter']})" if fact["filter"] is not None else ""
     sql = w.guarded(
         f"not {_published(fact)}",
-        f"alter publication {ident(fact.id.name)} add table {fact.id.part}{columns}{rows}",
+        f"alter publication {ident(fact.id.name)} add table only {fact.id.part}{columns}{rows}",
     )
     return [w.say(sql, f"{fact.id.name}: publishes {fact.id.part}", fact.id)]
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
-    sql = w.guarded(_published(fact), f"alter publication {ident(fact.id.name)} drop table {fact.id.part}")
+    sql = w.guarded(_published(fact), f"alter publication {ident(fact.id.name)} drop table only {fact.id.part}")
     return [w.say(sql, f"{fact.id.name}: no longer publishes {fact.id.part}", fact.id)]
 
 
