@@ -120,6 +120,10 @@ def soft(context: Context, everything: set[Operation]) -> Iterator[Edge]:
             if id.kind == "table" and context.before.facts[id]["inherits"] != after.facts[id]["inherits"]:
                 for part in after.children.get(id, ()):  # a child has its parents' columns
                     yield operation, Operation("create", part.id)
+        if operation.verb == "create" and id.kind == "partition":
+            whole = ObjectId("table", id.schema, id.name)
+            for part in after.children.get(whole, ()):  # once attached, what it inherits can no longer be renamed
+                yield operation, Operation("alter", part.id)
         if id.kind in SPEAKERS or (spoken and id.kind in _RUN):
             for need in _through(after, id, made, spoken):
                 yield operation, Operation("create", need)
