@@ -36,6 +36,11 @@ select 'pg_catalog.pg_class'::pg_catalog.regclass, k.conindid, 0,
        'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid, 0
   from pg_catalog.pg_constraint as k where k.contype in ('p', 'u', 'x') and k.conindid <> 0
 union all
+select 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid, 0,
+       'pg_catalog.pg_constraint'::pg_catalog.regclass, k.conparentid, 0
+  from pg_catalog.pg_constraint as k join pg_catalog.pg_constraint as p on p.oid = k.conparentid and p.conrelid = k.conrelid
+ where k.contype = 'f'
+union all
 select 'pg_catalog.pg_attrdef'::pg_catalog.regclass, d.oid, 0,
        'pg_catalog.pg_class'::pg_catalog.regclass, d.adrelid, d.adnum
   from pg_catalog.pg_attrdef as d join pg_catalog.pg_attribute as a on a.attrelid = d.adrelid and a.attnum = d.adnum

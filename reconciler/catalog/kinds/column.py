@@ -325,7 +325,7 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     if old["storage"] != new["storage"]:
         storage = STORAGE[new["storage"]] if new["storage"] else "default"
         if storage == "default" and context.major < 16:
-            storage = STORAGE[_type_storage(new)]
+            storage = STORAGE[type_storage(new["type"])]
         found.append(w.say(f"{alone} set storage {storage}", f"{new.id}: storage", new.id))
     if old["compression"] != new["compression"]:
         method = COMPRESSION.get(new["compression"], "default")
@@ -543,10 +543,10 @@ def _identified(old: Fact, new: Fact) -> list[Statement]:
     return found
 
 
-def _type_storage(fact: Fact) -> str:
+def type_storage(type_: str) -> str:
     """The storage a type starts with, for majors below 16 that cannot be asked for the default: toastable types are
     extended, but numeric and the network types are main."""
-    base = fact["type"].split("(")[0]
+    base = type_.split("(")[0]
     return "m" if base in ("numeric", "inet", "cidr") else "x"
 
 

@@ -39,7 +39,9 @@ def read(scope: Scope, major: int) -> str:
         " pg_catalog.pg_namespace as n on n.oid = c.relnamespace left join pg_catalog.pg_index as x on"
         " k.contype in ('p', 'u', 'x') and x.indexrelid = k.conindid left join pg_catalog.pg_class as ic on"
         " ic.oid = x.indexrelid"
-        f" where k.contype in ('c', 'f', 'p', 'u', 'x') and {r.in_scope(scope)} and {r.no_member('pg_class', 'c.oid')}",
+        # The copies of a foreign key, one per partition on either side, belong to it.
+        " where k.contype in ('c', 'f', 'p', 'u', 'x') and not (k.contype = 'f' and k.conparentid <> 0) and"
+        f" {r.in_scope(scope)} and {r.no_member('pg_class', 'c.oid')}",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
-from reconciler.catalog.kinds.column import COMPRESSION, STORAGE
+from reconciler.catalog.kinds.column import COMPRESSION, STORAGE, type_storage
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
 from reconciler.catalog.kinds.view import COLUMNS, DRESS, dressed_columns
 from reconciler.catalog.scope import Scope
@@ -54,7 +54,7 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
     found = [w.say(sql, f"new materialized view {fact.id}", fact.id)]
     found += w.dressed(fact, context, _noun(fact), "table", f"table {w.name(fact.id)}")
     found += w.tied(None, fact, _noun(fact))
-    return [*found, *dressed_columns(None, fact, context), *_stored(None, fact)]
+    return [*found, *dressed_columns(None, fact, context), *_stored(None, fact, context)]
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
@@ -78,12 +78,13 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         )
     found += w.redressed(old, new, context, _noun(new), "table", f"table {w.name(new.id)}")
     found += w.tied(old, new, _noun(new))
-    return Alteration((*found, *dressed_columns(old, new, context), *_stored(old, new)))
+    return Alteration((*found, *dressed_columns(old, new, context), *_stored(old, new, context)))
 
 
-def _stored(old: Fact | None, new: Fact) -> list[Statement]:
+def _stored(old: Fact | None, new: Fact, context: Context) -> list[Statement]:
     """How single columns are stored and counted."""
     found = []
+    types = {column[0]: column[1] for column in new["columns"] or ()}
     for name, now in sorted((new["dress"] or {}).items()):
         was = ((old["dress"] if old else None) or {}).get(name, {})
         action = f"alter {_noun(new)} alter column {ident(name)}"
@@ -91,6 +92,8 @@ def _stored(old: Fact | None, new: Fact) -> list[Statement]:
             if was.get(key) == now.get(key):
                 continue
             value = words.get(now.get(key), "default") if isinstance(words, dict) else now.get(key, words)
+            if (key, value) == ("storage", "default") and context.major < 16:
+                value = STORAGE[type_storage(types[name])]
             found.append(w.say(f"{action} set {key} {value}", f"{new.id}.{name}: {key}", new.id))
         found += w.changed_options(was.get("options"), now.get("options"), action, new)
     return found
