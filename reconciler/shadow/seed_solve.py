@@ -73,23 +73,28 @@ def solve(
 
     `rows` gives every row the same units with choices of its own. `skip` passes over as many solutions.
     """
-    found: dict[int, dict[str, str]] = {
-        n: {
-            column: value
-            for unit in units
-            if unit.choices
-            for column, value in zip(unit.columns, unit.choices[0], strict=True)
-        }
-        for n, units in rows.items()
-    }
-    if not table.checks or not rows:
-        return found
-    shape = next(iter(rows.values()))
-    for group, checks in _groups(shape, table.checks):
-        solutions = _solutions(
-            connection, table, {n: [units[i] for i in group] for n, units in rows.items()}, checks, skip
-        )
-        for n, values in solutions.items():
+    if table.checks and rows:
+        shape = next(iter(rows.values()))
+        own = [
+            [c for c in table.checks if _names(unit) & c.columns and not _others(shape, k) & c.columns]
+            for k, unit in enumerate(shape)
+        ]
+        rows = _filtered(connection, table, rows, own)
+        shared = [check for check in table.checks if not any(check in some for some in own)]
+        groups = _groups(shape, shared)
+        turned = {k for k, some in enumerate(own) if some}
+    else:
+        groups, turned = [], set()
+    found: dict[int, dict[str, str]] = {}
+    for n, units in rows.items():
+        found[n] = {}
+        for k, unit in enumerate(units):
+            if unit.choices:
+                choice = unit.choices[skip % len(unit.choices) if k in turned else 0]
+                found[n] |= zip(unit.columns, choice, strict=True)
+    for group, checks in groups:
+        part = {n: [units[i] for i in group] for n, units in rows.items()}
+        for n, values in _solutions(connection, table, part, checks, skip).items():
             found[n] |= values
     return found
 
@@ -120,22 +125,17 @@ def _solutions(
     if not rows:
         return {}
     shape = next(iter(rows.values()))
-    own = [[c for c in checks if not c.columns & _others(shape, k)] for k in range(len(shape))]
-    shared = [check for check in checks if not any(check in some for some in own)]
-    rows = _filtered(connection, table, rows, own)
-    if not shared:
-        return {n: _chosen(units, [skip % len(unit.choices) for unit in units]) for n, units in rows.items()}
     tight = {n: _trimmed(units) for n, units in rows.items()}
     found: dict[int, dict[str, str]] = {}
-    for computed in ({}, _computed(table, shape, shared)):
+    for computed in ({}, _computed(table, shape, checks)):
         missing = {n: units for n, units in tight.items() if n not in found}
         if not missing or (found and not computed):
             continue
-        parts = [_query(table, units, shared, n, skip, computed) for n, units in missing.items()]
+        parts = [_query(table, units, checks, n, skip, computed) for n, units in missing.items()]
         answer = attempt(connection, " union all ".join(parts))
         if isinstance(answer, psycopg.Error):
             found |= {
-                n: way for n, u in missing.items() if (way := _one_by_one(connection, table, u, shared))
+                n: way for n, u in missing.items() if (way := _one_by_one(connection, table, u, checks))
             }
         else:
             for n, indexes, texts in answer:
@@ -144,6 +144,10 @@ def _solutions(
                     made_of = "null" if text is None else literal(text)
                     found[n][name] = f"cast({made_of} as {table.column(name).type_text})"
     return found
+
+
+def _names(unit: Unit) -> set[str]:
+    return set(unit.columns)
 
 
 def _others(units: Sequence[Unit], k: int) -> set[str]:
@@ -160,13 +164,16 @@ def _filtered(
     kept = {n: list(units) for n, units in rows.items()}
     for weeded in (False, True):
         if weeded:
-            kept = {n: [_weeded(connection, unit) for unit in units] for n, units in kept.items()}
+            kept = {
+                n: [_weeded(connection, unit) if own[k] else unit for k, unit in enumerate(units)]
+                for n, units in kept.items()
+            }
         parts = [
             f'(select {n}, {k}, array_agg("i {k}" order by "i {k}") from {_sources(table, {k: unit}, own[k])}'
             f" where {_holds(own[k])})"
             for n, units in kept.items()
             for k, unit in enumerate(units)
-            if own[k]
+            if own[k] and unit.choices
         ]
         if not parts:
             break

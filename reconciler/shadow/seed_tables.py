@@ -219,10 +219,15 @@ def read(connection: Connection) -> Tables:
     tables = {}
     for oid, schema, name, partitioned, bound, roots, leaves in connection.execute(_TABLES):
         own_columns = tuple(columns.get(oid, ()))
-        found = checks.get(oid, [])
+        found = [*checks.get(oid, ())]
         if bound:
             names = frozenset(c.name for c in own_columns if mentions(bound, c.name))
             found = [*found, Check("", bound, names, "")]
+        found += [
+            Check("not null", f"{ident(c.name)} is not null", frozenset({c.name}), "")
+            for c in own_columns
+            if c.generated and c.not_null
+        ]
         tables[oid] = Table(
             oid, schema, name, partitioned, own_columns, tuple(_widened(found, own_columns, oid, bodies)),
             tuple(keys.get(oid, ())), frozenset(roots or ()), tuple(leaves or ()), tuple(late.get(oid, ())),

@@ -115,6 +115,8 @@ CASES = {
     "raises for some": "create table t (a text not null check (a::int > 41))",
     "function": "create function ok(x text) returns boolean language sql immutable as $$ select x in ('p', 'q') $$;"
     " create table t (a text not null check (ok(a)))",
+    "generated, not null": "create table t (doc jsonb not null, iid bigint not null generated always as ((doc ->> 'iid')::bigint)"
+    " stored)",
     "cast to an enum": "create type e as enum ('u', 'v'); create table t (a text not null check (a::e is not null))",
     "whole row": "create table t (a int, b int, check (t is not null))",
     "not valid": "create table t (a int not null); alter table t add check (a > 100) not valid",
