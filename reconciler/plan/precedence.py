@@ -107,7 +107,7 @@ def hard(
 
 def soft(context: Context, everything: set[Operation]) -> Iterator[Edge]:
     """What had better come first: altered before altered, and what a body speaks of before what may run it."""
-    after = context.after
+    before, after = context.before, context.after
     made = {o.id for o in everything if o.verb != "drop"}
     spoken = mentions(after, made)
     for operation in everything:
@@ -122,8 +122,14 @@ def soft(context: Context, everything: set[Operation]) -> Iterator[Edge]:
                     yield operation, Operation("create", part.id)
         if operation.verb == "create" and id.kind == "partition":
             whole = ObjectId("table", id.schema, id.name)
-            for part in after.children.get(whole, ()):  # once attached, what it inherits can no longer be renamed
+            for part in after.children.get(
+                whole, ()
+            ):  # once attached, what it inherits can no longer be renamed
                 yield operation, Operation("alter", part.id)
+        if operation.verb == "create" and id.kind == "constraint":
+            # A foreign key takes whichever key it finds: the one that goes has to be gone by then.
+            for need in before.edges.get(id, ()):
+                yield operation, Operation("drop", need)
         if id.kind in SPEAKERS or (spoken and id.kind in _RUN):
             for need in _through(after, id, made, spoken):
                 yield operation, Operation("create", need)
