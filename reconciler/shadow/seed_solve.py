@@ -73,18 +73,21 @@ def solve(
 
     `rows` gives every row the same units with choices of its own. `skip` passes over as many solutions.
     """
-    if table.checks and rows:
+    groups: list[tuple[list[int], list[Check]]] = []
+    turned: set[int] = set()
+    if rows:
         shape = next(iter(rows.values()))
+        offered = {name for unit in shape for name in unit.columns} | {
+            c.name for c in table.columns if c.generated
+        }
+        checks = [check for check in table.checks if check.columns <= offered]
         own = [
-            [c for c in table.checks if _names(unit) & c.columns and not _others(shape, k) & c.columns]
+            [c for c in checks if set(unit.columns) & c.columns and not _others(shape, k) & c.columns]
             for k, unit in enumerate(shape)
         ]
         rows = _filtered(connection, table, rows, own)
-        shared = [check for check in table.checks if not any(check in some for some in own)]
-        groups = _groups(shape, shared)
+        groups = _groups(shape, [check for check in checks if not any(check in some for some in own)])
         turned = {k for k, some in enumerate(own) if some}
-    else:
-        groups, turned = [], set()
     found: dict[int, dict[str, str]] = {}
     for n, units in rows.items():
         found[n] = {}
@@ -92,9 +95,9 @@ def solve(
             if unit.choices:
                 choice = unit.choices[skip % len(unit.choices) if k in turned else 0]
                 found[n] |= zip(unit.columns, choice, strict=True)
-    for group, checks in groups:
+    for group, together in groups:
         part = {n: [units[i] for i in group] for n, units in rows.items()}
-        for n, values in _solutions(connection, table, part, checks, skip).items():
+        for n, values in _solutions(connection, table, part, together, skip).items():
             found[n] |= values
     return found
 
@@ -144,10 +147,6 @@ def _solutions(
                     made_of = "null" if text is None else literal(text)
                     found[n][name] = f"cast({made_of} as {table.column(name).type_text})"
     return found
-
-
-def _names(unit: Unit) -> set[str]:
-    return set(unit.columns)
 
 
 def _others(units: Sequence[Unit], k: int) -> set[str]:

@@ -6,6 +6,7 @@ value is admissible is decided by the server, never here.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from hashlib import md5
@@ -247,7 +248,7 @@ def _documents(n: int, hints: Hints) -> list[str]:
     """JSON: the constants may be types, keys or values."""
     plain = f'{{"n": {n}}}'
     keys = [t for t in (*hints.texts, *hints.weak) if t.replace("_", "").replace("-", "").isalnum()]
-    found = [plain]
+    found = [plain, *(text for text in (*hints.texts, *hints.weak) if _is_json(text))]
     for value in (f'"row {n}"', str(n), "{}", "[]", "true"):
         if keys:
             found.append("{" + ", ".join(f'"{key}": {value}' for key in keys) + "}")
@@ -255,6 +256,14 @@ def _documents(n: int, hints: Hints) -> list[str]:
     found += [f'{{"{a}": {b}}}' for a in keys[:2] for b in hints.numbers[:4]]
     found += ["{}", "[]", f"[{n}]", f'["row {n}"]', f'[{{"n": {n}}}]', f'"row {n}"', str(n), "true", "null"]
     return [literal(text) for text in found]
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _arrays(
