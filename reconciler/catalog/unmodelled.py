@@ -67,7 +67,8 @@ CATALOGS = (
     Catalog("pg_cast"),
     Catalog("pg_class", schema="relnamespace"),
     Catalog("pg_collation", schema="collnamespace"),
-    Catalog("pg_constraint", relation="conrelid", rows="o.contype not in ('n', 't')"),
+    Catalog("pg_constraint", relation="conrelid", rows="o.contype not in ('n', 't') and not"
+            " (o.contype = 'f' and o.conparentid <> 0)"),
     Catalog("pg_constraint", schema="connamespace", rows="o.contypid <> 0 and o.contype <> 'n' and not exists (select"
             " from pg_catalog.pg_depend as e where e.classid = 'pg_catalog.pg_type'::pg_catalog.regclass and e.objid ="
             " o.contypid and e.deptype = 'e')"),

@@ -45,7 +45,7 @@ def complete(context: Context, changes: tuple[Change, ...] | None = None) -> tup
         else:
             written = tuple(sorted(parts[operation], key=_part_order))
             found += KINDS[operation.id.kind].create(context.after.facts[operation.id], context, written)
-    return _bodies_unchecked(unless_gone(found, fates.dropped))
+    return _bodies_unchecked([faithful(statement) for statement in unless_gone(found, fates.dropped)])
 
 
 def _arranged(context: Context, fates: Fates) -> tuple[dict[Operation, Operation], list[Operation]]:
