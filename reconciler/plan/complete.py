@@ -13,6 +13,7 @@ from dataclasses import replace
 from reconciler.catalog.compare import compare
 from reconciler.catalog.kinds import KINDS, RANK, Context, Unplannable
 from reconciler.model import Change, Fact, Hazard, HazardCode, ObjectId, Statement
+from reconciler.plan.faithful import faithful
 from reconciler.plan.fate import Fates, decide
 from reconciler.plan.leaving import unless_gone
 from reconciler.plan.order import arranged, cycles
