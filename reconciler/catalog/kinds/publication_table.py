@@ -50,7 +50,9 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
-    sql = w.guarded(_published(fact), f"alter publication {ident(fact.id.name)} drop table only {fact.id.part}")
+    sql = w.guarded(
+        _published(fact), f"alter publication {ident(fact.id.name)} drop table only {fact.id.part}"
+    )
     return [w.say(sql, f"{fact.id.name}: no longer publishes {fact.id.part}", fact.id)]
 
 
