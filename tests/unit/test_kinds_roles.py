@@ -23,7 +23,9 @@ NAMES = ("kr_reader", "kr_writer", '"Kr Odd"', "kr_owner")
 def roles(connection: psycopg.Connection) -> Iterator[psycopg.Connection]:
     yield connection
     for name in NAMES:
-        connection.execute(f"do $$ begin drop owned by {name} cascade; exception when undefined_object then end $$")
+        connection.execute(
+            f"do $$ begin drop owned by {name} cascade; exception when undefined_object then end $$"
+        )
     for name in NAMES:
         connection.execute(f"drop role if exists {name}")
 
