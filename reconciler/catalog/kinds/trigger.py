@@ -29,8 +29,9 @@ def read(scope: Scope, major: int) -> str:
             copied="(select p.tgenabled from pg_catalog.pg_trigger as p where p.oid = t.tgparentid)",
             extensions=r.extensions("pg_trigger", "t.oid"),
         ),
+        # Up to 14 the copies count as internal, as what a foreign key makes always does.
         source="pg_catalog.pg_trigger as t join pg_catalog.pg_class as c on c.oid = t.tgrelid join"
-        " pg_catalog.pg_namespace as n on n.oid = c.relnamespace where not t.tgisinternal and (t.tgparentid = 0 or t.tgenabled <> (select p.tgenabled"
+        " pg_catalog.pg_namespace as n on n.oid = c.relnamespace where (not t.tgisinternal or t.tgparentid <> 0 and t.tgconstraint = 0) and (t.tgparentid = 0 or t.tgenabled <> (select p.tgenabled"
         " from pg_catalog.pg_trigger as p where p.oid = t.tgparentid)) and"
         f" {r.in_scope(scope)} and {r.no_member('pg_class', 'c.oid')} and {r.no_member('pg_trigger', 't.oid')}",
     )
