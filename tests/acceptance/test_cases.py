@@ -2,7 +2,7 @@
 
 For every pair: up lands at the new state, up again changes nothing, down lands at the old state, down again changes nothing,
 and up lands once more. "Lands" is judged twice: by our snapshot and by pg_dump, which shares no code with it. A file `majors`
-(`15-`, `14-17`) says where a pair applies. `cases/<kind>/<name>` is for one kind; `cases/neighbours` is for what goes wrong
+(`15-`, `14-17`) says where a pair applies. `cases/<kind>/<name>` is for one kind; `neighbours` is for what goes wrong
 between objects.
 """
 
@@ -25,7 +25,7 @@ from reconciler.model import Snapshot, Statement
 from reconciler.pg import Url, connect, ident
 from reconciler.plan.complete import complete
 
-CASES = Path(__file__).parent / "cases"
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,17 @@ def _case(folder: Path) -> Case:
     if (folder / "majors").exists():
         first, _, last = (folder / "majors").read_text().strip().partition("-")
     return Case(
-        str(folder.relative_to(CASES)),
+        str(folder.relative_to(HERE)).removeprefix("cases/"),
         (folder / "old.sql").read_text(),
         (folder / "new.sql").read_text(),
         range(int(first or 14), int(last or 18) + 1),
     )
 
 
-EVERY = sorted((_case(path.parent) for path in CASES.rglob("old.sql")), key=lambda case: case.name)
+EVERY = sorted(
+    (_case(path.parent) for root in ("cases", "neighbours") for path in (HERE / root).rglob("old.sql")),
+    key=lambda case: case.name,
+)
 PLAIN = frozenset({
     "clustered", "column", "composite", "constraint", "default", "domain", "domain_constraint", "enum", "function",
     "index", "materialized_view", "neighbours", "owned_by", "partition", "policy", "procedure", "replica_identity",
