@@ -7,6 +7,7 @@ itself that a difference does not matter.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -32,6 +33,7 @@ from reconciler.errors import Stalled, Usage, Waiting
 from reconciler.migrate import Progress
 from reconciler.model import Applied, Migration, ObjectId, Rehearsal, Snapshot
 from reconciler.pg import connect
+from reconciler.run.placeholders import from_environment
 from reconciler.settings import Database
 
 
@@ -175,6 +177,7 @@ def _apply_one(
         on_progress=on_statement,
         changes=one.changes,
         out_of_order=out_of_order,
+        resolve=from_environment(os.environ),
     )
 
 

@@ -24,6 +24,7 @@ from reconciler.model import Snapshot
 from reconciler.pg import Url, connect, ident
 from reconciler.plan.complete import complete
 from reconciler.run import run_step, steps
+from reconciler.run.placeholders import withheld
 from reconciler.shadow.scratch import Shadow
 
 Connection = psycopg.Connection[TupleRow]
@@ -158,7 +159,7 @@ def _by_the_kinds(url: Url, wanted: Snapshot, scope: Scope, shadow: Shadow, data
             empty = catalog.read(connection, scope)
             statements = complete(Context(empty, wanted, shadow.url.user))
             for step in steps(statements):
-                run_step(connection, step)
+                run_step(connection, step, resolve=withheld)
     except (Stalled, Unplannable) as reason:
         return str(reason)
     return ""

@@ -21,6 +21,7 @@ from reconciler.plan.build import Bench, Renamed, build
 from reconciler.plan.draft import VERSION as MIGRA
 from reconciler.plan.rename import Wish, renames
 from reconciler.run import run_step, steps
+from reconciler.run.placeholders import withheld
 from reconciler.settings import Database
 from reconciler.shadow.rehearse import Expected
 
@@ -110,7 +111,7 @@ def _renamed(work: Work, before: Url, wishes: Iterable[Wish]) -> Renamed | None:
     database = work.shadow.create(template=before)
     with connect(database) as connection:
         for step in steps(found.up):
-            run_step(connection, step)
+            run_step(connection, step, resolve=withheld)
     with connect(database) as connection:
         return Renamed(database, catalog.read(connection, work.scope), found)
 

@@ -16,6 +16,7 @@ from reconciler.model import Change, Hazard, Migration, Snapshot, Statement
 from reconciler.pg import Url, connect, ident
 from reconciler.plan.complete import complete
 from reconciler.run import run_step, steps
+from reconciler.run.placeholders import withheld
 from reconciler.shadow.rehearse import Expected, rehearse
 
 
@@ -71,7 +72,7 @@ def tried(
         if role:
             connection.execute(f"set session authorization {ident(role)}")
         for step in steps(there):
-            run_step(connection, step, lock_timeout="10s", statement_timeout="10min")
+            run_step(connection, step, lock_timeout="10s", statement_timeout="10min", resolve=withheld)
     with connect(start) as connection:
         after = catalog.read(connection, work.scope)
     if back:

@@ -149,5 +149,13 @@ def with_extra(
         id = todo.pop()
         kept[id] = live.facts[id]
         todo += [part.id for part in live.children.get(id, ())]
+    for id in [
+        id for id in kept if id.kind == "publication_table"
+    ]:  # it goes with its table, not with its publication
+        if any(
+            need.kind == "table" and need not in wanted.facts and need not in kept
+            for need in live.edges.get(id, ())
+        ):
+            del kept[id]
     merged = catalog.merged(wanted, kept, {id: live.edges.get(id, frozenset()) for id in kept})
     return merged, tuple(sorted(extra))

@@ -80,8 +80,7 @@ class Url:
         return cls(tuple(plain), tuple(secrets))
 
     def get(self, option: str) -> str:
-        """A parameter as libpq will use it (text, environment, default), "" when unset; never a secret one.
-        """
+        """A parameter as libpq will use it (text, environment, default), "" when unset; never a secret one."""
         written = dict(self.options).get(option)
         return _defaults().get(option, "") if written is None else written
 

@@ -22,6 +22,7 @@ from reconciler.plan.complete import complete
 from reconciler.plan.draft import DraftFailed, draft
 from reconciler.plan.rename import Renames
 from reconciler.run import run_step, steps
+from reconciler.run.placeholders import withheld
 from reconciler.shadow.rehearse import Expected, rehearse
 from reconciler.shadow.scratch import Shadow
 
@@ -202,7 +203,7 @@ def _ran(database: Url, statements: Sequence[Statement], role: str) -> str:
             if role:
                 connection.execute(f"set session authorization {ident(role)}")
             for step in steps(_settled(statements)):
-                run_step(connection, step, lock_timeout="10s", statement_timeout="10min")
+                run_step(connection, step, lock_timeout="10s", statement_timeout="10min", resolve=withheld)
     except ReconcilerError:
         return ""
     return "yes"

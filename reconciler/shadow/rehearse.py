@@ -19,6 +19,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.model import Measured, Rehearsal, Snapshot, Statement
 from reconciler.pg import Url, connect, ident
 from reconciler.run import run_step, steps
+from reconciler.run.placeholders import withheld
 from reconciler.shadow import rows
 from reconciler.shadow.seed import Seeded, seed
 
@@ -108,7 +109,12 @@ def _run(database: Url, statements: Sequence[Statement], role: str, measure: boo
             connection.execute(f"set session authorization {ident(role)}")
         for step in steps(statements):
             outcomes = run_step(
-                connection, step, lock_timeout="10s", statement_timeout="10min", measure=measure
+                connection,
+                step,
+                lock_timeout="10s",
+                statement_timeout="10min",
+                measure=measure,
+                resolve=withheld,
             )
             found += [outcome.measured or Measured(seconds=outcome.seconds) for outcome in outcomes]
     return tuple(found)

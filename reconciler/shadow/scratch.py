@@ -48,6 +48,14 @@ class Shadow:
         source = ident(template.database) if template else "template0"
         # Copying files is the faster way on a server that need not survive a crash (manual: CREATE DATABASE, STRATEGY).
         strategy = " strategy file_copy" if self.own and self.major >= 15 else ""
+        if (
+            template and not owner
+        ):  # a copy belongs to whom the original belongs to: rights on the database are its owner's
+            row = self.admin.execute(
+                "select pg_catalog.pg_get_userbyid(d.datdba) from pg_catalog.pg_database as d where d.datname = %s",
+                (template.database,),
+            ).fetchone()
+            owner = str(row[0]) if row else ""
         belongs = f" owner {ident(owner)}" if owner else ""
         self.admin.execute(f"create database {ident(name)}{belongs} template {source}{strategy}")
         for key, value in self.settings.items():

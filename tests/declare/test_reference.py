@@ -35,7 +35,8 @@ def examples(tmp_path: Path) -> Declarations:
 @pytest.fixture
 def roles(server: Server, examples: Declarations) -> Iterator[None]:
     with connect(server.url) as admin:
-        names = [ident(role) for role in sorted(roles_named(examples.files))]
+        there = {row[0] for row in admin.execute("select rolname from pg_catalog.pg_roles").fetchall()}
+        names = [ident(role) for role in sorted(roles_named(examples.files) - there)]
         for name in names:
             admin.execute(f"create role {name}".encode())
         yield

@@ -81,7 +81,9 @@ def test_a_killed_apply_leaves_before_or_after_and_the_next_run_finishes(
         time.sleep(whole * (0.3 + 0.7 * moment / MOMENTS))
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=60)
-        time.sleep(1.5)  # the server notices the lost client within a second (client_connection_check_interval)
+        time.sleep(
+            1.5
+        )  # the server notices the lost client within a second (client_connection_check_interval)
         with connect(url) as connection:
             rows = migrate.read(connection)
         state = _fingerprint(url)
@@ -94,7 +96,9 @@ def test_a_killed_apply_leaves_before_or_after_and_the_next_run_finishes(
             assert state == (after if finished else before)
             seen.append("after" if finished else "before")
 
-        again = subprocess.run(_command(url, folder), env=environment, capture_output=True, text=True, timeout=300, check=False)
+        again = subprocess.run(
+            _command(url, folder), env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
         assert again.returncode == 0, again.stderr
         assert _fingerprint(url) == after
         with connect(url) as connection:
