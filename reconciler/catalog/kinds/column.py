@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from reconciler.catalog.kinds import foreign_options, sequence
+from reconciler.catalog.kinds import foreign_options, identity, not_null, sequence
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.casting import lossy, using
@@ -110,57 +110,12 @@ def definition(fact: Fact, default: str | None, *, typed: bool = False) -> str:
         mode = "stored" if fact["generated"] == "s" else "virtual"
         words.append(f"generated always as ({fact['expression']}) {mode}")
     elif fact["identity"]:
-        words.append(_identity(fact))
+        words.append(identity.clause(fact))
     elif default is not None:
         words.append(f"default {default}")
-    if fact["not_null"] and not _later(fact):
-        words.append(_not_null(fact))
+    if fact["not_null"] and not not_null.said_later(fact):
+        words.append(not_null.clause(fact))
     return "" if typed and len(words) == 2 else " ".join(words)
-
-
-def _later(fact: Fact) -> bool:
-    """Since 18 a NOT NULL may be NOT VALID, which cannot be said where the column is made."""
-    return isinstance(fact["not_null"], dict) and "NOT VALID" in fact["not_null"]["def"]
-
-
-def _named(fact: Fact) -> str:
-    """ADD CONSTRAINT … NOT NULL, by name."""
-    named, table = fact["not_null"], w.name(fact.id)
-    condition = (
-        f"not exists (select from pg_catalog.pg_constraint where conrelid = {literal(table)}"
-        f"::pg_catalog.regclass and conname = {literal(named['name'])})"
-    )
-    return w.guarded(condition, f"alter table {table} add constraint {ident(named['name'])} {named['def']}")
-
-
-def _not_null(fact: Fact) -> str:
-    if not isinstance(fact["not_null"], dict):
-        return "not null"
-    no_inherit = " no inherit" if "NO INHERIT" in fact["not_null"]["def"] else ""
-    return f"constraint {ident(fact['not_null']['name'])} not null{no_inherit}"
-
-
-def _identity(fact: Fact) -> str:
-    options = fact["identity"]
-    clauses = sequence.settings({**options, "type": "bigint"} | _typed_limits(options))
-    named = [f"sequence name {ident(fact.id.schema, options['sequence'])}"] if options.get("sequence") else []
-    inner = " ".join([*named, *clauses.values()])
-    mode = "always" if options["always"] else "by default"
-    return f"generated {mode} as identity" + (f" ({inner})" if inner else "")
-
-
-def _typed_limits(options: dict[str, str]) -> dict[str, str]:
-    """The column's type gives the sequence its type, so limits equal to that type's own go without saying."""
-    limit = sequence.LIMITS[options["type"]]
-    big = sequence.LIMITS["bigint"]
-    found = {}
-    if int(options["max"]) == limit - 1:
-        found["max"] = str(big - 1)
-    if int(options["min"]) == -limit:
-        found["min"] = str(-big)
-        if options["start"] == options["min"]:
-            found["start"] = found["min"]
-    return found
 
 
 def dressed(fact: Fact, context: Context) -> list[Statement]:
@@ -175,8 +130,8 @@ def dressed(fact: Fact, context: Context) -> list[Statement]:
             w.say(f"{alter} set statistics {fact['statistics']}", f"{fact.id}: statistics target", fact.id)
         )
     found += w.changed_options(None, fact["options"], alter, fact)
-    if _later(fact):
-        found.append(w.say(_named(fact), f"{fact.id}: must have a value from now on", fact.id))
+    if not_null.said_later(fact):
+        found.append(w.say(not_null.added(fact), f"{fact.id}: must have a value from now on", fact.id))
     for privileges in [fact["acl"]] if fact["acl"] else []:
         found += _granted(fact, {}, privileges, context)
     if fact["comment"] is not None:
@@ -245,7 +200,7 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
         fact["not_null"]
         and default is None
         and not late
-        and not _later(fact)
+        and not not_null.said_later(fact)
         and not fact["generated"]
         and not fact["identity"]
     ):
@@ -311,16 +266,16 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         )
     if old["identity"] and not new["identity"]:
         found.append(w.say(f"{action} drop identity if exists", f"{new.id}: no identity", new.id))
-    numbered = _identified(old, new) if new["identity"] and old["identity"] != new["identity"] else []
-    if _narrows(old, new):
+    numbered = identity.changed(old, new) if new["identity"] and old["identity"] != new["identity"] else []
+    if identity.narrows(old, new):
         # The identity's bounds have to fit into the new type before the column gets it.
         found += numbered
         numbered = []
     if (old["type"], old["collation"]) != (new["type"], new["collation"]) and not inherited:
         found.append(_retyped(old, new, context))
         pinned = True
-    if old["not_null"] != new["not_null"] and not _follows(old, new):
-        found += _nullability(old, new, context)
+    if old["not_null"] != new["not_null"] and not not_null.follows(old, new):
+        found += not_null.changed(old, new, context)
     found += numbered
     if old["storage"] != new["storage"]:
         storage = STORAGE[new["storage"]] if new["storage"] else "default"
@@ -412,135 +367,6 @@ def _default(side: Snapshot, column: Fact) -> str | None:
         if part.id.kind == "default":
             return str(part["expression"])
     return None
-
-
-def _nullability(old: Fact, new: Fact, context: Context) -> list[Statement]:
-    column = ident(new.id.part)
-    action = f"{_alter(new)} alter column {column}"
-    if old["not_null"] and new["not_null"] and _clause(old).removesuffix(" NOT VALID") == _clause(new):
-        return _renamed_or_validated(old, new)
-    found = []
-    if old["not_null"] and (
-        not new["not_null"] or isinstance(old["not_null"], dict) or isinstance(new["not_null"], dict)
-    ):
-        found.append(w.say(f"{action} drop not null", f"{new.id}: may be null", new.id))
-    if new["not_null"]:
-        fill = context.fills.get(new.id)
-        hazards = []
-        if fill is not None:
-            sql = f"update {w.name(new.id)} set {column} = {fill} where {column} is null"
-            found.append(w.say(sql, f"{new.id}: rows without a value get the declared one", new.id))
-        elif not old["not_null"]:
-            hazards.append(
-                Hazard(
-                    HazardCode.DEPENDS_ON_DATA, f"Fails while a row of {w.name(new.id)} has no {new.id.part}."
-                )
-            )
-        if isinstance(new["not_null"], dict):
-            found.append(
-                w.say(_named(new), f"{new.id}: must have a value", new.id, *([] if _later(new) else hazards))
-            )
-        else:
-            hazards.append(
-                Hazard(HazardCode.SCANS_UNDER_LOCK, f"Reads all of {w.name(new.id)} under an exclusive lock.")
-            )
-            found.append(w.say(f"{action} set not null", f"{new.id}: must have a value", new.id, *hazards))
-    return found
-
-
-def _follows(old: Fact, new: Fact) -> bool:
-    """Whether a parent's NOT NULL comes and goes by itself (since 18 it is inherited as a constraint)."""
-    return all(not fact["not_null"] or fact["not_null_given"] for fact in (old, new))
-
-
-def _clause(fact: Fact) -> str:
-    """The NOT NULL as PostgreSQL 18 prints it, without its name."""
-    return (
-        fact["not_null"]["def"] if isinstance(fact["not_null"], dict) else f"NOT NULL {ident(fact.id.part)}"
-    )
-
-
-def _renamed_or_validated(old: Fact, new: Fact) -> list[Statement]:
-    before, after = (
-        f["not_null"]["name"] if isinstance(f["not_null"], dict) else f"{f.id.name}_{f.id.part}_not_null"[:63]
-        for f in (old, new)
-    )
-    table = w.name(new.id)
-    found = []
-    if before != after:
-        condition = (
-            f"exists (select from pg_catalog.pg_constraint where conrelid = {literal(table)}::pg_catalog.regclass"
-            f" and contype = 'n' and conname = {literal(before)})"
-        )
-        sql = w.guarded(condition, f"alter table {table} rename constraint {ident(before)} to {ident(after)}")
-        found.append(w.say(sql, f"{new.id}: name of its not null", new.id))
-    if _later(old) and not _later(new):
-        doubt = Hazard(HazardCode.DEPENDS_ON_DATA, f"Fails while a row of {table} has no {new.id.part}.")
-        sql = f"alter table {table} validate constraint {ident(after)}"
-        found.append(w.say(sql, f"{new.id}: every row has a value", new.id, doubt))
-    return found
-
-
-def _narrows(old: Fact, new: Fact) -> bool:
-    limits = [sequence.LIMITS[fact["identity"]["type"]] if fact["identity"] else 0 for fact in (old, new)]
-    return 0 < limits[1] < limits[0]
-
-
-def _own_limits(options: sequence.Options) -> bool:
-    limit = sequence.LIMITS[str(options["type"])]
-    return int(options["max"]) == limit - 1 and int(options["min"]) in (1, -limit)
-
-
-def _identified(old: Fact, new: Fact) -> list[Statement]:
-    column, table = ident(new.id.part), w.name(new.id)
-    if not old["identity"]:
-        condition = (
-            "exists (select from pg_catalog.pg_attribute where attrelid ="
-            f" {literal(table)}::pg_catalog.regclass and attname = {literal(new.id.part)} and attidentity = '')"
-        )
-        add = f"alter table {table} alter column {column} add {_identity(new)}"
-        step = int(new["identity"]["increment"])
-        peak = f"max({column})" if step > 0 else f"min({column})"
-        go_on = (
-            f"perform pg_catalog.setval(pg_catalog.pg_get_serial_sequence({literal(table)}, {literal(new.id.part)}),"
-            f" {peak} + {step}, false) from {table} having {peak} is not null"
-        )
-        return [
-            w.say(w.guarded(condition, add, go_on), f"{new.id}: numbered from after its last value", new.id)
-        ]
-    clauses = []
-    if old["identity"]["always"] != new["identity"]["always"]:
-        clauses.append("set generated " + ("always" if new["identity"]["always"] else "by default"))
-    options = [c for c in sequence.changes(old["identity"], new["identity"]) if not c.startswith("as ")]
-    if _own_limits(old["identity"]) and _own_limits(new["identity"]) and int(new["identity"]["min"]) == 1:
-        # Limits that are the type's own move with the type of the column.
-        options = [clause for clause in options if not clause.startswith(("minvalue", "maxvalue"))]
-    alter = f"alter table {table} alter column {column}"
-    found = []
-    if clauses:
-        found.append(
-            w.say(f"{alter} {clauses[0]}", f"{new.id}: identity {clauses[0].removeprefix('set ')}", new.id)
-        )
-    if options:
-        counter = ident(
-            new.id.schema, old["identity"].get("sequence") or f"{new.id.name}_{new.id.part}_seq"[:63]
-        )
-        sql = sequence.altered(counter, alter, options, old["identity"], new["identity"], "set ")
-        found.append(w.say(sql, f"{new.id}: identity options", new.id))
-    if old["identity"].get("sequence") != new["identity"].get("sequence"):
-        default = f"{new.id.name}_{new.id.part}_seq"[:63]
-        names = [ident(f["identity"].get("sequence") or default) for f in (old, new)]
-        found.append(
-            w.say(
-                w.guarded(
-                    w.missing("to_regclass", ident(new.id.schema) + "." + names[1]),
-                    f"alter sequence {ident(new.id.schema)}.{names[0]} rename to {names[1]}",
-                ),
-                f"{new.id}: name of its sequence",
-                new.id,
-            )
-        )
-    return found
 
 
 def type_storage(type_: str) -> str:

@@ -1,0 +1,103 @@
+"""NOT NULL of a column, which since 18 is a constraint with a name, and may be inherited or not yet valid.
+
+The ordinary one is `true`, any other a name and what PostgreSQL prints of it (manual: ALTER TABLE, ADD table_constraint).
+"""
+
+from __future__ import annotations
+
+from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.kind import Context
+from reconciler.model import Fact, Hazard, HazardCode, Statement
+from reconciler.pg import ident, literal
+
+
+def said_later(fact: Fact) -> bool:
+    """Since 18 a NOT NULL may be NOT VALID, which cannot be said where the column is made."""
+    return isinstance(fact["not_null"], dict) and "NOT VALID" in fact["not_null"]["def"]
+
+
+def added(fact: Fact) -> str:
+    """ADD CONSTRAINT … NOT NULL, by name."""
+    named, table = fact["not_null"], w.name(fact.id)
+    condition = (
+        f"not exists (select from pg_catalog.pg_constraint where conrelid = {literal(table)}"
+        f"::pg_catalog.regclass and conname = {literal(named['name'])})"
+    )
+    return w.guarded(condition, f"alter table {table} add constraint {ident(named['name'])} {named['def']}")
+
+
+def clause(fact: Fact) -> str:
+    if not isinstance(fact["not_null"], dict):
+        return "not null"
+    no_inherit = " no inherit" if "NO INHERIT" in fact["not_null"]["def"] else ""
+    return f"constraint {ident(fact['not_null']['name'])} not null{no_inherit}"
+
+
+def changed(old: Fact, new: Fact, context: Context) -> list[Statement]:
+    column = ident(new.id.part)
+    foreign = "foreign " if new.parent is not None and new.parent.kind == "foreign_table" else ""
+    action = f"alter {foreign}table {w.name(new.id)} alter column {column}"
+    if old["not_null"] and new["not_null"] and _printed(old).removesuffix(" NOT VALID") == _printed(new):
+        return _renamed_or_validated(old, new)
+    found = []
+    if old["not_null"] and (
+        not new["not_null"] or isinstance(old["not_null"], dict) or isinstance(new["not_null"], dict)
+    ):
+        found.append(w.say(f"{action} drop not null", f"{new.id}: may be null", new.id))
+    if new["not_null"]:
+        fill = context.fills.get(new.id)
+        hazards = []
+        if fill is not None:
+            sql = f"update {w.name(new.id)} set {column} = {fill} where {column} is null"
+            found.append(w.say(sql, f"{new.id}: rows without a value get the declared one", new.id))
+        elif not old["not_null"]:
+            hazards.append(
+                Hazard(
+                    HazardCode.DEPENDS_ON_DATA, f"Fails while a row of {w.name(new.id)} has no {new.id.part}."
+                )
+            )
+        if isinstance(new["not_null"], dict):
+            found.append(
+                w.say(
+                    added(new), f"{new.id}: must have a value", new.id, *([] if said_later(new) else hazards)
+                )
+            )
+        else:
+            hazards.append(
+                Hazard(HazardCode.SCANS_UNDER_LOCK, f"Reads all of {w.name(new.id)} under an exclusive lock.")
+            )
+            found.append(w.say(f"{action} set not null", f"{new.id}: must have a value", new.id, *hazards))
+    return found
+
+
+def follows(old: Fact, new: Fact) -> bool:
+    """Whether a parent's NOT NULL comes and goes by itself (since 18 it is inherited as a constraint)."""
+    return all(not fact["not_null"] or fact["not_null_given"] for fact in (old, new))
+
+
+def _printed(fact: Fact) -> str:
+    """The NOT NULL as PostgreSQL 18 prints it, without its name."""
+    return (
+        fact["not_null"]["def"] if isinstance(fact["not_null"], dict) else f"NOT NULL {ident(fact.id.part)}"
+    )
+
+
+def _renamed_or_validated(old: Fact, new: Fact) -> list[Statement]:
+    before, after = (
+        f["not_null"]["name"] if isinstance(f["not_null"], dict) else f"{f.id.name}_{f.id.part}_not_null"[:63]
+        for f in (old, new)
+    )
+    table = w.name(new.id)
+    found = []
+    if before != after:
+        condition = (
+            f"exists (select from pg_catalog.pg_constraint where conrelid = {literal(table)}::pg_catalog.regclass"
+            f" and contype = 'n' and conname = {literal(before)})"
+        )
+        sql = w.guarded(condition, f"alter table {table} rename constraint {ident(before)} to {ident(after)}")
+        found.append(w.say(sql, f"{new.id}: name of its not null", new.id))
+    if said_later(old) and not said_later(new):
+        doubt = Hazard(HazardCode.DEPENDS_ON_DATA, f"Fails while a row of {table} has no {new.id.part}.")
+        sql = f"alter table {table} validate constraint {ident(after)}"
+        found.append(w.say(sql, f"{new.id}: every row has a value", new.id, doubt))
+    return found
