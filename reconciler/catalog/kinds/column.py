@@ -274,6 +274,15 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     if (old["type"], old["collation"]) != (new["type"], new["collation"]) and not inherited:
         found.append(_retyped(old, new, context))
         pinned = True
+    if (
+        old["not_null"]
+        and new["not_null"]
+        and old["not_null"] != new["not_null"]
+        and not_null.follows(old, new)
+    ):
+        raise Unplannable(
+            f"the NOT NULL of {new.id} has another name, and PostgreSQL renames no inherited constraint"
+        )
     if old["not_null"] != new["not_null"] and not not_null.follows(old, new):
         found += not_null.changed(old, new, context)
     found += numbered
