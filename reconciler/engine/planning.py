@@ -153,5 +153,5 @@ def _has_rows(live: psycopg.Connection[TupleRow], table: str) -> bool:
     except psycopg.errors.InsufficientPrivilege as error:
         raise Stalled(
             f"whether {table} has rows cannot be seen: {error.diag.message_primary}",
-            hint=f"grant select on {table} to {ident(live.info.user)};",
+            hint=f"grant select on {table} to {ident(live.info.user)};   (reconciler doctor --fix prints all that is missing)",
         ) from error
