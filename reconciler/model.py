@@ -129,11 +129,12 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Change:
-    """One object that differs. `attributes` names what differs of an altered one."""
+    """One object that differs. `attributes` names what differs of an altered one; `was` is what a renamed one was called."""
 
     verb: Verb
     id: ObjectId
     attributes: tuple[str, ...] = ()
+    was: ObjectId | None = None
 
 
 class HazardCode(StrEnum):

@@ -1,6 +1,8 @@
 """`-- reconciler: …` comments: what an author tells us in an SQL file that SQL has no words for.
 
-    renamed_from OLD      above `create table`, or on or above a column's line
+    renamed_from OLD      above the `create …` of any object, or on or above the line of a column or of a named constraint
+    PART NAME renamed_from OLD
+                          above the same statement, for a part of it: value, attribute, constraint or column
     fill EXPR             on or above a column's line: its value for rows that exist already (UP)
     down EXPR             on or above a column's line: its value when the migration is undone (DOWN)
     invariant NAME: QUERY above `create trigger`: a query that must return no row
@@ -25,11 +27,21 @@ from reconciler.declare.lexer import Raw, Text, Token, tokens
 from reconciler.declare.node import suggestion, together
 from reconciler.declare.values import Invariant, OnError, Rename, TriggerDesign
 from reconciler.errors import Source, Usage
-from reconciler.model import ObjectId
+from reconciler.model import ObjectId, quoted
 
 _DIRECTIVE = re.compile(r"--\s*reconciler:\s*(\S*)[ \t]*(.*)", re.DOTALL)
-_OF_COLUMN = ("renamed_from", "fill", "down")
+_RENAMED = "renamed_from"
+_OF_COLUMN = (_RENAMED, "fill", "down")
 _OF_TRIGGER = ("invariant", "on_error", "concurrency", "tenancy")
+_PARTS = {
+    "value": {"enum": "enum_value"},
+    "attribute": {"composite": "attribute"},
+    "constraint": {"table": "constraint", "foreign_table": "constraint", "domain": "domain_constraint"},
+    "column": {"table": "column", "foreign_table": "column"},
+}
+"""The words that name a part, with the kind of part in each kind of whole."""
+_WITHOUT_RENAME = frozenset({"extension"})
+_ROUTINES = ("function", "procedure", "aggregate")
 _ERRORS = get_args(OnError)
 
 
@@ -60,39 +72,53 @@ def annotate(text: Text, kept: list[Raw], schema: str, found: Gathered) -> None:
 def _statement(text: Text, statement: Raw, here: str, found: Gathered) -> None:
     above = list(_directives(text, statement.before))
     inside = list(_directives(text, statement.inside))
-    id = shapes.subject(statement, here) or shapes.altered_column(statement, here)
-    if id is not None and id.kind != "column":
+    id = shapes.subject(statement, here) or shapes.altered(statement, here)
+    if id is not None and id.kind not in ("column", "constraint"):
         found.places.setdefault(id, text.source(statement.start))
-    if id is not None and id.kind == "table":
+    if id is not None and id.kind in ("table", "foreign_table"):
         _columns(text, statement, id, inside, found)
         inside = []
-    if id is not None and id.kind == "trigger":
-        _design(id, [*above, *inside], text.source(statement.start), found)
-        return
+    said = []
     for directive in [*above, *inside]:
-        if id is not None and id.kind == "column" and directive.word in _OF_COLUMN:
+        if id is not None and directive.word in _PARTS:
+            _part(id, directive, found)
+        elif id is not None and directive.word == _RENAMED and id.kind not in _WITHOUT_RENAME:
+            _renamed(id, directive.rest, directive, found)
+        elif id is not None and id.kind == "column" and directive.word in _OF_COLUMN:
             _of_column(id, directive, found)
-        elif id is not None and id.kind == "table" and directive.word == "renamed_from":
-            _renamed(id, directive, found)
+        elif id is not None and id.kind == "trigger" and directive.word in _OF_TRIGGER:
+            said.append(directive)
         else:
             raise _misplaced(directive)
+    if id is not None and id.kind == "trigger":
+        _design(id, said, text.source(statement.start), found)
 
 
 def _columns(text: Text, statement: Raw, table: ObjectId, inside: list[Directive], found: Gathered) -> None:
     declared = shapes.columns(statement)
     for column in declared:
-        if column.name:
-            id = ObjectId("column", table.schema, table.name, column.name)
+        if column.name or column.constraint:
+            part, kind = (column.name, "column") if column.name else (column.constraint, "constraint")
+            id = ObjectId(kind, table.schema, table.name, part)
             found.places.setdefault(id, text.source(statement.tokens[column.first].start))
     for directive in inside:
+        if directive.word in _PARTS:
+            _part(table, directive, found)
+            continue
         home = _home(text, statement, declared, directive)
-        if home is None or directive.word not in _OF_COLUMN:
+        if home is not None and home.constraint and directive.word == _RENAMED:
+            id = ObjectId("constraint", table.schema, table.name, home.constraint)
+            _renamed(id, directive.rest, directive, found)
+        elif home is not None and home.name and directive.word in _OF_COLUMN:
+            _of_column(ObjectId("column", table.schema, table.name, home.name), directive, found)
+        else:
             raise _misplaced(directive)
-        _of_column(ObjectId("column", table.schema, table.name, home), directive, found)
 
 
-def _home(text: Text, statement: Raw, declared: list[shapes.Column], directive: Directive) -> str | None:
-    """The column that a comment belongs to: the one written before it on its line, else the next one below."""
+def _home(
+    text: Text, statement: Raw, declared: list[shapes.Column], directive: Directive
+) -> shapes.Column | None:
+    """The column or constraint that a comment belongs to: the one written before it on its line, else the next one below."""
     placed = statement.tokens
     before = [column for column in declared if placed[column.first].start < directive.start]
     previous = max(
@@ -100,15 +126,15 @@ def _home(text: Text, statement: Raw, declared: list[shapes.Column], directive: 
     )
     same_line = text.line(previous.start) == text.line(directive.start)
     if before and (same_line or placed[before[-1].last].start > directive.start):
-        return before[-1].name or None
+        return before[-1]
     if same_line or len(before) == len(declared):
         return None
-    return declared[len(before)].name or None
+    return declared[len(before)]
 
 
 def _of_column(column: ObjectId, directive: Directive, found: Gathered) -> None:
-    if directive.word == "renamed_from":
-        _renamed(column, directive, found)
+    if directive.word == _RENAMED:
+        _renamed(column, directive.rest, directive, found)
     elif not directive.rest:
         raise Usage(f"{directive.word} needs a SQL expression after it", sources=(directive.source,))
     elif directive.word == "fill":
@@ -117,20 +143,56 @@ def _of_column(column: ObjectId, directive: Directive, found: Gathered) -> None:
         found.downs[column] = directive.rest
 
 
-def _renamed(new: ObjectId, directive: Directive, found: Gathered) -> None:
-    old_name = _tokens_of(directive)
-    name, end = shapes.name_at(old_name, 0)
-    if not name or end != len(old_name) or len(name) > (1 if new.kind == "column" else 2):
+def _part(whole: ObjectId, directive: Directive, found: Gathered) -> None:
+    """`value 'paid' renamed_from 'settled'`: a part that has no statement of its own."""
+    kind = _PARTS[directive.word].get(whole.kind)
+    if kind is None:
+        raise _misplaced(directive)
+    new, word, old = _split_rename(directive)
+    if not new or not word:
+        example = "'new' renamed_from 'old'" if kind == "enum_value" else "new_name renamed_from old_name"
         raise Usage(
-            "renamed_from needs the old name after it, as SQL writes it",
-            hint="-- reconciler: renamed_from old_name",
+            f"{directive.word} needs the name of the part, renamed_from, and its old name",
+            hint=f"-- reconciler: {directive.word} {example}",
             sources=(directive.source,),
         )
-    if new.kind == "column":
-        old = ObjectId("column", new.schema, new.name, name[-1])
+    _renamed(ObjectId(kind, whole.schema, whole.name, new), old, directive, found)
+
+
+def _split_rename(directive: Directive) -> tuple[str, bool, str]:
+    """(the part's name, whether `renamed_from` follows it, the text after that)."""
+    placed = _tokens_of(directive.rest, directive)
+    if len(placed) < 2 or placed[1].word != _RENAMED:
+        return "", False, ""
+    return _name_of(placed[0]), True, directive.rest[placed[1].start + len(_RENAMED) :].strip()
+
+
+def _name_of(token: Token) -> str:
+    """A name, or the text in a string: enum values are written like that."""
+    return token.text[1:-1].replace("''", "'") if token.text.startswith("'") else token.identifier
+
+
+def _renamed(new: ObjectId, said: str, directive: Directive, found: Gathered) -> None:
+    written = _tokens_of(said, directive)
+    if new.kind == "enum_value":
+        name = tuple(_name_of(token) for token in written[:1])
+        end = 1
     else:
-        old = ObjectId(new.kind, name[0] if len(name) > 1 else new.schema, name[-1])
-    found.renames.append(Rename(new.kind, old, new, directive.source))
+        name, end = shapes.name_at(written, 0)
+    part = bool(new.part) and new.kind not in _ROUTINES
+    if not name or end != len(written) or len(name) > (1 if part or not new.schema else 2):
+        old = "'old'" if new.kind == "enum_value" else "old_name"
+        before = f"{directive.word} {quoted(new.part)} " if directive.word in _PARTS else ""
+        raise Usage(
+            "renamed_from needs the old name after it, as SQL writes it",
+            hint=f"-- reconciler: {before}renamed_from {old}",
+            sources=(directive.source,),
+        )
+    if part:
+        old_id = ObjectId(new.kind, new.schema, new.name, name[-1])
+    else:
+        old_id = ObjectId(new.kind, name[0] if len(name) > 1 else new.schema, name[-1], new.part)
+    found.renames.append(Rename(new.kind, old_id, new, directive.source))
 
 
 def _design(trigger: ObjectId, said: list[Directive], source: Source, found: Gathered) -> None:
@@ -139,8 +201,6 @@ def _design(trigger: ObjectId, said: list[Directive], source: Source, found: Gat
     invariants: list[Invariant] = []
     answers: dict[str, str] = {}
     for directive in said:
-        if directive.word not in _OF_TRIGGER:
-            raise _misplaced(directive)
         if directive.word == "invariant":
             name, colon, query = directive.rest.partition(":")
             if not colon or not name.strip() or not query.strip():
@@ -187,7 +247,7 @@ def _directives(text: Text, comments: list[Token]) -> Iterator[Directive]:
             continue
         word, rest = match.group(1).rstrip(":"), match.group(2).strip()
         source = text.source(token.start)
-        known = (*_OF_COLUMN, *_OF_TRIGGER)
+        known = (*_OF_COLUMN, *_OF_TRIGGER, *_PARTS)
         if word not in known:
             raise Usage(
                 f"reconciler: {word} is not a hint that is known{suggestion(word, known)}",
@@ -198,10 +258,16 @@ def _directives(text: Text, comments: list[Token]) -> Iterator[Directive]:
 
 
 def _misplaced(directive: Directive) -> Usage:
+    column = "on or above the line of a column"
     where = {
-        "renamed_from": "directly above a create table, or on or above the line of a column in one",
-        "fill": "on or above the line of a column",
-        "down": "on or above the line of a column",
+        _RENAMED: "directly above the create statement of what has the new name, or on or above the line of a column or of a named"
+        " constraint",
+        "fill": column,
+        "down": column,
+        "value": "directly above a create type … as enum",
+        "attribute": "directly above a create type … as (…)",
+        "constraint": "directly above a create table or create domain",
+        "column": "directly above a create table",
     }.get(directive.word, "directly above a create trigger")
     return Usage(
         f"reconciler: {directive.word} means nothing here",
@@ -210,5 +276,5 @@ def _misplaced(directive: Directive) -> Usage:
     )
 
 
-def _tokens_of(directive: Directive) -> list[Token]:
-    return list(tokens(Text(directive.rest, directive.source.file, directive.source.line)))
+def _tokens_of(said: str, directive: Directive) -> list[Token]:
+    return list(tokens(Text(said, directive.source.file, directive.source.line)))

@@ -9,12 +9,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from reconciler.declare.format_table import Index, Table, Trigger, Words
+from reconciler.declare.format_table import Index, Rule, Table, Trigger, Words
 from reconciler.declare.names import ColumnName, Name, Signature
 from reconciler.declare.node import Node, Sql
+from reconciler.declare.renamable import Part, Whole
 
 
-class Schema(Node):
+class Schema(Part):
     """A schema."""
 
     may_be_empty: ClassVar[bool] = True
@@ -32,18 +33,34 @@ class Extension(Node):
     version: str | None = Field(None, description="The version; the newest available when left out.")
 
 
-class Enum(Node):
+class EnumValue(Part):
+    """A value of an enum. Short form: the value."""
+
+    short: ClassVar[str | None] = "value"
+    value: str = Field(description="The value.")
+
+
+class Enum(Whole):
     """An enum. Short form: the list of its values, in order."""
 
     short_items: ClassVar[str | None] = "values"
-    values: list[str] = Field(description="The values, in order.")
+    values: list[EnumValue] = Field(
+        description="The values, in order; `{value: paid, renamed_from: settled}`."
+    )
     owner: str | None = Field(None, description="The owner.")
     comment: str | None = Field(None, description="The comment.")
     grants: dict[str, Words] = Field({}, description="Role → privileges.")
     revokes: dict[str, Words] = Field({}, description="Role → privileges taken away again.")
 
 
-class Domain(Node):
+class DomainCheck(Part):
+    """A check of a domain. Short form: its condition."""
+
+    short: ClassVar[str | None] = "condition"
+    condition: Sql = Field(description="The condition on VALUE.")
+
+
+class Domain(Whole):
     """A domain. Short form: the type and what `create domain` allows after it."""
 
     short: ClassVar[str | None] = "type"
@@ -51,24 +68,31 @@ class Domain(Node):
     nullable: bool = Field(True, description="false makes it NOT NULL.")
     default: Sql | None = Field(None, description="The default, a SQL expression.")
     collation: str | None = Field(None, description="The collation, as SQL writes it.")
-    checks: dict[str, str] = Field({}, description="Name → condition on VALUE.")
+    checks: dict[str, DomainCheck] = Field({}, description="Name → condition on VALUE.")
     owner: str | None = Field(None, description="The owner.")
     comment: str | None = Field(None, description="The comment.")
     grants: dict[str, Words] = Field({}, description="Role → privileges.")
     revokes: dict[str, Words] = Field({}, description="Role → privileges taken away again.")
 
 
-class Composite(Node):
+class Attribute(Part):
+    """An attribute of a composite type. Short form: its type."""
+
+    short: ClassVar[str | None] = "type"
+    type: str = Field(description="The type.")
+
+
+class Composite(Whole):
     """A composite type."""
 
-    attributes: dict[str, str] = Field(description="Name → type, in order.")
+    attributes: dict[str, Attribute] = Field(description="Name → type, in order.")
     owner: str | None = Field(None, description="The owner.")
     comment: str | None = Field(None, description="The comment.")
     grants: dict[str, Words] = Field({}, description="Role → privileges.")
     revokes: dict[str, Words] = Field({}, description="Role → privileges taken away again.")
 
 
-class Sequence(Node):
+class Sequence(Whole):
     """A sequence of its own; those of identity and serial columns come with the column."""
 
     may_be_empty: ClassVar[bool] = True
@@ -86,7 +110,7 @@ class Sequence(Node):
     revokes: dict[str, Words] = Field({}, description="Role → privileges taken away again.")
 
 
-class Procedure(Node):
+class Procedure(Whole):
     """A procedure. Its key is its name with its arguments: `close_month(p_org uuid, p_month date)`."""
 
     language: str = Field("plpgsql", description="The language of the body.")
@@ -113,7 +137,7 @@ class Function(Procedure):
     support: str | None = Field(None, description="The planner's support function.")
 
 
-class View(Node):
+class View(Whole):
     """A view. Short form: its query."""
 
     short: ClassVar[str | None] = "query"
@@ -126,7 +150,7 @@ class View(Node):
     check_option: Literal["local", "cascaded"] | None = Field(None, description="Writes must stay visible.")
     defaults: dict[str, Sql] = Field({}, description="Column → default for inserts through the view.")
     triggers: dict[str, Trigger] = Field({}, description="INSTEAD OF triggers.")
-    rules: dict[str, str] = Field({}, description="Rules: name → what follows `create rule NAME as`.")
+    rules: dict[str, Rule] = Field({}, description="Rules: name → what follows `create rule NAME as`.")
     owner: str | None = Field(None, description="The owner.")
     comment: str | None = Field(None, description="The comment.")
     column_comments: dict[str, str] = Field({}, description="Column → comment.")
@@ -134,7 +158,7 @@ class View(Node):
     revokes: dict[str, Words] = Field({}, description="Role → privileges taken away again.")
 
 
-class MaterializedView(Node):
+class MaterializedView(Whole):
     """A materialized view. Short form: its query."""
 
     short: ClassVar[str | None] = "query"

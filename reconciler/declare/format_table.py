@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from reconciler.declare.names import Name
 from reconciler.declare.node import Node, Sql
+from reconciler.declare.renamable import Named, Part, Whole
 from reconciler.declare.values import OnError
 
 Action = Literal["no action", "restrict", "cascade", "set null", "set default"]
@@ -28,20 +28,17 @@ Words = Annotated[
 """One or several words of SQL: privileges, roles, events."""
 
 
-class ForeignColumn(Node):
+class ForeignColumn(Named):
     """What a column refers to. Short form: `orgs (id) on delete cascade`."""
 
     short: ClassVar[str | None] = "to"
     to: str = Field(
         description="The table and column, then what PostgreSQL allows after them: `orgs (id) on delete cascade`."
     )
-    name: str | None = Field(
-        None, description="The constraint's name; PostgreSQL's own choice when left out."
-    )
     not_valid: bool = Field(False, description="Only new rows are checked (NOT VALID).")
 
 
-class Column(Node):
+class Column(Part):
     """A column. Short form: its type and anything `create table` allows after it: `text not null default ''`."""
 
     short: ClassVar[str | None] = "type"
@@ -75,9 +72,6 @@ class Column(Node):
     )
     statistics: int | None = Field(None, description="The statistics target of ANALYZE.")
     comment: str | None = Field(None, description="The comment.")
-    renamed_from: str | None = Field(
-        None, description="The column's old name; harmless once the old name is gone."
-    )
     fill: Sql | None = Field(
         None, description="SQL expression that fills the column for rows that exist already (UP)."
     )
@@ -87,13 +81,12 @@ class Column(Node):
     )
 
 
-class PrimaryKey(Node):
+class PrimaryKey(Named):
     """The primary key. Short form: its column, or the list of its columns."""
 
     short_items: ClassVar[str | None] = "columns"
     one_item: ClassVar[bool] = True
     columns: list[str] = Field(min_length=1, description="The columns, in order.")
-    name: str | None = Field(None, description="The constraint's name.")
     include: list[str] = Field([], description="Columns stored in the index beside the key.")
     deferrable: Deferrable = Field("no", description="When the key is checked.")
     comment: str | None = Field(None, description="The comment.")
@@ -109,12 +102,11 @@ class Unique(PrimaryKey):
     nulls_not_distinct: bool = Field(False, description="Two NULLs count as equal (PostgreSQL 15 and newer).")
 
 
-class ForeignKey(Node):
+class ForeignKey(Named):
     """A foreign key over one or several columns."""
 
     columns: list[str] = Field(min_length=1, description="The columns of this table.")
     references: str = Field(description="The other table and its columns: `accounts (org_id, id)`.")
-    name: str | None = Field(None, description="The constraint's name.")
     match: Literal["simple", "full"] = Field("simple", description="FULL refuses keys that are NULL in part.")
     on_delete: str = Field(
         "no action",
@@ -126,7 +118,7 @@ class ForeignKey(Node):
     comment: str | None = Field(None, description="The comment.")
 
 
-class Check(Node):
+class Check(Part):
     """A check constraint. Short form: its condition."""
 
     short: ClassVar[str | None] = "condition"
@@ -136,7 +128,7 @@ class Check(Node):
     comment: str | None = Field(None, description="The comment.")
 
 
-class Exclusion(Node):
+class Exclusion(Part):
     """An exclusion constraint. Short form: its elements, `room with =, during with &&`."""
 
     short: ClassVar[str | None] = "elements"
@@ -147,7 +139,7 @@ class Exclusion(Node):
     comment: str | None = Field(None, description="The comment.")
 
 
-class Index(Node):
+class Index(Whole):
     """An index. Short form: its column, or the list of its columns or expressions."""
 
     short_items: ClassVar[str | None] = "columns"
@@ -164,7 +156,7 @@ class Index(Node):
     comment: str | None = Field(None, description="The comment.")
 
 
-class Policy(Node):
+class Policy(Part):
     """A row-level-security policy."""
 
     for_: Literal["all", "select", "insert", "update", "delete"] = Field(
@@ -179,7 +171,7 @@ class Policy(Node):
     comment: str | None = Field(None, description="The comment.")
 
 
-class Trigger(Node):
+class Trigger(Part):
     """A trigger, with the four answers of its author: invariants, failure, concurrency, tenancy."""
 
     timing: Literal["before", "after", "instead of"] = Field(
@@ -214,7 +206,7 @@ class Trigger(Node):
     comment: str | None = Field(None, description="The comment.")
 
 
-class Statistics(Node):
+class Statistics(Whole):
     """Extended statistics. Short form: the list of columns."""
 
     short_items: ClassVar[str | None] = "columns"
@@ -223,6 +215,13 @@ class Statistics(Node):
         [], description="Which statistics; all when left out."
     )
     comment: str | None = Field(None, description="The comment.")
+
+
+class Rule(Part):
+    """A rule. Short form: what follows `create rule NAME as`."""
+
+    short: ClassVar[str | None] = "does"
+    does: str = Field(description="What follows `create rule NAME as`: `on delete to t do instead nothing`.")
 
 
 class Partition(Node):
@@ -234,7 +233,7 @@ class Partition(Node):
     )
 
 
-class Table(Node):
+class Table(Whole):
     """A table and its parts. What is not named here does not belong to it: extra parts are drift."""
 
     may_be_empty: ClassVar[bool] = True
@@ -255,7 +254,7 @@ class Table(Node):
         {}, description="Triggers: name → timing, events, function, invariants …"
     )
     statistics: dict[str, Statistics] = Field({}, description="Extended statistics: name → columns.")
-    rules: dict[str, str] = Field({}, description="Rules: name → what follows `create rule NAME as`.")
+    rules: dict[str, Rule] = Field({}, description="Rules: name → what follows `create rule NAME as`.")
     grants: dict[str, Words] = Field(
         {}, description="Role → privileges: `{authenticated: [select, update (name)]}`."
     )
@@ -270,9 +269,6 @@ class Table(Node):
         None, description="`full`, `nothing`, or the name of a unique index."
     )
     comment: str | None = Field(None, description="The comment.")
-    renamed_from: Name | None = Field(
-        None, description="The table's old name; harmless once the old name is gone."
-    )
 
     @model_validator(mode="after")
     def _partitions_have_their_parents_columns(self) -> Table:

@@ -82,15 +82,14 @@ def _common(
 def _types(declared: Document, here: str) -> Statements:
     for key, enum in declared.enums.items():
         it = ident(*names.qualified(key, here))
-        yield one(enum, f"create type {it} as enum ({', '.join(literal(value) for value in enum.values)})")
+        yield one(enum, f"create type {it} as enum ({', '.join(literal(one.value) for one in enum.values)})")
         yield from _common(enum, "type", it, enum.grants, enum.revokes)
     for key, composite in declared.types.items():
         it = ident(*names.qualified(key, here))
         script = Script(composite.source()).add(f"create type {it} as (")
-        for number, (name, kind) in enumerate(composite.attributes.items()):
-            line = composite.line("attributes", name)
-            script.add(f"{',' if number else ''}\n  {ident(name)} ", line)
-            script.quote(kind, composite.value_line("attributes", name))
+        for number, (name, attribute) in enumerate(composite.attributes.items()):
+            script.add(f"{',' if number else ''}\n  {ident(name)} ", attribute.line())
+            script.quote(attribute.type, attribute.value_line("type"))
         yield script.add(")").statement()
         yield from _common(composite, "type", it, composite.grants, composite.revokes)
     for key, domain in declared.domains.items():
@@ -106,8 +105,8 @@ def _types(declared: Document, here: str) -> Statements:
             script.add(" default ").quote(domain.default, domain.value_line("default"))
         script.add("" if domain.nullable else " not null")
         for name, check in domain.checks.items():
-            script.add(f"\n  constraint {ident(name)} check (", domain.line("checks", name))
-            script.quote(check, domain.value_line("checks", name)).add(")")
+            script.add(f"\n  constraint {ident(name)} check (", check.line())
+            script.quote(check.condition, check.value_line("condition")).add(")")
         yield script.statement()
         yield from _common(domain, "domain", it, domain.grants, domain.revokes)
 
@@ -180,7 +179,7 @@ def _view(schema: str, name: str, found: View) -> Statements:
         yield script.quote(default, found.value_line("defaults", column)).statement()
     for trigger_name, trigger in found.triggers.items():
         yield from render_table.triggers(it, trigger_name, trigger)
-    yield from render_table.rules(it, found, found.rules)
+    yield from render_table.rules(found.rules)
     yield from _column_comments(it, found, found.column_comments)
     yield from _common(found, "view", it, found.grants, found.revokes)
 

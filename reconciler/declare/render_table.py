@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from reconciler.declare.format_table import Column, Deferrable, Index, Policy, PrimaryKey, Table, Trigger
+from reconciler.declare.format_table import (
+    Column,
+    Deferrable,
+    Index,
+    Policy,
+    PrimaryKey,
+    Rule,
+    Table,
+    Trigger,
+)
 from reconciler.declare.node import Node
 from reconciler.declare.script import Script
 from reconciler.declare.values import DeclaredStatement
@@ -138,7 +147,7 @@ def parts(schema: str, name: str, declared: Table) -> Iterator[DeclaredStatement
         yield from _policy(it, policy_name, policy)
     for trigger_name, trigger in declared.triggers.items():
         yield from triggers(it, trigger_name, trigger)
-    yield from rules(it, declared, declared.rules)
+    yield from rules(declared.rules)
 
 
 def _column_settings(it: str, declared: Table) -> Iterator[DeclaredStatement]:
@@ -266,11 +275,11 @@ def triggers(it: str, name: str, trigger: Trigger) -> Iterator[DeclaredStatement
         yield comment(trigger, f"trigger {ident(name)} on {it}")
 
 
-def rules(it: str, owner: Node, found: Mapping[str, str]) -> Iterator[DeclaredStatement]:
-    """`create rule NAME as` and what the author wrote after it; `{table}` is not needed: the text names it."""
-    for name, text in found.items():
-        script = Script(owner.source("rules", name)).add(f"create rule {ident(name)} as ")
-        yield script.quote(text, owner.value_line("rules", name)).statement()
+def rules(found: Mapping[str, Rule]) -> Iterator[DeclaredStatement]:
+    """`create rule NAME as` and what the author wrote after it, which names the table."""
+    for name, rule in found.items():
+        script = Script(rule.source()).add(f"create rule {ident(name)} as ")
+        yield script.quote(rule.does, rule.value_line("does")).statement()
 
 
 def role(name: str) -> str:

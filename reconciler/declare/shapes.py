@@ -51,18 +51,36 @@ _KINDS = frozenset(
         "statistics",
         "publication",
         "collation",
+        "conversion",
+        "server",
+        "language",
+        "subscription",
     ]
+)
+_LONG_KINDS = {
+    ("foreign", "data", "wrapper"): "foreign_data_wrapper",
+    ("text", "search", "parser"): "text_search_parser",
+    ("text", "search", "template"): "text_search_template",
+    ("text", "search", "dictionary"): "text_search_dictionary",
+    ("text", "search", "configuration"): "text_search_configuration",
+    ("operator", "class"): "operator_class",
+    ("operator", "family"): "operator_family",
+}
+_OUTSIDE = frozenset(
+    ["schema", "extension", "publication", "server", "language", "subscription", "foreign_data_wrapper"]
 )
 _TABLE_WORDS = frozenset(["constraint", "primary", "unique", "check", "foreign", "exclude", "like"])
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a `create table`: its name and where its definition begins and ends among the tokens."""
+    """A column of a `create table`: its name and where its definition begins and ends among the tokens. What stands in its place
+    as `constraint NAME …` has that name as `constraint` and no other."""
 
     name: str
     first: int
     last: int
+    constraint: str = ""
 
 
 def subject(statement: Raw, schema: str) -> ObjectId | None:
@@ -74,9 +92,10 @@ def subject(statement: Raw, schema: str) -> ObjectId | None:
     while at < len(tokens) and tokens[at].word in _MODIFIERS:
         modifiers.add(tokens[at].word)
         at += 1
-    if at >= len(tokens) or (kind := tokens[at].word) not in _KINDS:
+    kind, at = _kind(tokens, at)
+    if not kind:
         return None
-    at = _after(tokens, at + 1, ("concurrently",), ("if", "not", "exists"))
+    at = _after(tokens, at, ("concurrently",), ("if", "not", "exists"))
     if modifiers & {"temp", "temporary"}:
         return None
     if kind in ("trigger", "policy", "rule"):
@@ -86,7 +105,7 @@ def subject(statement: Raw, schema: str) -> ObjectId | None:
     name, end = name_at(tokens, at)
     if not name:
         return None
-    if kind in ("schema", "extension", "publication"):
+    if kind in _OUTSIDE:
         return ObjectId(kind, "", name[-1])
     if kind == "type":
         enum = [token.word for token in tokens[end : end + 2]] == ["as", "enum"]
@@ -98,21 +117,41 @@ def subject(statement: Raw, schema: str) -> ObjectId | None:
     if kind == "view" and "materialized" in modifiers:
         kind = "materialized_view"
     part = _arguments(statement, end) if kind in ("function", "procedure", "aggregate") else ""
+    if kind in ("operator_class", "operator_family"):
+        using = next((n for n, token in enumerate(tokens) if token.word == "using"), len(tokens) - 2)
+        part = tokens[using + 1].identifier
     return ObjectId(kind, name[-2] if len(name) > 1 else schema, name[-1], part)
 
 
-def altered_column(statement: Raw, schema: str) -> ObjectId | None:
-    """The column that `alter table … add column …` makes, or None."""
+def _kind(tokens: list[Token], at: int) -> tuple[str, int]:
+    """The kind that the words from `at` name, and the token after them. `foreign` may have been taken for a modifier."""
+    for words, kind in _LONG_KINDS.items():
+        for start in (at, at - 1):
+            if tuple(token.word for token in tokens[start : start + len(words)]) == words:
+                return kind, start + len(words)
+    if at < len(tokens) and tokens[at].word in _KINDS:
+        return tokens[at].word, at + 1
+    return "", at
+
+
+def altered(statement: Raw, schema: str) -> ObjectId | None:
+    """The column or the named constraint that `alter table … add …` (or `alter domain … add …`) makes, or None."""
     tokens = statement.tokens
-    if statement.words(2) != ("alter", "table"):
+    domain = statement.words(2) == ("alter", "domain")
+    if statement.words(2) != ("alter", "table") and not domain:
         return None
     name, at = name_at(tokens, _after(tokens, 2, ("if", "exists"), ("only",)))
     if not name or at >= len(tokens) or tokens[at].word != "add":
         return None
-    at = _after(tokens, at + 1, ("column",), ("if", "not", "exists"))
-    if at >= len(tokens) or tokens[at].word in _TABLE_WORDS or not tokens[at].identifier:
+    whole = (name[-2] if len(name) > 1 else schema, name[-1])
+    at += 1
+    if at + 1 < len(tokens) and tokens[at].word == "constraint":
+        part = tokens[at + 1].identifier
+        return ObjectId("domain_constraint" if domain else "constraint", *whole, part) if part else None
+    at = _after(tokens, at, ("column",), ("if", "not", "exists"))
+    if domain or at >= len(tokens) or tokens[at].word in _TABLE_WORDS or not tokens[at].identifier:
         return None
-    return ObjectId("column", name[-2] if len(name) > 1 else schema, name[-1], tokens[at].identifier)
+    return ObjectId("column", *whole, tokens[at].identifier)
 
 
 def columns(statement: Raw) -> list[Column]:
@@ -128,7 +167,8 @@ def columns(statement: Raw) -> list[Column]:
             if first < number:
                 token = tokens[first]
                 name = "" if token.word in _TABLE_WORDS else token.identifier
-                found.append(Column(name, first, number))
+                named = token.word == "constraint" and first + 1 < number
+                found.append(Column(name, first, number, tokens[first + 1].identifier if named else ""))
             first = number + 1
             if depth == 0:
                 break

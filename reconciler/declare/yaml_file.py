@@ -11,7 +11,8 @@ from reconciler.declare import names, render
 from reconciler.declare.format import SINGLE, Document, Procedure
 from reconciler.declare.format_table import Table, Trigger
 from reconciler.declare.gathered import Gathered, declared_twice
-from reconciler.declare.node import Node, together, validated
+from reconciler.declare.node import together, validated
+from reconciler.declare.renamable import Part, Whole
 from reconciler.declare.sql_file import one_statement, read_statements
 from reconciler.declare.tree import Items, Map, Text, Tree, documents
 from reconciler.declare.values import DeclaredFile, DeclaredStatement, Invariant, Rename, TriggerDesign
@@ -81,9 +82,8 @@ def _rebase(value: object, tree: Tree, base: tuple[str, ...]) -> None:
 def _annotations(document: Document, found: Gathered) -> None:
     here = document.in_schema
     for key, table in document.tables.items():
-        schema, name = names.qualified(key, here)
-        _table(schema, name, table, found)
-    groups: tuple[tuple[str, Mapping[str, Node]], ...] = (
+        _table(*names.qualified(key, here), table, found)
+    groups: tuple[tuple[str, Mapping[str, Whole]], ...] = (
         ("enum", document.enums),
         ("domain", document.domains),
         ("composite", document.types),
@@ -93,15 +93,22 @@ def _annotations(document: Document, found: Gathered) -> None:
     )
     for kind, group in groups:
         for key, node in group.items():
-            found.owned[ObjectId(kind, *names.qualified(key, here))] = node.source()
+            id = ObjectId(kind, *names.qualified(key, here))
+            found.owned[id] = node.source()
+            _whole_renamed(id, node, found)
+    for key, enum in document.enums.items():
+        for value in enum.values:
+            _part_renamed(ObjectId("enum_value", *names.qualified(key, here), value.value), value, found)
+    for key, composite in document.types.items():
+        for name, attribute in composite.attributes.items():
+            _part_renamed(ObjectId("attribute", *names.qualified(key, here), name), attribute, found)
     for key, domain in document.domains.items():
-        schema, name = names.qualified(key, here)
-        for check in domain.checks:
-            found.places[ObjectId("domain_constraint", schema, name, check)] = domain.source("checks", check)
+        _parts("domain_constraint", *names.qualified(key, here), domain.checks, found)
     for key, view in document.views.items():
         schema, name = names.qualified(key, here)
         found.designs.extend(_designs(schema, name, view.triggers))
         _parts("trigger", schema, name, view.triggers, found)
+        _parts("rule", schema, name, view.rules, found)
     for key, rollup in document.materialized_views.items():
         _relations("index", names.qualified(key, here)[0], rollup.indexes, found)
     both: tuple[tuple[str, Mapping[str, Procedure]], ...] = (
@@ -111,10 +118,15 @@ def _annotations(document: Document, found: Gathered) -> None:
     for kind, routines in both:
         for key, routine in routines.items():
             name, arguments = names.signature(key)
-            schema, name = names.qualified(name, here)
-            found.places[ObjectId(kind, schema, name, names.types(arguments))] = routine.source()
+            id = ObjectId(kind, *names.qualified(name, here), names.types(arguments))
+            found.places[id] = routine.source()
+            _whole_renamed(id, routine, found)
     for name, declared in document.schemas.items():
-        found.places[ObjectId("schema", "", name)] = declared.source()
+        id = ObjectId("schema", "", name)
+        found.places[id] = declared.source()
+        if declared.renamed_from:
+            old = ObjectId("schema", "", declared.renamed_from)
+            found.renames.append(Rename("schema", old, id, declared.source("renamed_from")))
     for name, extension in document.extensions.items():
         found.places[ObjectId("extension", "", name)] = extension.source()
 
@@ -122,41 +134,55 @@ def _annotations(document: Document, found: Gathered) -> None:
 def _table(schema: str, name: str, table: Table, found: Gathered) -> None:
     it = ObjectId("table", schema, name)
     found.owned[it] = table.source()
-    if table.renamed_from:
-        old = ObjectId("table", *names.qualified(table.renamed_from, schema))
-        found.renames.append(Rename("table", old, it, table.source("renamed_from")))
+    _whole_renamed(it, table, found)
+    _parts("column", schema, name, table.columns, found)
     for column_name, column in table.columns.items():
         id = ObjectId("column", schema, name, column_name)
-        found.places[id] = column.source()
-        if column.renamed_from:
-            old = ObjectId("column", schema, name, column.renamed_from)
-            found.renames.append(Rename("column", old, id, column.source("renamed_from")))
         if column.fill is not None:
             found.fills[id] = column.fill
         if column.down is not None:
             found.downs[id] = column.down
     _parts("policy", schema, name, table.policies, found)
     _parts("trigger", schema, name, table.triggers, found)
+    _parts("rule", schema, name, table.rules, found)
     _parts("constraint", schema, name, table.checks, found)
     _parts("constraint", schema, name, table.exclusions, found)
-    for key in (table.primary_key, *table.unique, *table.foreign_keys):
-        if key is not None and key.name:
-            found.places[ObjectId("constraint", schema, name, key.name)] = key.source()
-    for rule in table.rules:
-        found.places[ObjectId("rule", schema, name, rule)] = table.source("rules", rule)
+    keys = [
+        table.primary_key,
+        *table.unique,
+        *table.foreign_keys,
+        *(c.references for c in table.columns.values()),
+    ]
+    _parts("constraint", schema, name, {key.name: key for key in keys if key is not None and key.name}, found)
     _relations("index", schema, table.indexes, found)
     _relations("statistics", schema, table.statistics, found)
     found.designs.extend(_designs(schema, name, table.triggers))
 
 
-def _parts(kind: str, schema: str, table: str, parts: Mapping[str, Node], found: Gathered) -> None:
+def _parts(kind: str, schema: str, table: str, parts: Mapping[str, Part], found: Gathered) -> None:
     for part, node in parts.items():
-        found.places[ObjectId(kind, schema, table, part)] = node.source()
+        id = ObjectId(kind, schema, table, part)
+        found.places[id] = node.source()
+        _part_renamed(id, node, found)
 
 
-def _relations(kind: str, schema: str, relations: Mapping[str, Node], found: Gathered) -> None:
+def _relations(kind: str, schema: str, relations: Mapping[str, Whole], found: Gathered) -> None:
     for name, node in relations.items():
-        found.places[ObjectId(kind, schema, name)] = node.source()
+        id = ObjectId(kind, schema, name)
+        found.places[id] = node.source()
+        _whole_renamed(id, node, found)
+
+
+def _part_renamed(id: ObjectId, node: Part, found: Gathered) -> None:
+    if node.renamed_from:
+        old = ObjectId(id.kind, id.schema, id.name, node.renamed_from)
+        found.renames.append(Rename(id.kind, old, id, node.source("renamed_from")))
+
+
+def _whole_renamed(id: ObjectId, node: Whole, found: Gathered) -> None:
+    if node.renamed_from:
+        old = ObjectId(id.kind, *names.qualified(node.renamed_from, id.schema), id.part)
+        found.renames.append(Rename(id.kind, old, id, node.source("renamed_from")))
 
 
 def _designs(schema: str, table: str, triggers: dict[str, Trigger]) -> Iterator[TriggerDesign]:

@@ -79,7 +79,9 @@ def apply(
             if not again:
                 refuse_repetition(work.history, made.migration)
             rehearsed = [
-                Rehearsed(made.migration, work.live, work.wanted, made.plan.changes, made.plan.hazards)
+                Rehearsed(
+                    made.migration, made.before, made.after, made.plan.changes, made.plan.hazards, made.moved
+                )
             ]
         refuse_hazards((h for one in rehearsed for h in one.hazards), {*allow, *database.allow})
         if not chosen:
@@ -156,8 +158,9 @@ def _apply_one(
     down: bool = False,
     out_of_order: bool = False,
 ) -> Applied:
-    touched = {change.id for change in one.changes}
-    reads = _closure(touched, one.before, _parents(one.before, one.after))
+    touched = {*(change.id for change in one.changes), *one.moved.values()}
+    olds = {*(change.was for change in one.changes if change.was is not None), *one.moved}
+    reads = _closure(touched | olds, one.before, _parents(one.before, one.after))
     run = migrate.rollback if down else migrate.apply
     migration = one.migration
     if not down:
@@ -176,6 +179,7 @@ def _apply_one(
         confirm=_expect(work, one.after, touched, strange),
         on_progress=on_statement,
         changes=one.changes,
+        moved=one.moved,
         out_of_order=out_of_order,
         resolve=from_environment(os.environ),
     )

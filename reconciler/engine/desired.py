@@ -10,7 +10,7 @@ from __future__ import annotations
 import fnmatch
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -52,11 +52,16 @@ class Desired:
 
 
 def scope_of(database: Database, declarations: Declarations, owned: Collection[ObjectId]) -> Scope:
-    """Which schemas are managed: as configured, or public, those declared, and those we created something in."""
+    """Which schemas are managed: as configured, or public, those declared, and those we created something in. Where objects come
+    from that are renamed, too."""
     hidden = frozenset(database.exclude) | managed_schemas(database.platform)
     if database.schemas != "auto":
-        return Scope(frozenset(database.schemas), hidden)
+        chosen = frozenset(database.schemas)
+        return Scope(
+            chosen | {_schema_of(r.old) for r in declarations.renames if _schema_of(r.new) in chosen}, hidden
+        )
     declared = {id.schema for id in declarations.places if id.schema}
+    declared |= {schema for rename in declarations.renames if (schema := _schema_of(rename.old))}
     declared |= {id.name for id in (*declarations.places, *owned) if id.kind == "schema"}
     declared |= {id.schema for id in owned if id.schema}
     kept = {
@@ -175,8 +180,9 @@ def _give_to_owners(
     ]  # fmt: skip
     changed = False
     context = Context(found, found, role)
+    before = {rename.new: rename.old for rename in declarations.renames}
     for id, fact in found.facts.items():
-        there = live.facts.get(id)
+        there = live.facts.get(id) or live.facts.get(_before(id, before))
         if there is None or fact["owner"] != role or there["owner"] == role or not there["owner"]:
             continue
         if any(re.search(rf"\b{re.escape(id.name)}\b", sql) for sql in named):
@@ -187,6 +193,13 @@ def _give_to_owners(
             connection.execute(statement.sql.encode())
             changed = True
     return changed
+
+
+def _before(id: ObjectId, renamed: Mapping[ObjectId, ObjectId]) -> ObjectId:
+    """What an object was called before a declared rename, of itself or of its schema."""
+    id = renamed.get(id, id)
+    schema = renamed.get(ObjectId("schema", "", id.schema))
+    return replace(id, schema=schema.name) if schema is not None else id
 
 
 def with_what_is_there(found: Snapshot, untouched: Collection[ObjectId], live: Snapshot) -> Snapshot:

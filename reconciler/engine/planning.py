@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import psycopg
@@ -13,13 +13,13 @@ from reconciler import __version__, migrate
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.compare import compare
 from reconciler.engine.desired import Trust
-from reconciler.engine.work import Told, Work, looked, opened
+from reconciler.engine.work import Told, Work, looked, opened, with_extra
 from reconciler.errors import Source, Stalled
 from reconciler.model import Fact, HazardCode, Migration, ObjectId, Plan, Rehearsal, Snapshot
 from reconciler.pg import Url, connect, ident
 from reconciler.plan.build import Bench, Renamed, build
 from reconciler.plan.draft import VERSION as MIGRA
-from reconciler.plan.rename import Wish, renames
+from reconciler.plan.rename import renames
 from reconciler.run import run_step, steps
 from reconciler.run.placeholders import withheld
 from reconciler.settings import Database
@@ -30,7 +30,8 @@ from reconciler.shadow.rehearse import Expected
 class Proposal:
     """A plan for `database`, its rehearsal, and the migration it would become (None when nothing differs).
 
-    `before` is the live state, `after` the declared one; `extra` are undeclared objects that are left alone.
+    `before` is the live state, `after` the declared one; `extra` are undeclared objects that are left alone. `moved` says what
+    the objects are called afterwards that the plan renames.
     """
 
     database: str
@@ -42,6 +43,7 @@ class Proposal:
     after: Snapshot
     major: int
     migration: Migration | None = None
+    moved: Mapping[ObjectId, ObjectId] = field(default_factory=dict)
 
 
 def propose(
@@ -74,12 +76,12 @@ def proposal(work: Work, *, told: Told, prove: bool = True, now: datetime | None
     """The same for a database that is open already."""
     told("copy the live schema")
     before = work.copy_of_live()
-    wishes = [
-        Wish(r.old, r.new, r.source) for r in work.declarations.renames if r.kind in ("table", "column")
-    ]
+    renamed = _renamed(work, before)
+    if renamed is not None:
+        work = _seen_after(work, renamed)
     bench = Bench(
         work.shadow, before, work.wanted_database, Expected(work.live, work.wanted, work.scope),
-        role=work.role if work.shadow.own else "", renamed=_renamed(work, before, wishes),
+        role=work.role if work.shadow.own else "", renamed=renamed,
         fills=work.declarations.fills, downs=work.declarations.downs, told=told,
     )  # fmt: skip
     plan, rehearsal = build(bench, prove=prove)
@@ -96,7 +98,7 @@ def proposal(work: Work, *, told: Told, prove: bool = True, now: datetime | None
         )  # fmt: skip
     return Proposal(
         work.database.name, plan, rehearsal if prove else None, work.extra, notes, work.live, work.wanted,
-        work.shadow.major, migration,
+        work.shadow.major, migration, renamed.renames.moved if renamed else {},
     )  # fmt: skip
 
 
@@ -104,8 +106,9 @@ def _notes(extra: Iterable[ObjectId]) -> tuple[str, ...]:
     return tuple(f"{id.kind} {id} is not declared and stays" for id in extra)
 
 
-def _renamed(work: Work, before: Url, wishes: Iterable[Wish]) -> Renamed | None:
-    found = renames(wishes, work.live, work.wanted)
+def _renamed(work: Work, before: Url) -> Renamed | None:
+    """The live schema with the declared renames done, in a scratch database; None when nothing is to be renamed."""
+    found = renames(work.declarations.renames, work.live, work.asked)
     if not found.up:
         return None
     database = work.shadow.create(template=before)
@@ -114,6 +117,14 @@ def _renamed(work: Work, before: Url, wishes: Iterable[Wish]) -> Renamed | None:
             run_step(connection, step, resolve=withheld)
     with connect(database) as connection:
         return Renamed(database, catalog.read(connection, work.scope), found)
+
+
+def _seen_after(work: Work, renamed: Renamed) -> Work:
+    """The same with what stays undeclared as it will be called, and described, once the renames are done."""
+    moved = renamed.renames.moved
+    owned = {moved.get(id, id): version for id, version in work.owned.items()}
+    wanted, extra = with_extra(renamed.snapshot, work.asked, owned, prune=work.database.prune)
+    return replace(work, wanted=wanted, extra=extra)
 
 
 def _rows_permit(url: Url, plan: Plan, work: Work) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from reconciler import migrate
 from reconciler.catalog import snapshot as catalog
@@ -12,7 +12,7 @@ from reconciler.catalog.kinds import Context, Unplannable
 from reconciler.engine.refusals import refuse_failed
 from reconciler.engine.work import Told, Work
 from reconciler.errors import Stalled
-from reconciler.model import Change, Hazard, Migration, Snapshot, Statement
+from reconciler.model import Change, Hazard, Migration, ObjectId, Snapshot, Statement
 from reconciler.pg import Url, connect, ident
 from reconciler.plan.complete import complete
 from reconciler.run import run_step, steps
@@ -22,13 +22,15 @@ from reconciler.shadow.rehearse import Expected, rehearse
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """A migration tried on this database's shadow: the states it leads between, and what a person must know."""
+    """A migration tried on this database's shadow: the states it leads between, and what a person must know. `moved` are objects
+    that have another name afterwards (before → after)."""
 
     migration: Migration
     before: Snapshot
     after: Snapshot
     changes: tuple[Change, ...]
     hazards: tuple[Hazard, ...]
+    moved: Mapping[ObjectId, ObjectId] = field(default_factory=dict)
 
 
 def rehearsed_files(

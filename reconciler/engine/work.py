@@ -23,8 +23,8 @@ Told = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`live` and `wanted` are the target and the declarations in `scope`; in `wanted` undeclared objects that we may not
-    drop stand as they are on the target, and `extra` names them. `role` is who applies.
+    """`live` and `asked` are the target and the declarations in `scope`; in `wanted` undeclared objects that we may not
+    drop stand beside what is asked for, as they are on the target, and `extra` names them. `role` is who applies.
     """
 
     database: Database
@@ -33,6 +33,7 @@ class Work:
     shadow: Shadow
     scope: Scope
     live: Snapshot
+    asked: Snapshot
     wanted: Snapshot
     wanted_database: Url
     extra: tuple[ObjectId, ...]
@@ -116,7 +117,7 @@ def opened(look: Look, *, trust: Trust, told: Told = lambda stage: None) -> Iter
             look.live, asked, look.owned, prune=database.prune, renames=look.declarations.renames
         )
         yield Work(
-            database, look.url, look.declarations, server, look.scope, look.live, wanted, goal.database, extra, look.role,
+            database, look.url, look.declarations, server, look.scope, look.live, asked, wanted, goal.database, extra, look.role,
             look.history, look.owned,
         )  # fmt: skip
 
@@ -132,16 +133,18 @@ def with_extra(
     """`wanted` plus the undeclared objects that stay, with their parts; and the names of those objects.
 
     An undeclared object is dropped only when we created or adopted it, or when pruning was asked for. Parts of declared
-    objects (columns, policies, triggers …) belong to the declaration and are never extra, nor is a table that the declaration
-    gives another name, with the sequences that belong to it.
+    objects (columns, policies, triggers …) belong to the declaration and are never extra, nor is what the declaration gives
+    another name, with what is in it.
     """
-    moved = {r.old for r in renames if r.kind == "table" and r.new in wanted.facts}
-    for fact in list(live.facts.values()):
-        if fact.id.kind == "owned_by" and ObjectId("table", fact["schema"], fact["table"]) in moved:
+    moved = {r.old for r in renames if r.new in wanted.facts}
+    schemas = {id.name for id in moved if id.kind == "schema"}
+    for fact in live.by_kind.get("owned_by", ()):
+        if ObjectId("table", fact["schema"], fact["table"]) in moved:
             moved.add(ObjectId("sequence", fact.id.schema, fact.id.name))
     extra = [
         id for id, fact in live.facts.items()
-        if fact.parent is None and id not in wanted.facts and id not in owned and id not in moved and not prune
+        if fact.parent is None and id not in wanted.facts and id not in owned and id not in moved
+        and id.schema not in schemas and not prune
     ]  # fmt: skip
     kept: dict[ObjectId, Fact] = {}
     todo = list(extra)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import TypedDict, Unpack
@@ -21,7 +21,7 @@ from reconciler.migrate import history, inventory
 from reconciler.migrate.applier import applier
 from reconciler.migrate.history import Connection, Direction
 from reconciler.migrate.resume import resume_at
-from reconciler.model import Applied, Change, Migration, Statement, Step
+from reconciler.model import Applied, Change, Migration, ObjectId, Statement, Step
 from reconciler.pg import Url, connect, ident
 from reconciler.run import Hook, Outcome, Pace, run_step, steps
 from reconciler.run.nature import head
@@ -72,6 +72,8 @@ class Terms(TypedDict, total=False):
     """Puts secrets in the place of their placeholders, just before a statement is sent."""
     changes: Sequence[Change]
     """What this run creates and drops, for the inventory."""
+    moved: Mapping[ObjectId, ObjectId]
+    """What this run renames, before → after, for the inventory."""
     client: str
     """Who at which machine, for the history."""
     out_of_order: bool
@@ -93,6 +95,7 @@ class _Terms:
     on_retry: Callable[[Waiting, float], None] | None = None
     resolve: Callable[[str], str] | None = None
     changes: Sequence[Change] = ()
+    moved: Mapping[ObjectId, ObjectId] = field(default_factory=dict)
     client: str = ""
     out_of_order: bool = False
     wait: float = 10.0
@@ -216,7 +219,7 @@ def _run_one(
         if _role(inside) != role:  # a statement changed it: the history is written by who applies
             inside.execute(f"set local role {ident(role)}".encode())
         if last:
-            inventory.follow(inside, terms.changes, migration.version)
+            inventory.follow(inside, terms.changes, migration.version, terms.moved)
         history.record(
             inside,
             migration,

@@ -6,7 +6,7 @@ belong to their table.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler.migrate.history import Connection, permitted
 from reconciler.model import Change, ObjectId
@@ -50,8 +50,21 @@ def release(connection: Connection, ids: Iterable[ObjectId]) -> None:
         )
 
 
-def follow(connection: Connection, changes: Sequence[Change], version: str) -> None:
-    """Enters what `changes` create and strikes out what they drop."""
+def follow(
+    connection: Connection,
+    changes: Sequence[Change],
+    version: str,
+    moved: Mapping[ObjectId, ObjectId] | None = None,
+) -> None:
+    """Enters what `changes` create and strikes out what they drop. What `moved` says is called differently (before → after) is
+    ours afterwards if it was before, and keeps the version that brought it."""
+    renamed = moved or {}
+    if renamed:
+        ours = {id: version for id, version in owned(connection).items() if id in renamed}
+        release(connection, ours)
+        for id, brought in ours.items():
+            adopt(connection, [renamed[id]], brought)
     whole = [change for change in changes if not change.id.part or change.id.part.startswith("(")]
-    release(connection, (change.id for change in whole if change.verb == "drop"))
-    adopt(connection, (change.id for change in whole if change.verb == "create"), version)
+    known = {*renamed, *renamed.values()}
+    release(connection, (c.id for c in whole if c.verb == "drop" and c.id not in known))
+    adopt(connection, (c.id for c in whole if c.verb == "create" and c.id not in known), version)

@@ -1,139 +1,230 @@
 """Renames that were declared: the object keeps its rows, its indexes and its rights, and changes only its name.
 
-PostgreSQL leaves the names of constraints, indexes and sequences as they are when their table is renamed; where the declaration
-expects names made from the new one, they follow. Promises to do nothing once the old name is gone, and to refuse when both
-names exist.
+Schemas first, then types, then what stands in them, then parts; a hint says the names that the wholes have by then. PostgreSQL
+leaves the names of constraints, indexes and sequences as they are when their table is renamed; where the declaration expects
+names made from the new one, they follow. Promises to do nothing once the old name is gone, and to refuse when both names exist.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
-from reconciler.errors import Source, Stalled
+from reconciler.declare import Rename
+from reconciler.errors import Stalled
 from reconciler.model import Change, ObjectId, Snapshot, Statement
-from reconciler.pg import dollar, ident, literal
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """`old` shall be called `new`. For a column both carry the table's new name."""
-
-    old: ObjectId
-    new: ObjectId
-    source: Source | None = None
+from reconciler.plan.names import Names, inner, last, routine
+from reconciler.plan.rename_shapes import PARTS, ROUTINES, SHAPES, TYPES, renamed
 
 
 @dataclass(frozen=True, slots=True)
 class Renames:
-    """The statements that rename, those that rename back, and what was renamed."""
+    """The statements that rename, those that rename back, what was renamed by a hint, and everything that is called differently
+    for it (whole objects and indexes: before → after)."""
 
     up: tuple[Statement, ...] = ()
     down: tuple[Statement, ...] = ()
     changes: tuple[Change, ...] = ()
+    moved: Mapping[ObjectId, ObjectId] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class _Name:
-    """One name that changes: of a `what` in `schema`, belonging to the table `table` (which has its new name already)."""
-
-    what: str
-    old: str
-    new: str
-    schema: str
-    table: str
+class _Step:
+    old: ObjectId
+    new: ObjectId
+    chained: bool = False
 
 
-def renames(wishes: Iterable[Wish], before: Snapshot, after: Snapshot) -> Renames:
-    """What has to be renamed in `before` on the way to `after`: tables, their columns, and the names made from both.
+def renames(hints: Iterable[Rename], before: Snapshot, after: Snapshot) -> Renames:
+    """What has to be renamed in `before` on the way to `after`, which is what the declarations alone ask for.
 
-    Raises Stalled when an object of the new name is there already.
+    Raises Stalled when a hint cannot be followed: both names are there, the old one is declared for something else, names go
+    round in a circle, or the part it names is not declared.
     """
-    due = [wish for wish in wishes if wish.new in after.facts]
-    tables = {
-        (w.new.schema, w.new.name): w
-        for w in due
-        if w.new.kind == "table" and _is_due(w, w.old, w.new, before)
-    }
-    names: list[_Name] = []
+    names = Names(before)
+    wanted = {id: id for id in (*after.facts, *inner(after))}
+    known = [found for hint in hints if (found := _declared(hint, wanted)) is not None]
+    steps: list[_Step] = []
     changes: list[Change] = []
-    found: dict[tuple[str, str], dict[str, str]] = {key: {} for key in tables}
-    for wish in sorted(due, key=lambda w: w.new):
-        if wish.new.kind != "column":
-            continue
-        key = (wish.new.schema, wish.new.name)
-        table = tables[key].old.name if key in tables else wish.new.name
-        old, new = (ObjectId("column", wish.new.schema, table, id.part) for id in (wish.old, wish.new))
-        if _is_due(wish, old, new, before):
-            found.setdefault(key, {})[old.part] = new.part
-    for key in sorted(found):
-        schema, name = key
-        old_name = tables[key].old.name if key in tables else name
-        columns = found[key]
-        if key in tables:
-            names.append(_Name("table", old_name, name, schema, name))
-            changes.append(Change("alter", ObjectId("table", schema, name), ("name",)))
-        names += [_Name("column", old, new, schema, name) for old, new in sorted(columns.items())]
-        changes += [
-            Change("alter", ObjectId("column", schema, name, new), ("name",))
-            for new in sorted(columns.values())
-        ]
-        names += _followers(
-            ObjectId("table", schema, old_name), ObjectId("table", schema, name), columns, before, after
-        )
-    up = tuple(_statement(one, back=False) for one in names)
-    down = tuple(_statement(one, back=True) for one in reversed(names))
-    return Renames(up, down, tuple(changes))
+    for level in range(4):
+        for hint, step in _due([hint for hint in known if _level(hint.new) == level], names, wanted):
+            then = names.now[step.old]
+            for one in _legs(step, names):
+                steps.append(one)
+                names.rename(one.old, one.new)
+            changes.append(_change(hint, then))
+    for one in list(_followers(names, before, after, wanted)):
+        steps.append(one)
+        names.rename(one.old, one.new)
+    up = tuple(_statement(one, back=False) for one in steps)
+    down = tuple(_statement(one, back=True) for one in reversed(steps))
+    return Renames(up, down, tuple(changes), dict(names.moved()))
 
 
-def _is_due(wish: Wish, old: ObjectId, new: ObjectId, before: Snapshot) -> bool:
-    """False when the old name is gone: done long ago. Refuses when both are there."""
-    if old not in before.facts:
-        return False
-    if new in before.facts:
-        raise Stalled(
-            f"{wish.new} is declared as renamed from {wish.old}, but both exist",
-            hint="take the renamed_from hint away, or remove one of them by hand",
-            sources=(wish.source,) if wish.source else (),
-        )
-    return True
+def _level(id: ObjectId) -> int:
+    if id.kind == "schema":
+        return 0
+    return 1 if id.kind in TYPES else 3 if id.kind in PARTS else 2
 
 
-def _statement(one: _Name, *, back: bool) -> Statement:
-    old, new = (one.new, one.old) if back else (one.old, one.new)
-    reason = f"{one.what} {old} is called {new} {'again' if back else 'now'}"
-    subject = (
-        ObjectId("column", one.schema, one.table, one.new)
-        if one.what == "column"
-        else ObjectId("table", one.schema, one.table)
+def _declared(hint: Rename, wanted: dict[ObjectId, ObjectId]) -> Rename | None:
+    """The hint with its new name as PostgreSQL prints it; None for what is outside of the managed schemas."""
+    if hint.new in wanted:
+        return hint
+    found = routine(wanted, hint.new) if hint.new.kind in ROUTINES else None
+    if found is not None:
+        return replace(hint, new=found, old=replace(hint.old, part=found.part))
+    if hint.new.schema and not any(id.schema == hint.new.schema for id in wanted):
+        return None
+    noun = hint.new.kind.replace("_", " ")
+    raise Stalled(
+        f"{noun} {hint.new} is said to be renamed from {hint.old}, but it is not declared",
+        hint="the hint must name the object as it is called now",
+        sources=(hint.source,),
     )
-    return Statement(_renamed(one.what, old, new, one.schema, one.table), reason, subject=subject)
+
+
+def _due(
+    hints: list[Rename], names: Names, wanted: Mapping[ObjectId, ObjectId]
+) -> list[tuple[Rename, _Step]]:
+    """The renames that are still to be done, in an order in which each finds its new name free."""
+    due = {old: hint for hint in hints if (old := names.found(hint.old)) is not None and old != hint.new}
+    _refuse_circles(due)
+    while done := [old for old, hint in due.items() if hint.new in names.now and hint.new not in due]:
+        for old in done:
+            hint = due.pop(old)
+            if old not in wanted:
+                raise Stalled(
+                    f"{hint.new} is declared as renamed from {hint.old}, but both exist",
+                    hint="take the renamed_from hint away, or remove one of them by hand",
+                    sources=(hint.source,),
+                )
+    targets = {hint.new for hint in due.values()}
+    for old, hint in due.items():
+        if old in wanted and old not in targets:
+            raise Stalled(
+                f"{hint.new} is declared as renamed from {hint.old}, but {hint.old} is declared as well",
+                hint="rename in one migration and declare another object of the old name in the next: run twice, the DOWN could not"
+                " tell the two apart",
+                sources=(hint.source,),
+            )
+    ordered: list[tuple[Rename, _Step]] = []
+    chained = {id for id in targets if id in due}
+    while due:
+        old = next(old for old, hint in sorted(due.items()) if hint.new not in due)
+        hint = due.pop(old)
+        ordered.append((hint, _Step(old, hint.new, old in chained or hint.new in chained)))
+    return ordered
+
+
+def _refuse_circles(due: Mapping[ObjectId, Rename]) -> None:
+    for start, hint in due.items():
+        id, seen = hint.new, [start]
+        while id in due and id not in seen:
+            seen.append(id)
+            id = due[id].new
+        if id == start:
+            raise Stalled(
+                f"{' and '.join(str(one) for one in seen)} take each other's names",
+                hint="run twice, that would change them back: give one of them a third name first, in a migration of its own",
+                sources=(hint.source,),
+            )
+
+
+def _legs(step: _Step, names: Names) -> Iterator[_Step]:
+    """The step, in two when name and schema change."""
+    old, new = step.old, step.new
+    if old.schema == new.schema or old.kind in PARTS:
+        yield step
+        return
+    if not SHAPES[old.kind].move:
+        raise Stalled(
+            f"{old.kind.replace('_', ' ')} {old} cannot be moved into the schema {new.schema}",
+            hint="an index follows its table"
+            if old.kind == "index"
+            else "take the schema away from renamed_from",
+        )
+    if old.name == new.name:
+        yield step
+        return
+    first = replace(old, schema=new.schema)
+    if first in names.now:
+        first = replace(old, name=new.name)
+    yield replace(step, new=first)
+    yield replace(step, old=first)
+
+
+def _change(hint: Rename, then: ObjectId) -> Change:
+    new = hint.new
+    if new.kind in ("enum_value", "attribute"):
+        whole = ObjectId("enum" if new.kind == "enum_value" else "composite", new.schema, new.name)
+        return Change("alter", whole, (f"{new.kind.replace('_', ' ')} {then.part} is called {new.part}",))
+    return Change("alter", new, ("name",), was=then)
+
+
+def _statement(one: _Step, *, back: bool) -> Statement:
+    old, new = (one.new, one.old) if back else (one.old, one.new)
+    reason = f"{old.kind.replace('_', ' ')} {old} is called {_short(old, new)} {'again' if back else 'now'}"
+    subject = one.new
+    if subject.kind in ("enum_value", "attribute"):
+        subject = ObjectId(
+            "enum" if subject.kind == "enum_value" else "composite", subject.schema, subject.name
+        )
+    return Statement(renamed(old, new, chained=one.chained), reason, subject=subject)
+
+
+def _short(old: ObjectId, new: ObjectId) -> str:
+    if old.schema != new.schema:
+        return f"{new.schema}.{new.name}"
+    return new.part if new.kind in PARTS else new.name
 
 
 def _followers(
-    old: ObjectId, new: ObjectId, columns: Mapping[str, str], before: Snapshot, after: Snapshot
-) -> list[_Name]:
-    """Names made from old names whose counterpart, made from the new ones, is declared."""
-    found = []
-    for fact in sorted(before.facts.values(), key=lambda f: f.id):
-        id = fact.id
-        if id.kind == "constraint" and fact.parent == old and not fact["inherited"]:
-            wanted = _follow(id.part, old.name, new.name, columns)
-            if wanted != id.part and ObjectId("constraint", new.schema, new.name, wanted) in after.facts:
-                found.append(_Name("constraint", id.part, wanted, new.schema, new.name))
-        elif id.kind in ("index", "sequence") and id.schema == old.schema:
-            belongs = fact.parent == old or (id.kind == "sequence" and _belongs(id, old, before))
-            wanted = _follow(id.name, old.name, new.name, columns)
-            if belongs and wanted != id.name and ObjectId(id.kind, new.schema, wanted) in after.facts:
-                found.append(_Name(id.kind, id.name, wanted, new.schema, new.name))
-        elif id.kind == "column" and fact.parent == old and fact["not_null"] is True and before.major >= 18:
+    names: Names, before: Snapshot, after: Snapshot, wanted: Mapping[ObjectId, ObjectId]
+) -> Iterator[_Step]:
+    """Names made from old names whose counterpart, made from the new ones, is declared, where no hint said otherwise."""
+    whole = {then: now for now, then in names.now.items() if not then.part and now.name != then.name}
+    columns: dict[ObjectId, dict[str, str]] = {}
+    for now, then in names.now.items():
+        table = before.facts[then].parent if then.kind == "column" and now.part != then.part else None
+        if table is not None:
+            columns.setdefault(table, {})[then.part] = now.part
+    if not whole and not columns:
+        return
+    called = {then: now for now, then in names.now.items()}
+    owned = {ObjectId("sequence", f.id.schema, f.id.name): f for f in before.by_kind.get("owned_by", ())}
+    for fact in sorted(before.facts.values(), key=lambda fact: fact.id):
+        id, now = fact.id, called[fact.id]
+        home = fact.parent
+        if id in owned:
+            home = ObjectId("table", owned[id]["schema"], owned[id]["table"])
+        if id.kind == "range" and id in whole and fact["multirange"] is not None and now in after.facts:
+            yield from _multirange(fact["multirange"], after.facts[now]["multirange"], now)
+        if home is None or (home not in whole and home not in columns) or home not in called:
+            continue
+        its, new = columns.get(home, {}), called[home]
+        if id.kind in ("constraint", "domain_constraint") and now.part == id.part and not fact["inherited"]:
+            follower = replace(now, part=_follow(id.part, home.name, new.name, its))
+        elif id.kind in ("index", "sequence", "statistics") and now.name == id.name:
+            follower = replace(now, name=_follow(id.name, home.name, new.name, its))
+        elif id.kind == "column" and fact["not_null"] is True and before.major >= 18:
             # Since 18 NOT NULL has a name, made from those of table and column (manual: CREATE TABLE, NOT NULL).
-            column = columns.get(id.part, id.part)
-            was, wanted = f"{old.name}_{id.part}_not_null"[:63], f"{new.name}_{column}_not_null"[:63]
-            there = after.facts.get(ObjectId("column", new.schema, new.name, column))
-            if was != wanted and there is not None and there["not_null"] is True:
-                found.append(_Name("constraint", was, wanted, new.schema, new.name))
-    return found
+            made = after.facts.get(now)
+            was, name = f"{home.name}_{id.part}_not_null"[:63], f"{new.name}_{now.part}_not_null"[:63]
+            if was != name and made is not None and made["not_null"] is True:
+                constraint = ObjectId("constraint", now.schema, now.name, was)
+                yield _Step(constraint, replace(constraint, part=name))
+            continue
+        else:
+            continue
+        if follower != now and follower in wanted and follower not in names.now:
+            yield _Step(now, follower)
+
+
+def _multirange(old: str, new: str | None, type_: ObjectId) -> Iterator[_Step]:
+    """A range type has a second type, whose name is made from its own."""
+    if new is not None and last(old) != last(new):
+        yield _Step(replace(type_, name=last(old)), replace(type_, name=last(new)))
 
 
 def _follow(name: str, old: str, new: str, columns: Mapping[str, str]) -> str:
@@ -149,33 +240,3 @@ def _follow(name: str, old: str, new: str, columns: Mapping[str, str]) -> str:
                 words[at : at + size] = [after]
     rest = "_".join(words)
     return f"{new}{rest}"
-
-
-def _belongs(sequence: ObjectId, table: ObjectId, side: Snapshot) -> bool:
-    owned = side.facts.get(ObjectId("owned_by", sequence.schema, sequence.name))
-    return owned is not None and (owned["schema"], owned["table"]) == (table.schema, table.name)
-
-
-def _renamed(what: str, old: str, new: str, schema: str, owner: str) -> str:
-    """One RENAME that does nothing when the old name is gone: none of them has an IF EXISTS for what it renames."""
-    table = ident(schema, owner)
-    if what == "table":
-        old_path = ident(schema, old)
-        condition = f"pg_catalog.to_regclass({literal(old_path)}) is not null"
-        inner = f"alter table {old_path} rename to {ident(new)}"
-    elif what in ("index", "sequence"):
-        condition = f"pg_catalog.to_regclass({literal(ident(schema, old))}) is not null"
-        inner = f"alter {what} {ident(schema, old)} rename to {ident(new)}"
-    elif what == "column":
-        condition = (
-            f"exists (select from pg_catalog.pg_attribute where attrelid = pg_catalog.to_regclass({literal(table)})"
-            f" and attname = {literal(old)} and not attisdropped)"
-        )
-        inner = f"alter table {table} rename column {ident(old)} to {ident(new)}"
-    else:
-        condition = (
-            f"exists (select from pg_catalog.pg_constraint where conrelid = pg_catalog.to_regclass({literal(table)})"
-            f" and conname = {literal(old)})"
-        )
-        inner = f"alter table {table} rename constraint {ident(old)} to {ident(new)}"
-    return "do " + dollar(f"\nbegin\n  if {condition} then\n    {inner};\n  end if;\nend\n")

@@ -102,11 +102,18 @@ def test_the_names_of_files_decide_nothing(
 
 
 def test_the_hints_of_the_examples_are_read(examples: Declarations) -> None:
-    assert {str(rename.new) for rename in examples.renames} == {
-        "public.invoices.cents",
-        "public.customers",
-        "public.customers.full_name",
+    renames = {(rename.kind, str(rename.old), str(rename.new)) for rename in examples.renames}
+    assert renames >= {
+        ("column", "public.invoices.amount", "public.invoices.cents"),
+        ("table", "public.clients", "public.customers"),
+        ("column", "public.customers.name", "public.customers.full_name"),
+        ("enum_value", "public.customer_state.lost", "public.customer_state.gone"),
+        ("schema", "books", "ledger"),
+        ("function", "ledger.twice(integer)", "ledger.double(integer)"),
     }
+    renamable = {"schema", "enum", "enum_value", "attribute", "domain_constraint", "table", "column", "constraint", "index",
+                 "statistics", "rule", "function"}  # fmt: skip
+    assert {kind for kind, _, _ in renames} == renamable
     assert {str(column) for column in examples.fills} == {
         "public.invoices.cents",
         "public.invoices.due_on",
