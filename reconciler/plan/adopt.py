@@ -17,7 +17,8 @@ from reconciler.catalog.compare import compare
 from reconciler.catalog.kinds import Context
 from reconciler.model import Hazard, ObjectId, Statement
 from reconciler.plan.fate import decide
-from reconciler.plan.precedence import Operation, operations
+from reconciler.plan.operation import Operation
+from reconciler.plan.precedence import operations
 from reconciler.plan.shapes import About, recognised
 
 Connection = psycopg.Connection[TupleRow]
@@ -38,7 +39,12 @@ def adopt(
 
     `own` is what the kinds would write: its hazards are carried over to the adopted statement about the same object.
     """
-    allowed = _indexed(operations(decide(context, compare(context.before, context.after))))
+    fates = decide(context, compare(context.before, context.after))
+    if fates.carried:
+        # migra drops such a table and its partitions; nothing it says may run before the rows are out of the way.
+        names = ", ".join(str(id) for id in sorted(fates.carried))
+        return Adopted((), tuple((sql, f"the rows of {names} are carried over") for sql in proposed))
+    allowed = _indexed(operations(fates))
     hazards: dict[ObjectId, tuple[Hazard, ...]] = {}
     for statement in own:
         if statement.subject is not None:

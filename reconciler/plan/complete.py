@@ -16,8 +16,9 @@ from reconciler.model import Change, Fact, Hazard, HazardCode, ObjectId, Stateme
 from reconciler.plan.faithful import faithful
 from reconciler.plan.fate import Fates, decide
 from reconciler.plan.leaving import unless_gone
+from reconciler.plan.operation import Edge, Operation, side_of
 from reconciler.plan.order import arranged, cycles
-from reconciler.plan.precedence import Edge, Name, Operation, hard, operations, side_of, soft, stands_inside
+from reconciler.plan.precedence import Name, hard, operations, soft, stands_inside
 from reconciler.plan.taken import bearers, unless_taken
 
 _ROUTINE = ("create or replace function", "create or replace procedure")
@@ -39,7 +40,12 @@ def complete(context: Context, changes: tuple[Change, ...] | None = None) -> tup
     taken = bearers(context.after) if fates.dropped else frozenset()
     found: list[Statement] = []
     for operation in order:
-        if operation.verb == "drop":
+        carry = fates.carried.get(operation.id)
+        if operation.verb == "aside" and carry is not None:
+            found.append(carry.aside)
+        elif operation.verb == "back" and carry is not None:
+            found.append(carry.back)
+        elif operation.verb == "drop":
             found += _dropped(operation, context, fates, taken)
         elif operation.verb == "alter":
             found += fates.altered[operation.id].statements
@@ -81,7 +87,7 @@ def _whole(
     operation: Operation, context: Context, everything: set[Operation], apart: set[Operation]
 ) -> Operation:
     """The operation that takes this one along: a part goes, or is written, with its whole."""
-    while operation.verb != "alter" and operation not in apart:
+    while operation.verb in ("drop", "create") and operation not in apart:
         parent = side_of(operation, context).facts[operation.id].parent
         if parent is None or (operation.verb == "create" and not stands_inside(operation, context)):
             break
@@ -129,6 +135,8 @@ def _preference(operation: Operation, context: Context, fates: Fates) -> tuple[i
         return (2 if late else 0, -RANK[kind.name], operation.id)
     if operation.verb == "alter" and not all(s.transactional for s in fates.altered[operation.id].statements):
         return (-1, RANK[kind.name], operation.id)
+    if operation.verb == "aside":
+        return (0, 0, operation.id)
     fact = context.after.facts[operation.id]
     # Columns and constraints in the order in which a person wrote them.
     place = ObjectId(fact.id.kind, fact.id.schema, fact.id.name, f"{fact.position:05d}{fact.id.part}")
@@ -137,6 +145,8 @@ def _preference(operation: Operation, context: Context, fates: Fates) -> tuple[i
 
 def _dropped(operation: Operation, context: Context, fates: Fates, taken: frozenset[Name]) -> list[Statement]:
     id = operation.id
+    if id in fates.carried:
+        return []
     fact = side_of(operation, context).facts[id]
     found = KINDS[id.kind].drop(fact, context)
     if id in fates.renewed:

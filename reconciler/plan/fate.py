@@ -8,22 +8,24 @@ that is made anew, before or after, is taken away first. Never orders anything a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from reconciler.catalog.kinds import KINDS, Alteration, Context, Unplannable
+from reconciler.catalog.kinds import KINDS, RANK, Alteration, Carry, Context, Unplannable
 from reconciler.model import Change, Fact, ObjectId
 
 
 @dataclass(frozen=True, slots=True)
 class Fates:
     """`replaced` objects exist on both sides and are dropped and created. `renewed` ones are new, but a second run must take
-    them away before it can make what they stand on anew: for these, too, a drop is written."""
+    them away before it can make what they stand on anew: for these, too, a drop is written. Of the replaced ones, those in
+    `carried` hold rows, which go along."""
 
     dropped: frozenset[ObjectId]
     created: frozenset[ObjectId]
     replaced: frozenset[ObjectId]
     renewed: frozenset[ObjectId]
     altered: Mapping[ObjectId, Alteration]
+    carried: Mapping[ObjectId, Carry] = field(default_factory=dict)
 
 
 def decide(context: Context, changes: Iterable[Change]) -> Fates:
@@ -35,14 +37,22 @@ def decide(context: Context, changes: Iterable[Change]) -> Fates:
     created = frozenset(change.id for change in changes if change.verb == "create")
     altered: dict[ObjectId, Alteration] = {}
     forced: set[ObjectId] = set()
-    for change in changes:
-        if change.verb == "alter":
-            id = change.id
-            alteration = KINDS[id.kind].alter(before.facts[id], after.facts[id], context)
-            if alteration is None:
-                forced.add(id)
-            else:
-                altered[id] = alteration
+    carried: dict[ObjectId, Carry] = {}
+    # Wholes first: what is part of one that is carried over needs no way of its own.
+    for change in sorted(changes, key=lambda change: RANK[change.id.kind]):
+        id = change.id
+        if change.verb != "alter" or id in forced:
+            continue
+        old, new = before.facts[id], after.facts[id]
+        alteration = KINDS[id.kind].alter(old, new, context)
+        if alteration is not None:
+            altered[id] = alteration
+            continue
+        forced.add(id)
+        carry = KINDS[id.kind].carry
+        if carry is not None:
+            carried[id] = carry(old, new, context)
+            forced |= {part.id for part in before.children.get(id, ()) if part.id in after.facts}
 
     def users(id: ObjectId) -> set[ObjectId]:
         return {user for side in sides for user in side.dependents.get(id, ())}
@@ -62,10 +72,11 @@ def decide(context: Context, changes: Iterable[Change]) -> Fates:
     for id in dropped:
         first |= users(id)
     replaced, touched = _replaced(context, first, forced, users)
-    _refuse_lost_ground(context, touched, replaced, dropped, altered)
+    # A partition is taken off before its table is made anew, and put on again.
+    _refuse_lost_ground(context, touched, replaced - carried.keys(), dropped, altered)
     renewed = _renewed(context, created, moved.union(*(users(id) for id in replaced)) if replaced else moved)
     kept = {id: alteration for id, alteration in altered.items() if id not in replaced}
-    return Fates(dropped, created, frozenset(replaced), frozenset(renewed), kept)
+    return Fates(dropped, created, frozenset(replaced), frozenset(renewed), kept, carried)
 
 
 def remakeable(fact: Fact) -> bool:

@@ -7,25 +7,14 @@ edges in both strengths: hard ones PostgreSQL insists on, soft ones that only hi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 from reconciler.catalog.kinds import KINDS, Context
 from reconciler.model import Fact, ObjectId, Snapshot
 from reconciler.plan.fate import Fates
 from reconciler.plan.mentions import SPEAKERS, mentions
+from reconciler.plan.operation import CARRY, Edge, Operation, needs, side_of
+from reconciler.plan.rows_along import around_rows
 
-Verb = Literal["drop", "alter", "create"]
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Operation:
-    verb: Verb
-    id: ObjectId
-
-
-Edge = tuple[Operation, Operation]
-"""(later, earlier)"""
 Name = tuple[str, str]
 """(schema, name), of a routine with its argument types."""
 
@@ -52,6 +41,7 @@ _RUN = frozenset(
 
 def operations(fates: Fates) -> list[Operation]:
     found = [Operation("drop", id) for id in fates.dropped | fates.replaced | fates.renewed]
+    found += [Operation(verb, id) for id in fates.carried for verb in CARRY]
     found += [Operation("alter", id) for id in fates.altered]
     found += [Operation("create", id) for id in fates.created | fates.replaced]
     return sorted(found, key=_by_name)
@@ -62,18 +52,6 @@ def _by_name(operation: Operation) -> tuple[str, ...]:
     return (operation.verb, id.kind, id.schema, id.name, id.part)
 
 
-def side_of(operation: Operation, context: Context) -> Snapshot:
-    """Where the object of an operation is described. A renewed object is dropped as it will be, it never was."""
-    dropping = operation.verb == "drop" and operation.id in context.before.facts
-    return context.before if dropping else context.after
-
-
-def needs(side: Snapshot, id: ObjectId) -> frozenset[ObjectId]:
-    fact = side.facts.get(id)
-    found = side.edges.get(id, frozenset())
-    return found | {fact.parent} if fact is not None and fact.parent is not None else found
-
-
 def hard(
     context: Context, everything: set[Operation], absorbed: Mapping[Operation, Operation]
 ) -> Iterator[Edge]:
@@ -81,7 +59,9 @@ def hard(
     before, after = context.before, context.after
     for operation in everything:
         id = operation.id
-        if operation.verb == "drop":
+        if operation.verb in CARRY:
+            yield from around_rows(operation, context, everything, absorbed)
+        elif operation.verb == "drop":
             if id.kind == "owned_by" and absorbed[operation] != operation:
                 continue  # it goes with its sequence, and needs no column for that
             for need in needs(side_of(operation, context), id):
@@ -111,7 +91,7 @@ def soft(context: Context, everything: set[Operation]) -> Iterator[Edge]:
     made = {o.id for o in everything if o.verb != "drop"}
     spoken = mentions(after, made)
     for operation in everything:
-        if operation.verb == "drop":
+        if operation.verb == "drop" or operation.verb in CARRY:
             continue
         id = operation.id
         if operation.verb == "alter":
@@ -159,6 +139,8 @@ def _names(context: Context, everything: Iterable[Operation]) -> Iterator[Edge]:
     gone: dict[Name, list[Operation]] = {}
     taken: dict[Name, list[Operation]] = {}
     for operation in everything:
+        if operation.verb in CARRY:
+            continue
         id = operation.id
         before = names(context.before.facts[id]) if id in context.before.facts else frozenset()
         after = names(context.after.facts[id]) if id in context.after.facts else frozenset()

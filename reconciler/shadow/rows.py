@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg.rows import TupleRow
 
+from reconciler.catalog.kinds.partition import tree
 from reconciler.model import ObjectId, Snapshot
 from reconciler.pg import ident, literal
 
@@ -23,15 +24,26 @@ Rows = Mapping[ObjectId, tuple[int, str]]
 def common_columns(before: Snapshot, after: Snapshot) -> dict[ObjectId, tuple[str, ...]]:
     """The columns of each table that exist on both sides with the same type, and are not computed."""
     found: dict[ObjectId, list[str]] = {}
+    moving = _moving(before, after)
     for id, fact in sorted(before.facts.items()):
         other = after.facts.get(id)
         if id.kind != "column" or other is None or fact.parent is None or fact.parent.kind != "table":
             continue
-        if fact.parent not in after.facts or fact["generated"] or other["generated"]:
+        if fact.parent in moving or fact.parent not in after.facts or fact["generated"] or other["generated"]:
             continue
         if fact["type"] == other["type"]:
             found.setdefault(fact.parent, []).append(id.part)
     return {table: tuple(columns) for table, columns in found.items()}
+
+
+def _moving(before: Snapshot, after: Snapshot) -> set[ObjectId]:
+    """The partitions of tables that are partitioned differently: their rows find another place, and are seen from the top."""
+    found: set[ObjectId] = set()
+    for id, fact in before.facts.items():
+        other = after.facts.get(id)
+        if id.kind == "table" and other is not None and fact["partition_by"] != other["partition_by"]:
+            found |= (tree(before, id) | tree(after, id)) - {id}
+    return found
 
 
 def stored_columns(side: Snapshot) -> dict[ObjectId, tuple[str, ...]]:

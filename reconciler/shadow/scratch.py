@@ -65,7 +65,7 @@ class Shadow:
     def drop(self, database: Url) -> None:
         if not database.database.startswith(PREFIX):
             raise ValueError(f"{database.database} is no scratch database")
-        self.admin.execute(f"drop database if exists {ident(database.database)} with (force)")
+        _drop(self.admin, database.database)
 
     @contextmanager
     def copy(self, template: Url, *, owner: str = "") -> Iterator[Url]:
@@ -156,8 +156,33 @@ def _remove(admin: psycopg.Connection[TupleRow], prefix: str) -> list[str]:
         (prefix,),
     ).fetchall()
     for row in rows:
-        admin.execute(f"drop database if exists {ident(row[0])} with (force)")
+        _drop(admin, row[0])
     return [row[0] for row in rows]
+
+
+def _drop(admin: psycopg.Connection[TupleRow], database: str) -> None:
+    sql = f"drop database if exists {ident(database)} with (force)"
+    try:
+        admin.execute(sql)
+    except psycopg.errors.ObjectInUse:
+        _unsubscribed(admin, database)
+        admin.execute(sql)
+
+
+def _unsubscribed(admin: psycopg.Connection[TupleRow], database: str) -> None:
+    """Takes the subscriptions out of a scratch database, which keep it from being dropped. No slot of theirs is touched: it
+    belongs to the original (manual: DROP SUBSCRIPTION, Notes)."""
+    with psycopg.connect(
+        admin.info.dsn, password=admin.info.password, dbname=database, autocommit=True
+    ) as scratch:
+        names = scratch.execute(
+            "select s.subname from pg_catalog.pg_subscription as s join pg_catalog.pg_database as d on d.oid = s.subdbid"
+            " where d.datname = pg_catalog.current_database() order by 1"
+        ).fetchall()
+        for (name,) in names:
+            scratch.execute(f"alter subscription {ident(name)} disable")
+            scratch.execute(f"alter subscription {ident(name)} set (slot_name = none)")
+            scratch.execute(f"drop subscription {ident(name)}")
 
 
 def _key(token: str) -> int:

@@ -2,7 +2,8 @@
 
 For every pair: up lands at the new state, up again changes nothing, down lands at the old state, down again changes nothing,
 and up lands once more. "Lands" is judged twice: by our snapshot and by pg_dump, which shares no code with it. A file `majors`
-(`15-`, `14-17`) says where a pair applies. `cases/<kind>/<name>` is for one kind; `neighbours` is for what goes wrong
+(`15-`, `14-17`) says where a pair applies. A file `rows.sql` fills the old database:
+these rows must be there, in the columns of one type on both sides, after every step. `cases/<kind>/<name>` is for one kind; `neighbours` is for what goes wrong
 between objects.
 """
 
@@ -24,6 +25,7 @@ from reconciler.embedded import Server
 from reconciler.model import Snapshot, Statement
 from reconciler.pg import Url, connect, ident
 from reconciler.plan.complete import complete
+from reconciler.shadow.rows import common_columns, hashed
 
 HERE = Path(__file__).parent
 
@@ -36,6 +38,7 @@ class Case:
     old: str
     new: str
     majors: range
+    rows: str = ""
 
     @property
     def kind(self) -> str:
@@ -59,6 +62,7 @@ def _case(folder: Path) -> Case:
         (folder / "old.sql").read_text(),
         (folder / "new.sql").read_text(),
         range(int(first or 14), int(last or 18) + 1),
+        (folder / "rows.sql").read_text() if (folder / "rows.sql").exists() else "",
     )
 
 
@@ -120,13 +124,16 @@ def assert_laws(old: Url, new: Url) -> None:
         "down": complete(Context(after, before, "postgres")),
     }
     assert bool(plans["up"]) == (dumps["up"] != dumps["down"])
+    columns = common_columns(before, after)
     with connect(old) as session:
+        rows = hashed(session, columns)
         for way in ("up", "up", "down", "down", "up"):
             run(session, plans[way])
             got = snapshot.read(session)
             assert residue(got, goals[way]) == (), way
             assert complete(Context(got, goals[way], "postgres")) == ()
             assert difference(dump(old), dumps[way]) == "", way
+            assert hashed(session, columns) == rows, way
 
 
 @pytest.mark.parametrize("case", ALONE, ids=lambda case: case.name)
@@ -136,6 +143,7 @@ def test_a_pair_of_databases(case: Case, server: Server, database: Callable[...,
     old, new = database(), database()
     load(old, case.old)
     load(new, case.new)
+    load(old, case.rows)
     assert_laws(old, new)
 
 
@@ -146,7 +154,7 @@ def test_all_of_them_at_once(server: Server, database: Callable[..., Url]) -> No
     cases = [case for case in TOGETHER if server.major in case.majors]
     for case in cases:
         schema = ident(case.name.replace("/", "_"))
-        for url, text in ((old, case.old), (new, case.new)):
+        for url, text in ((old, case.old + case.rows), (new, case.new)):
             load(url, f"create schema {schema}; set search_path to {schema}; {text}")
     assert len(cases) > 90
     assert_laws(old, new)

@@ -60,7 +60,7 @@ from reconciler.catalog.kinds import (
     user_mapping,
     view,
 )
-from reconciler.catalog.kinds.kind import Alteration, Context, Kind, Unplannable
+from reconciler.catalog.kinds.kind import Alteration, Carry, Context, Kind, Unplannable
 
 REGISTRY: tuple[Kind, ...] = (
     role.KIND,
@@ -120,4 +120,4 @@ REGISTRY: tuple[Kind, ...] = (
 KINDS = {kind.name: kind for kind in REGISTRY}
 RANK = {kind.name: rank for rank, kind in enumerate(REGISTRY)}
 
-__all__ = ["KINDS", "RANK", "REGISTRY", "Alteration", "Context", "Kind", "Unplannable"]
+__all__ = ["KINDS", "RANK", "REGISTRY", "Alteration", "Carry", "Context", "Kind", "Unplannable"]

@@ -97,8 +97,9 @@ def read(scope: Scope, major: int) -> str:
     )
 
 
-def definition(fact: Fact, default: str | None, *, typed: bool = False) -> str:
-    """The column as it stands inside CREATE TABLE or after ADD COLUMN."""
+def definition(fact: Fact, default: str | None, *, typed: bool = False, named: bool = False) -> str:
+    """The column as it stands inside CREATE TABLE or after ADD COLUMN. `typed` is for a table made of a type, `named` for
+    one where the names of NOT NULL constraints have to be said."""
     words = [ident(fact.id.part), "with options" if typed else fact["type"]]
     if fact["fdw_options"]:
         words.append(foreign_options.clause(fact["fdw_options"]).strip())
@@ -114,7 +115,7 @@ def definition(fact: Fact, default: str | None, *, typed: bool = False) -> str:
     elif default is not None:
         words.append(f"default {default}")
     if fact["not_null"] and not not_null.said_later(fact):
-        words.append(not_null.clause(fact))
+        words.append(not_null.clause(fact, named=named))
     return "" if typed and len(words) == 2 else " ".join(words)
 
 
@@ -283,7 +284,8 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         raise Unplannable(
             f"the NOT NULL of {new.id} has another name, and PostgreSQL renames no inherited constraint"
         )
-    if old["not_null"] != new["not_null"] and not not_null.follows(old, new):
+    comes_along = not_null.follows(old, new) and _still_inherits(new, context)
+    if old["not_null"] != new["not_null"] and not comes_along:
         found += not_null.changed(old, new, context)
     found += numbered
     if old["storage"] != new["storage"]:

@@ -46,6 +46,18 @@ class Alteration:
     through: frozenset[ObjectId] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """How the rows of an object that is made anew get into the new one.
+
+    `aside` runs instead of the drop, before anything the rows are in is touched; `back` when the new object, and what its
+    rows go into, is there.
+    """
+
+    aside: Statement
+    back: Statement
+
+
 Create = Callable[[Fact, Context, tuple[Fact, ...]], list[Statement]]
 """(the object, context, the parts to write inside the same statement) → statements."""
 Drop = Callable[[Fact, Context], list[Statement]]
@@ -59,7 +71,8 @@ class Kind:
 
     `read(scope, major)` is a query with the columns of `catalog.snapshot`. `inline` says whether an object may be written
     inside the CREATE of its parent: all of the kind, or those for which a function of the fact says so. `replaceable` kinds hold no rows of their own and may be dropped and created again when
-    something they depend on is replaced. `drop_late` kinds hold rows that other statements may still read.
+    something they depend on is replaced. `drop_late` kinds hold rows that other statements may still read. `carry` is for
+    kinds that hold rows and can be made anew all the same.
     """
 
     name: str
@@ -70,6 +83,7 @@ class Kind:
     inline: bool | Callable[[Fact], bool] = False
     replaceable: bool = True
     drop_late: bool = False
+    carry: Callable[[Fact, Fact, Context], Carry] | None = None
 
 
 class Unplannable(Exception):

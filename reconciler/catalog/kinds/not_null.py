@@ -26,9 +26,11 @@ def added(fact: Fact) -> str:
     return w.guarded(condition, f"alter table {table} add constraint {ident(named['name'])} {named['def']}")
 
 
-def clause(fact: Fact) -> str:
+def clause(fact: Fact, *, named: bool = False) -> str:
+    """As it stands after ADD COLUMN. `named` says the name PostgreSQL would choose too, if no partition had it still."""
     if not isinstance(fact["not_null"], dict):
-        return "not null"
+        name = f"{fact.id.name}_{fact.id.part}_not_null"
+        return f"constraint {ident(name)} not null" if named and len(name.encode()) < 64 else "not null"
     no_inherit = " no inherit" if "NO INHERIT" in fact["not_null"]["def"] else ""
     return f"constraint {ident(fact['not_null']['name'])} not null{no_inherit}"
 

@@ -6,7 +6,7 @@ from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
 from reconciler.catalog.scope import Scope
-from reconciler.model import Fact, Hazard, HazardCode, Statement
+from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
 
 
 def read(scope: Scope, major: int) -> str:
@@ -24,6 +24,23 @@ def read(scope: Scope, major: int) -> str:
         " pg_catalog.pg_inherits as i on i.inhrelid = c.oid where c.relispartition and c.relkind in ('r', 'p', 'f')"
         f" and {r.in_scope(scope)} and {r.no_member('pg_class', 'c.oid')}",
     )
+
+
+def tree(side: Snapshot, table: ObjectId) -> set[ObjectId]:
+    """The table and all its partitions, at every depth."""
+    found: set[ObjectId] = set()
+    todo = [table]
+    while todo:
+        id = todo.pop()
+        if id in found:
+            continue
+        found.add(id)
+        todo += [
+            ObjectId("table", user.schema, user.name)
+            for user in side.dependents.get(id, ())
+            if user.kind == "partition"
+        ]
+    return found
 
 
 def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:

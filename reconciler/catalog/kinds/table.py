@@ -7,13 +7,13 @@ that nothing is renamed on the way.
 
 from __future__ import annotations
 
-from reconciler.catalog.kinds import column, constraint
+from reconciler.catalog.kinds import carrying, column, constraint
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind, Unplannable
 from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Statement
-from reconciler.pg import ident
+from reconciler.pg import ident, literal
 
 
 def read(scope: Scope, major: int) -> str:
@@ -55,11 +55,16 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
     defaults = {p.parent: p for p in parts if p.id.kind == "default"}
     constraints = [p for p in parts if p.id.kind == "constraint"]
     lines = []
+    again = fact.id in context.before.facts and context.major >= 18
     for c in columns:
         if fact["inherits"] and c["inherited"]:
             continue
         default = defaults.get(c.id)
-        lines.append(column.definition(c, default["expression"] if default else None, typed=bool(fact["of"])))
+        lines.append(
+            column.definition(
+                c, default["expression"] if default else None, typed=bool(fact["of"]), named=again
+            )
+        )
     lines += [constraint.definition(c) for c in constraints if not (fact["inherits"] and c["inherited"])]
     body = ("(\n  " + ",\n  ".join(line for line in lines if line) + "\n)") if any(lines) else "()"
     if fact["of"]:
@@ -155,14 +160,31 @@ def _differently(
     return found
 
 
+def _typed(old: Fact, new: Fact, context: Context) -> list[Statement]:
+    if old["of"] == new["of"]:
+        return []
+    if new["of"]:
+        had, has = (
+            {
+                c.id.part: (c["type"], c["collation"])
+                for c in side.children.get(new.id, ())
+                if c.id.kind == "column"
+            }
+            for side in (context.before, context.after)
+        )
+        if had != has:
+            raise Unplannable(
+                f"table {new.id} has other columns than type {new['of']}: change them first, then make it of the type"
+            )
+        return [w.say(f"alter {_noun(new)} of {new['of']}", f"{new.id}: made of type {new['of']}", new.id)]
+    typed = f"(select reloftype <> 0 from pg_catalog.pg_class where oid = {literal(w.name(new.id))}::pg_catalog.regclass)"
+    return [w.say(w.guarded(typed, f"alter {_noun(new)} not of"), f"{new.id}: of no type", new.id)]
+
+
 def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
-    for key, words in (
-        ("partition_by", "partitioned differently"),
-        ("of", "made of another type"),
-    ):
-        if old[key] != new[key]:
-            raise Unplannable(f"table {new.id} would have to be {words}, which needs its rows moved")
-    found = [*_adopted(old, new), *_secured(old, new)]
+    if old["partition_by"] != new["partition_by"]:
+        return None
+    found = [*_typed(old, new, context), *_adopted(old, new), *_secured(old, new)]
     if old["persistence"] != new["persistence"]:
         mode = "unlogged" if new["persistence"] == "u" else "logged"
         slow = Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {new.id} under an exclusive lock.")
@@ -184,4 +206,4 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     return Alteration((*found, *w.redressed(old, new, context, _noun(new), "table")))
 
 
-KIND = Kind("table", read, create, drop, alter, replaceable=False, drop_late=True)
+KIND = Kind("table", read, create, drop, alter, replaceable=False, drop_late=True, carry=carrying.carry)
