@@ -16,6 +16,7 @@ import pytest
 
 from reconciler.embedded import Server, available, scratch
 from reconciler.pg import NEWEST, OLDEST, Url, connect, ident
+from reconciler.shadow import subscriptions
 
 MAJORS = tuple(range(OLDEST, NEWEST + 1))
 
@@ -96,6 +97,13 @@ def database(server: Server) -> Iterator[Callable[..., Url]]:
             return server.url.with_database(name)
 
         yield make
+        subscribing = admin.execute(
+            "select d.datname from pg_catalog.pg_subscription as s join pg_catalog.pg_database as d on d.oid = s.subdbid"
+            " where d.datname = any(%s)",
+            (made,),
+        ).fetchall()
+        for (name,) in subscribing:
+            subscriptions.removed(server.url.with_database(name))
         for name in made:
             admin.execute(f"drop database if exists {ident(name)} with (force)")
 

@@ -20,13 +20,15 @@ class Scope:
     """`schemas` is None for every schema a user can create, else exactly these. `hidden` are patterns left out.
 
     `outside` says whether objects that live in no schema (extensions, casts, publications …) are looked at, `cluster`
-    whether roles and their memberships are, which all databases of the server share.
+    whether roles and their memberships are, which all databases of the server share. `connections` says whether the connection
+    strings of subscriptions are, which only superusers may read.
     """
 
     schemas: frozenset[str] | None = None
     hidden: frozenset[str] = frozenset()
     outside: bool = True
     cluster: bool = False
+    connections: bool = False
 
     def __contains__(self, schema: str) -> bool:
         if schema.startswith("pg_") or schema == "information_schema" or schema in OURS:

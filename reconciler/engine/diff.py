@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from reconciler.catalog import confidential
 from reconciler.catalog.scope import EVERYTHING, Scope
-from reconciler.engine.sources import major_of, materialised
+from reconciler.engine.sources import major_of, materialised, sees_connections
 from reconciler.model import Plan, Rehearsal
 from reconciler.pg import Url
 from reconciler.plan.build import Bench, build
@@ -42,13 +44,17 @@ def diff(
 
     Raises Usage for a source that cannot be read, Stalled for one PostgreSQL rejects, Waiting when a server is not there.
     """
+    salt = secrets.token_hex(32)
     with shadow(where, major=major_of(before, after)) as server:
+        scope = replace(scope, connections=sees_connections(server, before, after))
         told(f"load {before}")
-        one = materialised(before, server, scope)
+        one = materialised(before, server, scope, salt)
         told(f"load {after}")
-        other = materialised(after, server, scope)
+        other = materialised(after, server, scope, salt)
         bench = Bench(
             server, one.database, other.database, Expected(one.snapshot, other.snapshot, scope), told=told
         )
         plan, rehearsal = build(bench, prove=prove, use_migra=use_migra)
+        secret = confidential.different(one.secrets, other.secrets)
+        plan = replace(plan, unmodelled=tuple(sorted({*plan.unmodelled, *secret})))
         return Difference(plan, rehearsal if prove else None, before, after, server.major)

@@ -137,7 +137,7 @@ def _loaded_again(files: Iterable[Skeleton], source: str, shadow: str) -> tuple[
         found = drift(load(place / FILE_NAME, wanted, cwd=place, environ={}).database())
         sentences = residue(found.before, found.after)
         extra = tuple(f"{id.kind} {id} was not written" for id in found.extra)
-        strange = tuple(f"{name}: its kind is not known to reconciler" for name in found.unmodelled)
+        strange = tuple(f"{name}: not compared" for name in found.unmodelled)
         return (*sentences, *extra, *strange)
 
 

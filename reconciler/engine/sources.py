@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler import declare
+from reconciler.catalog import confidential
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.scope import EVERYTHING, Scope
 from reconciler.engine.copy import copied
@@ -23,10 +24,11 @@ from reconciler.shadow.scratch import Shadow
 
 @dataclass(frozen=True, slots=True)
 class Materialised:
-    """A source as a scratch database nobody is connected to, and what was read from it."""
+    """A source as a scratch database nobody is connected to, and what was read from it. `secrets` are salted hashes."""
 
     database: Url
     snapshot: Snapshot
+    secrets: confidential.Hashes = field(default_factory=dict)
 
 
 def is_url(source: str) -> bool:
@@ -42,13 +44,25 @@ def major_of(*sources: str) -> int | None:
     return None
 
 
-def materialised(source: str, shadow: Shadow, scope: Scope = EVERYTHING) -> Materialised:
+def sees_connections(shadow: Shadow, *sources: str) -> bool:
+    """Whether the connection strings of subscriptions may be read wherever these sources stand, or will stand."""
+    question = "select pg_catalog.has_column_privilege('pg_catalog.pg_subscription', 'subconninfo', 'select')"
+    answers = [shadow.admin.execute(question).fetchone()]
+    for source in sources:
+        if is_url(source):
+            with connect(Url.parse(source)) as connection:
+                answers.append(connection.execute(question).fetchone())
+    return all(answer is not None and answer[0] for answer in answers)
+
+
+def materialised(source: str, shadow: Shadow, scope: Scope = EVERYTHING, salt: str = "") -> Materialised:
     """The source in a scratch database on `shadow`, loaded as the shadow URL's user."""
     if is_url(source):
         live = Url.parse(source)
         with connect(live) as connection:
             wanted = catalog.read(connection, scope)
-            return Materialised(copied(connection, live, wanted, shadow, scope), wanted)
+            hidden = confidential.hashes(connection, scope, salt)
+            return Materialised(copied(connection, live, wanted, shadow, scope), wanted, hidden)
     database = shadow.create()
     files: list[declare.DeclaredFile] = []
     path = Path(source)
@@ -69,7 +83,9 @@ def materialised(source: str, shadow: Shadow, scope: Scope = EVERYTHING) -> Mate
     with connect(database) as connection:
         load(connection, files)
     with connect(database) as connection:
-        return Materialised(database, catalog.read(connection, scope))
+        return Materialised(
+            database, catalog.read(connection, scope), confidential.hashes(connection, scope, salt)
+        )
 
 
 def _roles_for(shadow: Shadow, files: Sequence[declare.DeclaredFile]) -> None:

@@ -108,13 +108,18 @@ def build(bench: Bench, *, prove: bool = True, use_migra: bool = True) -> tuple[
         strange,
         "; ".join(filter(None, (up.set_aside, down.set_aside))),
     )
-    if not prove:
+    mixed = up.statements != up.own or down.statements != down.own
+    if not prove and not mixed:
         return plan, Rehearsal()
+    # What migra wrote is never handed out untried, asked or not.
     rehearsal = _rehearsed(bench, plan)
-    if not rehearsal.passed and (up.statements != up.own or down.statements != down.own):
-        reason = f"migra's draft did not pass the rehearsal ({'; '.join(rehearsal.residue[:1])})"
-        plan = _plan(bench, changes, up.own, down.own, strange, reason)
-        rehearsal = _rehearsed(bench, plan)
+    if mixed and (not rehearsal.passed or rehearsal.unseeded):
+        why = "; ".join((*rehearsal.residue, *rehearsal.unseeded)[:1])
+        reason = f"migra's draft did not pass the rehearsal ({why})"
+        own = _plan(bench, changes, up.own, down.own, strange, reason)
+        tried = _rehearsed(bench, own)
+        if not rehearsal.passed or (tried.passed and not tried.unseeded):
+            return own, tried
     return plan, rehearsal
 
 

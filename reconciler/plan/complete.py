@@ -20,6 +20,7 @@ from reconciler.plan.operation import Edge, Operation, side_of
 from reconciler.plan.order import arranged, cycles
 from reconciler.plan.precedence import Name, hard, operations, soft, stands_inside
 from reconciler.plan.taken import bearers, unless_taken
+from reconciler.plan.unfilled import refusing
 
 _ROUTINE = ("create or replace function", "create or replace procedure")
 
@@ -52,7 +53,9 @@ def complete(context: Context, changes: tuple[Change, ...] | None = None) -> tup
         else:
             written = tuple(sorted(parts[operation], key=_part_order))
             found += KINDS[operation.id.kind].create(context.after.facts[operation.id], context, written)
-    return _bodies_unchecked([faithful(statement) for statement in unless_gone(found, fates.dropped)])
+    return _bodies_unchecked(
+        [refusing(faithful(statement)) for statement in unless_gone(found, fates.dropped)]
+    )
 
 
 def _arranged(context: Context, fates: Fates) -> tuple[dict[Operation, Operation], list[Operation]]:

@@ -50,9 +50,9 @@ def around_rows(
             yield operation, Operation("alter", thing)
     for other in everything:
         whole = absorbed.get(other, other)
-        if other.verb == "create" and whole.id not in tables and _waits(context.after, other.id):
-            if needs(context.after, other.id) & things:
-                yield whole, operation
+        made = other.verb == "create" and whole.id not in tables and _waits(context.after, other.id)
+        if made and needs(context.after, other.id) & things:
+            yield whole, operation
     had = _with_parts(context.before, tree(context.before, table))
     for need in {need for thing in had for need in context.before.edges.get(thing, ())} - had:
         if need.kind not in ("table", "sequence", "schema"):

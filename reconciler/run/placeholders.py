@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from reconciler.errors import Stalled
 
 _HOLDERS = re.compile(
-    r"\A\s*(?:do \$\w*\$\s*begin\s+if .*? then\s+)?"
+    r"\A\s*(?:do \$\w*\$\s*begin\s+if .*?(?: then|end if;)\s+)?"
     r"(?:create|alter) (?:server|user mapping|foreign data wrapper|foreign table|subscription) ",
     re.IGNORECASE | re.DOTALL,
 )
@@ -25,7 +25,7 @@ STANDIN = "application_name=withheld"
 
 def placeholders(sql: str) -> tuple[str, ...]:
     """The names a statement wants values for, in order."""
-    return tuple(_PLACE.findall(sql)) if _HOLDERS.match(sql) else ()
+    return tuple(dict.fromkeys(_PLACE.findall(sql))) if _HOLDERS.match(sql) else ()
 
 
 def from_environment(environment: Mapping[str, str]) -> Callable[[str], str]:

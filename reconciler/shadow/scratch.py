@@ -20,6 +20,7 @@ from reconciler import embedded
 from reconciler.embedded import Binaries
 from reconciler.errors import Stalled
 from reconciler.pg import Url, connect, ident, literal
+from reconciler.shadow import subscriptions
 
 PREFIX = "reconciler_scratch_"
 _LOCK_CLASS = 0x7265636F
@@ -60,12 +61,15 @@ class Shadow:
         self.admin.execute(f"create database {ident(name)}{belongs} template {source}{strategy}")
         for key, value in self.settings.items():
             self.admin.execute(f"alter database {ident(name)} set {ident(key)} to {literal(value)}")
-        return self.url.with_database(name)
+        made = self.url.with_database(name)
+        if template:
+            subscriptions.copied(self.admin, template, made)
+        return made
 
     def drop(self, database: Url) -> None:
         if not database.database.startswith(PREFIX):
             raise ValueError(f"{database.database} is no scratch database")
-        _drop(self.admin, database.database)
+        _drop(self.admin, self.url, database.database)
 
     @contextmanager
     def copy(self, template: Url, *, owner: str = "") -> Iterator[Url]:
@@ -124,17 +128,17 @@ def _open(
     token = secrets.token_hex(4)
     with connect(url) as admin:
         if not own:
-            sweep(admin)
+            sweep(admin, url)
         admin.execute("select pg_catalog.pg_advisory_lock(%s, %s)", (_LOCK_CLASS, _key(token)))
         made = Shadow(url, major, own, token, admin, programs, dict(settings))
         try:
             yield made
         finally:
             if not own:
-                _remove(admin, f"{PREFIX}{token}_")
+                _remove(admin, url, f"{PREFIX}{token}_")
 
 
-def sweep(admin: psycopg.Connection[TupleRow]) -> tuple[str, ...]:
+def sweep(admin: psycopg.Connection[TupleRow], url: Url) -> tuple[str, ...]:
     """Drops scratch databases whose process is gone; returns their names."""
     gone = []
     rows = admin.execute(
@@ -145,44 +149,28 @@ def sweep(admin: psycopg.Connection[TupleRow]) -> tuple[str, ...]:
         keys = (_LOCK_CLASS, _key(token))
         free = admin.execute("select pg_catalog.pg_try_advisory_lock(%s, %s)", keys).fetchone()
         if free and free[0]:
-            gone += _remove(admin, f"{PREFIX}{token}_")
+            gone += _remove(admin, url, f"{PREFIX}{token}_")
             admin.execute("select pg_catalog.pg_advisory_unlock(%s, %s)", keys)
     return tuple(gone)
 
 
-def _remove(admin: psycopg.Connection[TupleRow], prefix: str) -> list[str]:
+def _remove(admin: psycopg.Connection[TupleRow], url: Url, prefix: str) -> list[str]:
     rows = admin.execute(
         "select d.datname from pg_catalog.pg_database as d where pg_catalog.starts_with(d.datname, %s) order by 1",
         (prefix,),
     ).fetchall()
     for row in rows:
-        _drop(admin, row[0])
+        _drop(admin, url, row[0])
     return [row[0] for row in rows]
 
 
-def _drop(admin: psycopg.Connection[TupleRow], database: str) -> None:
+def _drop(admin: psycopg.Connection[TupleRow], url: Url, database: str) -> None:
     sql = f"drop database if exists {ident(database)} with (force)"
     try:
         admin.execute(sql)
     except psycopg.errors.ObjectInUse:
-        _unsubscribed(admin, database)
+        subscriptions.removed(url.with_database(database))
         admin.execute(sql)
-
-
-def _unsubscribed(admin: psycopg.Connection[TupleRow], database: str) -> None:
-    """Takes the subscriptions out of a scratch database, which keep it from being dropped. No slot of theirs is touched: it
-    belongs to the original (manual: DROP SUBSCRIPTION, Notes)."""
-    with psycopg.connect(
-        admin.info.dsn, password=admin.info.password, dbname=database, autocommit=True
-    ) as scratch:
-        names = scratch.execute(
-            "select s.subname from pg_catalog.pg_subscription as s join pg_catalog.pg_database as d on d.oid = s.subdbid"
-            " where d.datname = pg_catalog.current_database() order by 1"
-        ).fetchall()
-        for (name,) in names:
-            scratch.execute(f"alter subscription {ident(name)} disable")
-            scratch.execute(f"alter subscription {ident(name)} set (slot_name = none)")
-            scratch.execute(f"drop subscription {ident(name)}")
 
 
 def _key(token: str) -> int:

@@ -1,7 +1,7 @@
 """Subscriptions of logical replication (manual: CREATE SUBSCRIPTION).
 
-Two things are not compared. The connection string holds a password: it is never read (PostgreSQL shows it to superusers
-only), and a new subscription says `${SUBSCRIPTION_NAME_CONNECTION}` in its place. Whether it is enabled is a state of
+Two things are not compared. The connection string may hold a password and is shown to superusers only: it is read where
+the scope says so and nothing in it looks secret, else a new subscription says `${SUBSCRIPTION_NAME_CONNECTION}`. Whether it is enabled is a state of
 operation, like the slot on the other server: a new one is made with `connect = false`, hence disabled and without a slot,
 and a person creates the slot and enables it. Dropping one leaves its slot on the publisher, since a slot cannot be
 dropped inside a transaction: the hazard says so.
@@ -13,10 +13,18 @@ import re
 
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.foreign_options import HIDDEN_VALUE
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
 from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, Hazard, HazardCode, Statement
 from reconciler.pg import ident, literal
+from reconciler.run.placeholders import STANDIN
+
+SECRET_CONNECTION = (
+    f"(s.subconninfo ~* 'pass|key|token|secret|credential' or s.subconninfo ~ {literal(HIDDEN_VALUE)}"
+    f" or s.subconninfo = {literal(STANDIN)})"
+)
+"""Whether a connection string looks as if something in it were not for everybody, or is no real one (SQL)."""
 
 STREAMING = " ".join(
     f"when {spelled!r} then {word!r}"
@@ -25,8 +33,10 @@ STREAMING = " ".join(
 
 
 def read(scope: Scope, major: int) -> str:
-    """Only columns that everybody may read, of this database's own subscriptions."""
+    """Columns that everybody may read, and where asked the connection; of this database's own subscriptions."""
     later = {}
+    if scope.connections:
+        later["connection"] = f"case when not {SECRET_CONNECTION} then s.subconninfo end"
     if major >= 15:
         later["two_phase"] = "case when s.subtwophasestate <> 'd' then true end"
         later["disable_on_error"] = "nullif(s.subdisableonerr, false)"
@@ -94,15 +104,19 @@ def _publications(fact: Fact) -> str:
 
 
 def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
-    place = re.sub(r"[^A-Za-z0-9]+", "_", f"subscription_{fact.id.name}_connection").upper()
     options = ", ".join(f"{key} = {value}" for key, value in _settings(fact, context).items())
     sql = w.guarded(
         f"not {_there(fact)}",
-        f"create {_noun(fact)} connection {literal('${' + place + '}')} publication {_publications(fact)}"
+        f"create {_noun(fact)} connection {_connection(fact)} publication {_publications(fact)}"
         f" with (connect = false, {options})",
     )
     made = w.say(sql, f"new subscription {fact.id}: disabled until a person has made its slot", fact.id)
     return [made, *w.dressed(fact, context, _noun(fact))]
+
+
+def _connection(fact: Fact) -> str:
+    place = re.sub(r"[^A-Za-z0-9]+", "_", f"subscription_{fact.id.name}_connection").upper()
+    return literal(fact["connection"] or "${" + place + "}")
 
 
 def _there(fact: Fact) -> str:
@@ -132,6 +146,9 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     if "two_phase" in changed:  # changes only with a slot at hand, outside a transaction
         return None
     found = []
+    if old["connection"] != new["connection"]:
+        sql = f"alter {_noun(new)} connection {_connection(new)}"
+        found.append(w.say(sql, f"{new.id}: connection", new.id))
     if old["publications"] != new["publications"]:
         sql = f"alter {_noun(new)} set publication {_publications(new)} with (refresh = false)"
         found.append(w.say(sql, f"{new.id}: publications", new.id))

@@ -60,6 +60,12 @@ def guarded(condition: str, *statements: str) -> str:
     return "do " + dollar(f"\nbegin\n  if {condition} then\n{body};\n  end if;\nend\n")
 
 
+def block(*statements: str) -> str:
+    """A DO block of these statements."""
+    body = ";\n".join(textwrap.indent(statement, "  ") for statement in statements)
+    return "do " + dollar(f"\nbegin\n{body};\nend\n")
+
+
 def either(condition: str, yes: str, no: str) -> str:
     """A DO block that chooses between two statements by what the database holds now."""
     body = f"  if {condition} then\n{textwrap.indent(yes, '    ')};\n  else\n{textwrap.indent(no, '    ')};\n  end if;"

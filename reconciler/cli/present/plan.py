@@ -124,7 +124,7 @@ def extra_lines(extra: Iterable[ObjectId]) -> Iterator[Text]:
 def unmodelled_lines(names: Iterable[str]) -> Iterator[Text]:
     """What could not be compared, so that nobody thinks it was."""
     for name in names:
-        yield Text(f"Not compared, its kind is not known to reconciler: {name}", style="bold yellow")
+        yield Text(f"Not compared: {name}", style="bold yellow")
 
 
 def _stage(name: str, result: bool | None) -> Text:
