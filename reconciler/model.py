@@ -8,12 +8,13 @@ what happened when the plan ran on a shadow copy; a *migration* is a rehearsed p
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Json = Any
 """A value as `json.loads` returns it."""
@@ -34,9 +35,10 @@ def quoted(name: str) -> str:
     return name if _BARE.match(name) else '"' + name.replace('"', '""') + '"'
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ObjectId:
+class ObjectId(NamedTuple):
     """The identity of an object: never an OID, the same on every server.
+
+    A named tuple, because a large database has hundreds of thousands of them and everything looks them up and sorts them.
 
     `kind` is the name of a module in `catalog/kinds`. `schema` is empty for what lives outside schemas (roles,
     casts, …). `name` is the object's own name, or for a part (column, constraint, trigger, policy, rule …) the
@@ -61,8 +63,8 @@ class Fact:
     """What PostgreSQL says about one object.
 
     `attributes` compare equal if and only if the objects are equal. `parent` is the object this one is a part of
-    and disappears with. `position` orders columns; it is a note, never a difference. `digest` is computed by the
-    server over the attributes.
+    and disappears with. `position` orders columns; it is a note, never a difference. `digest` is the md5 of the
+    attributes as the server prints them.
     """
 
     id: ObjectId
@@ -73,6 +75,36 @@ class Fact:
 
     def __getitem__(self, key: str) -> Json:
         return self.attributes.get(key)
+
+
+class Attributes(Mapping[str, Json]):
+    """A JSON object as the server printed it, read when somebody looks: most objects of a large database nobody looks at."""
+
+    __slots__ = ("_found", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._found: dict[str, Json] | None = None
+
+    def _read(self) -> dict[str, Json]:
+        if self._found is None:
+            self._found = json.loads(self.text)
+        return self._found or {}
+
+    def __getitem__(self, key: str) -> Json:
+        return self._read()[key]
+
+    def get(self, key: str, default: Json = None) -> Json:
+        return self._read().get(key, default)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def __repr__(self) -> str:
+        return repr(self._read())
 
 
 @dataclass(frozen=True)
@@ -93,10 +125,8 @@ class Snapshot:
     @cached_property
     def fingerprint(self) -> str:
         """One value for the whole database: equal fingerprints mean no difference in anything we model."""
-        total = hashlib.sha256()
-        for id in sorted(self.digests):
-            total.update(f"{id.kind}\0{id.schema}\0{id.name}\0{id.part}\0{self.digests[id]}\n".encode())
-        return total.hexdigest()
+        lines = sorted("\0".join((*id, digest)) for id, digest in self.digests.items())
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     @cached_property
     def children(self) -> Mapping[ObjectId, tuple[Fact, ...]]:

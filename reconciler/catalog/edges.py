@@ -81,6 +81,11 @@ select d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid, d.refobjsubid
   from pg_catalog.pg_depend as d
  where d.objid >= 16384 and (d.refobjid >= 16384 or d.refobjid = 2200) and d.deptype in ('n', 'a', 'i', 'P', 'S')
    and d.classid not in ('pg_catalog.pg_am'::pg_catalog.regclass)
+   and not (d.deptype = 'i' and (d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
+            or d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refclassid in
+               ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_constraint'::pg_catalog.regclass)
+            or d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
+               and d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass))
    and not (d.deptype = 'a' and d.refobjsubid > 0 and d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and exists
             (select from pg_catalog.pg_class as s where s.oid = d.objid and s.relkind = 'S'))
 union all
@@ -102,16 +107,18 @@ select 'pg_catalog.pg_index'::pg_catalog.regclass, x.indrelid, v.mark, 'pg_catal
  where x.indrelid >= 16384 and case v.mark when 1 then x.indisreplident else x.indisclustered end
 """
 """(who, whom): the ownership of a sequence is taken off the sequence and put on its `owned_by`; the index
-by which a table is replicated (1) or clustered (2) is needed by that mark."""
+by which a table is replicated (1) or clustered (2) is needed by that mark. What
+would only say that something needs itself (row types, array types, toast tables, indexes behind keys, the triggers of foreign
+keys) is left out here, because there is a great deal of it."""
 
 
 def resolve(
     known: Mapping[Address, ObjectId],
-    aliases: Iterable[tuple[int, ...]],
-    rows: Iterable[tuple[int, ...]],
+    aliases: Iterable[tuple[int, int, int, int, int, int]],
+    rows: Iterable[tuple[int, int, int, int, int, int]],
 ) -> dict[ObjectId, frozenset[ObjectId]]:
     """Edges between identities. What stands for nothing of ours (toast tables, system objects) is left out."""
-    stands_for = {(a[0], a[1], a[2]): (a[3], a[4], a[5]) for a in aliases}
+    stands_for: dict[Address, Address] = {a[:3]: a[3:] for a in aliases}
 
     def find(address: Address) -> ObjectId | None:
         seen = set()
@@ -129,9 +136,19 @@ def resolve(
                 address = stands_for[whole]
         return None
 
+    identities: dict[Address, ObjectId | None] = dict(known)
     found: dict[ObjectId, set[ObjectId]] = {}
     for row in rows:
-        user, need = find((row[0], row[1], row[2])), find((row[3], row[4], row[5]))
-        if user is not None and need is not None and user != need:
-            found.setdefault(user, set()).add(need)
+        one, other = row[:3], row[3:]
+        if one not in identities:
+            identities[one] = find(one)
+        if other not in identities:
+            identities[other] = find(other)
+        user, need = identities[one], identities[other]
+        if user is not None and need is not None and user is not need and user != need:
+            needs = found.get(user)
+            if needs is None:
+                found[user] = {need}
+            else:
+                needs.add(need)
     return {user: frozenset(needs) for user, needs in found.items()}

@@ -7,6 +7,8 @@ after: when it moved meanwhile the reading is thrown away and done again.
 
 from __future__ import annotations
 
+import gc
+import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -20,7 +22,7 @@ from reconciler.catalog.kinds import REGISTRY
 from reconciler.catalog.probe import PROBE
 from reconciler.catalog.scope import EVERYTHING, Scope
 from reconciler.errors import Waiting
-from reconciler.model import Fact, ObjectId, Snapshot
+from reconciler.model import Attributes, Fact, ObjectId, Snapshot
 
 Connection = psycopg.Connection[Any]
 Depth = Literal["digests", "facts"]
@@ -33,7 +35,7 @@ def read(connection: Connection, scope: Scope = EVERYTHING, *, depth: Depth = "f
     The connection must be in autocommit mode or in a transaction of its own; its search_path is set to '' while reading.
     Raises Waiting when the catalog does not hold still.
     """
-    with connection.transaction(), _settings(connection):
+    with connection.transaction(), _settings(connection), _uncollected():
         for _ in range(TRIES):
             before = connection.execute(PROBE).fetchone()
             snapshot = _read(connection, scope, depth)
@@ -60,6 +62,19 @@ def _settings(connection: Connection) -> Iterator[None]:
     )
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without Python's cycle collector meanwhile: it would walk all objects again and again as they become more, and none is
+    garbage."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
+
+
 @lru_cache(maxsize=64)
 def _queries(scope: Scope, major: int) -> tuple[str, ...]:
     """The query of each kind, in the order of the registry."""
@@ -69,35 +84,48 @@ def _queries(scope: Scope, major: int) -> tuple[str, ...]:
 def _read(connection: Connection, scope: Scope, depth: Depth) -> Snapshot:
     major = connection.info.server_version // 10000
     full = depth == "facts"
-    columns = "classid, objid, subid, schema, name, part, parent_class, parent_oid, parent_sub, position"
-    if not full:
-        columns = "classid, objid, subid, schema, name, part"
-    wanted = f"{columns}, pg_catalog.md5(attributes::text)" + (", attributes" if full else "")
+    columns = "classid, objid, subid, schema, name, part"
+    if full:
+        columns += ", attributes, parent_class, parent_oid, parent_sub, position"
+    else:
+        columns += ", pg_catalog.md5(attributes)"
     with connection.pipeline():
         answers = [
-            connection.cursor(row_factory=tuple_row).execute(f"select {wanted} from ({query}) as k")
+            connection.cursor(row_factory=tuple_row).execute(f"select {columns} from ({query}) as k")
             for query in _queries(scope, major)
         ]
         strange = connection.cursor(row_factory=tuple_row).execute(unmodelled.question(scope, major))
         if full:
             aliases = connection.cursor(row_factory=tuple_row).execute(edges.ALIASES)
             dependencies = connection.cursor(row_factory=tuple_row).execute(edges.DEPENDENCIES)
-    rows = [
-        (kind.name, row) for kind, answer in zip(REGISTRY, answers, strict=True) for row in answer.fetchall()
-    ]
-    seen = {(row[0], row[1]) for _, row in rows if row[2] == 0}
-    names = unmodelled.named(connection, strange.fetchall(), seen)
+    known: dict[edges.Address, ObjectId] = {}
+    digests: dict[ObjectId, str] = {}
+    rows = []
+    for kind, answer in zip(REGISTRY, answers, strict=True):
+        for row in answer.fetchall():
+            id = ObjectId(kind.name, row[3], row[4], row[5])
+            known[row[:3]] = id
+            if full:
+                digests[id] = _digest(row[6])
+                rows.append((id, row))
+            else:
+                digests[id] = row[6]
+    names = unmodelled.named(connection, strange.fetchall(), known.keys())
     if not full:
-        digests = {ObjectId(kind, row[3], row[4], row[5]): row[6] for kind, row in rows}
         return Snapshot(digests, {}, {}, names, major)
-    known = {(row[0], row[1], row[2]): ObjectId(kind, row[3], row[4], row[5]) for kind, row in rows}
-    facts = {}
-    for kind, row in rows:
-        parent = known.get((row[6], row[7], row[8])) if row[6] is not None else None
-        id = ObjectId(kind, row[3], row[4], row[5])
-        facts[id] = Fact(id, row[11], row[10], parent, row[9])
+    facts = {
+        id: Fact(
+            id, Attributes(row[6]), digests[id], None if row[7] is None else known.get(row[7:10]), row[10]
+        )
+        for id, row in rows
+    }
     needs = edges.resolve(known, aliases.fetchall(), dependencies.fetchall())
-    return Snapshot({id: fact.digest for id, fact in facts.items()}, facts, needs, names, major)
+    return Snapshot(digests, facts, needs, names, major)
+
+
+def _digest(attributes: str) -> str:
+    """What the server's md5() says of the same text."""
+    return hashlib.md5(attributes.encode(), usedforsecurity=False).hexdigest()
 
 
 def within(snapshot: Snapshot, scope: Scope) -> Snapshot:

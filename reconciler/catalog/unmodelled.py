@@ -10,7 +10,7 @@ either) and, unless the scope says `cluster`, roles.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,10 +53,15 @@ class Catalog:
             where.append(f"case when n.oid is null then {beyond} else {r.in_scope(scope)} end")
         if self.outside or not (self.relation or self.schema):
             where.append(beyond)
-        where += [r.no_member(self.name, "o.oid"), r.no_part(self.name, "o.oid")]
+        where.append(
+            f"not exists (select from inner_ones as i where i.classid = 'pg_catalog.{self.name}'::pg_catalog.regclass"
+            " and i.objid = o.oid)"
+        )
         return f"{found} where {' and '.join(where)}"
 
 
+_INNER = "select d.classid, d.objid from pg_catalog.pg_depend as d where d.deptype in ('e', 'i') and d.objid >= 16384"
+"""Members of extensions, and internal parts of other objects; gathered once for all catalogs."""
 _HERE = "(select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())"
 
 CATALOGS = (
@@ -119,15 +124,22 @@ LEFT_OUT = {
 def question(scope: Scope, major: int) -> str:
     """(classid, objids) of every object users made, one row per catalog that holds any."""
     found = " union all ".join(catalog.question(scope) for catalog in CATALOGS if catalog.since <= major)
-    return f"select f.classid, pg_catalog.array_agg(f.objid) as objids from ({found}) as f group by f.classid"
+    return (
+        f"with inner_ones as materialized ({_INNER}) select f.classid, pg_catalog.array_agg(f.objid) as objids from"
+        f" ({found}) as f group by f.classid"
+    )
 
 
 def named(
-    connection: psycopg.Connection[Any], found: Iterable[tuple[int, list[int]]], known: Set[tuple[int, int]]
+    connection: psycopg.Connection[Any],
+    found: Iterable[tuple[int, list[int]]],
+    known: Container[tuple[int, int, int]],
 ) -> tuple[str, ...]:
-    """Those of the objects found that no kind has read, as `type identity`. Asks the server only when there are any."""
+    """Those of the objects found that no kind has read, as `type identity`. Asks the server only when there are any.
+
+    `known` are (classid, objid, 0) of what the kinds have read."""
     rest = [
-        (classid, objid) for classid, objids in found for objid in objids if (classid, objid) not in known
+        (classid, objid) for classid, objids in found for objid in objids if (classid, objid, 0) not in known
     ]
     if not rest:
         return ()

@@ -63,7 +63,7 @@ def test_what_no_kind_reads_is_named(server: Server, everything: psycopg.Connect
         for kind in REGISTRY
     }
     for kind, addresses in read.items():
-        others = {(row[0], row[1]) for name, rows in read.items() if name != kind for row in rows}
+        others = {(row[0], row[1], 0) for name, rows in read.items() if name != kind for row in rows}
         named = unmodelled.named(everything, found, others)
         assert bool(named) == bool(addresses and kind not in LINKS | {"builtin_privilege"}), kind
 

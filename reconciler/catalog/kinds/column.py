@@ -35,20 +35,20 @@ PINNED = frozenset(
 
 
 def read(scope: Scope, major: int) -> str:
-    not_null, given = "nullif(a.attnotnull, false)", "null::boolean"
+    not_null, given, constraints = "nullif(a.attnotnull, false)", "null::boolean", ""
     if major >= 18:
-        # Since 18 NOT NULL is a constraint with a name and options of its own; the ordinary one stays `true`.
+        # Since 18 NOT NULL is a constraint with a name and options of its own, at most one a column; the ordinary one stays
+        # `true`.
         not_null = (
-            "case when a.attnotnull or exists (select from pg_catalog.pg_constraint as k where k.conrelid = c.oid and"
-            " k.contype = 'n' and k.conkey[1] = a.attnum) then coalesce((select case when k.convalidated and not"
+            "case when k.oid is null then case when a.attnotnull then 'true'::jsonb end when k.convalidated and not"
             " k.connoinherit and k.conname = pg_catalog.left(c.relname || '_' || a.attname || '_not_null', 63) then"
             " 'true'::jsonb else pg_catalog.jsonb_build_object('name', k.conname, 'def',"
-            " pg_catalog.pg_get_constraintdef(k.oid)) end from pg_catalog.pg_constraint as k where k.conrelid = c.oid"
-            " and k.contype = 'n' and k.conkey[1] = a.attnum), 'true'::jsonb) end"
+            " pg_catalog.pg_get_constraintdef(k.oid)) end"
         )
-        given = (
-            "(select true from pg_catalog.pg_constraint as k where k.conrelid = c.oid and k.contype = 'n' and"
-            " k.conkey[1] = a.attnum and not k.conislocal)"
+        given = "case when not k.conislocal then true end"
+        constraints = (
+            " left join pg_catalog.pg_constraint as k on k.conrelid = a.attrelid and k.contype = 'n' and"
+            " k.conkey[1] = a.attnum"
         )
     return r.select(
         "pg_class",
@@ -63,15 +63,15 @@ def read(scope: Scope, major: int) -> str:
             type="pg_catalog.format_type(a.atttypid, a.atttypmod)",
             not_null=not_null,
             not_null_given=given,
-            collation="(select case when o.oid <> t.typcollation then pg_catalog.quote_ident(on_.nspname) || '.' ||"
-            " pg_catalog.quote_ident(o.collname) end from pg_catalog.pg_collation as o join"
-            " pg_catalog.pg_namespace as on_ on on_.oid = o.collnamespace where o.oid = a.attcollation)",
+            collation="case when a.attcollation <> t.typcollation then (select pg_catalog.quote_ident(on_.nspname) || '.' ||"
+            " pg_catalog.quote_ident(o.collname) from pg_catalog.pg_collation as o join"
+            " pg_catalog.pg_namespace as on_ on on_.oid = o.collnamespace where o.oid = a.attcollation) end",
             generated="nullif(a.attgenerated, '')",
             expression="case when a.attgenerated <> '' then (select pg_catalog.pg_get_expr(d.adbin, d.adrelid)"
             " from pg_catalog.pg_attrdef as d where d.adrelid = a.attrelid and d.adnum = a.attnum) end",
             identity="case when a.attidentity <> '' then (select " + sequence.OPTIONS + " || "
-            "pg_catalog.jsonb_build_object('always', a.attidentity = 'a', 'sequence', nullif(q.relname,"
-            " pg_catalog.left(c.relname || '_' || a.attname || '_seq', 63))) from pg_catalog.pg_depend as i"
+            "pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('always', a.attidentity = 'a', 'sequence',"
+            " nullif(q.relname, pg_catalog.left(c.relname || '_' || a.attname || '_seq', 63)))) from pg_catalog.pg_depend as i"
             " join pg_catalog.pg_sequence as s on s.seqrelid = i.objid join pg_catalog.pg_class as q on"
             " q.oid = i.objid where i.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and i.refobjid ="
             " a.attrelid and i.refobjsubid = a.attnum and i.deptype = 'i' and i.classid ="
@@ -79,7 +79,8 @@ def read(scope: Scope, major: int) -> str:
             storage="case when a.attstorage <> t.typstorage then a.attstorage end",
             compression="nullif(a.attcompression, '')",
             statistics="nullif(a.attstattarget, -1)",
-            options="(select pg_catalog.jsonb_agg(o order by o) from pg_catalog.unnest(a.attoptions) as o)",
+            options="case when a.attoptions is not null then (select pg_catalog.jsonb_agg(o order by o) from"
+            " pg_catalog.unnest(a.attoptions) as o) end",
             fdw_options="case when a.attfdwoptions is not null then "
             + foreign_options.reading(
                 "a.attfdwoptions", "'foreign_table'", "n.nspname", "c.relname", "a.attname"
@@ -87,12 +88,13 @@ def read(scope: Scope, major: int) -> str:
             + " end",
             inherited="case when not a.attislocal then true end",
             acl=r.column_acl("a.attacl", "c.relowner"),
-            comment=r.comment("pg_class", "c.oid", "a.attnum"),
+            comment="d.description",
             labels=r.labels("pg_class", "c.oid", "a.attnum"),
         ),
         source="pg_catalog.pg_attribute as a join pg_catalog.pg_class as c on c.oid = a.attrelid join"
         " pg_catalog.pg_namespace as n on n.oid = c.relnamespace join pg_catalog.pg_type as t on t.oid = a.atttypid"
-        f" where c.relkind in ('r', 'p', 'f') and a.attnum > 0 and not a.attisdropped and {r.in_scope(scope)}"
+        " left join pg_catalog.pg_description as d on d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objoid ="
+        f" a.attrelid and d.objsubid = a.attnum{constraints} where c.relkind in ('r', 'p', 'f') and a.attnum > 0 and not a.attisdropped and {r.in_scope(scope)}"
         f" and {r.no_member('pg_class', 'c.oid')}",
     )
 

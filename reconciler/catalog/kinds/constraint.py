@@ -28,7 +28,8 @@ def read(scope: Scope, major: int) -> str:
             definition="pg_catalog.pg_get_constraintdef(k.oid)",
             inherited="case when not k.conislocal or k.conparentid <> 0 then true end",
             foreign="case when c.relkind = 'f' then true end",
-            options="(select pg_catalog.jsonb_agg(o order by o) from pg_catalog.unnest(ic.reloptions) as o)",
+            options="case when ic.reloptions is not null then (select pg_catalog.jsonb_agg(o order by o) from"
+            " pg_catalog.unnest(ic.reloptions) as o) end",
             tablespace="(select s.spcname from pg_catalog.pg_tablespace as s where s.oid = ic.reltablespace)",
             comment=r.comment("pg_constraint", "k.oid"),
             index_comment="case when x.indexrelid is not null then "

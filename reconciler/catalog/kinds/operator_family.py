@@ -14,12 +14,12 @@ from reconciler.model import Fact, Statement
 from reconciler.pg import ident, literal
 
 OPERATOR = (
-    "select pg_catalog.jsonb_build_object('class', 'operator', 'number', m.amopstrategy, 'types',"
+    "select pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('class', 'operator', 'number', m.amopstrategy, 'types',"
     " pg_catalog.format_type(m.amoplefttype, null) || ', ' || pg_catalog.format_type(m.amoprighttype, null), 'member',"
     " (select pg_catalog.quote_ident(mn.nspname) || '.' || x.oprname from pg_catalog.pg_operator as x join"
     " pg_catalog.pg_namespace as mn on mn.oid = x.oprnamespace where x.oid = m.amopopr), 'sort', (select"
     " pg_catalog.quote_ident(mn.nspname) || '.' || pg_catalog.quote_ident(x.opfname) from pg_catalog.pg_opfamily as x join"
-    " pg_catalog.pg_namespace as mn on mn.oid = x.opfnamespace where x.oid = m.amopsortfamily)) as member"
+    " pg_catalog.pg_namespace as mn on mn.oid = x.opfnamespace where x.oid = m.amopsortfamily))) as member"
     " from pg_catalog.pg_amop as m"
 )
 FUNCTION = (

@@ -13,7 +13,7 @@ from reconciler.pg import ident, literal
 def read(scope: Scope, major: int) -> str:
     if major < 15:
         return r.select(
-            "pg_publication", "p.oid", name="p.pubname", attributes="'{}'::pg_catalog.jsonb",
+            "pg_publication", "p.oid", name="p.pubname", attributes="'{}'::text",
             source="pg_catalog.pg_publication as p where false",
         )  # fmt: skip
     return r.select(

