@@ -95,6 +95,8 @@ class Attributes(Mapping[str, Json]):
         return self._read()[key]
 
     def get(self, key: str, default: Json = None) -> Json:
+        if self._found is None and f'"{key}"' not in self.text:
+            return default
         return self._read().get(key, default)
 
     def __iter__(self) -> Iterator[str]:

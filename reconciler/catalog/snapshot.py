@@ -19,7 +19,7 @@ from psycopg.rows import tuple_row
 
 from reconciler.catalog import edges, unmodelled
 from reconciler.catalog.kinds import REGISTRY
-from reconciler.catalog.probe import PROBE
+from reconciler.catalog.probe import probe
 from reconciler.catalog.scope import EVERYTHING, Scope
 from reconciler.errors import Waiting
 from reconciler.model import Attributes, Fact, ObjectId, Snapshot
@@ -35,16 +35,31 @@ def read(connection: Connection, scope: Scope = EVERYTHING, *, depth: Depth = "f
     The connection must be in autocommit mode or in a transaction of its own; its search_path is set to '' while reading.
     Raises Waiting when the catalog does not hold still.
     """
+    return probed(connection, scope, depth=depth)[0]
+
+
+def probed(
+    connection: Connection, scope: Scope = EVERYTHING, *, depth: Depth = "facts"
+) -> tuple[Snapshot, str]:
+    """The same with the value of the probe that holds for it."""
     with connection.transaction(), _settings(connection), _uncollected():
+        before = probe(connection)
         for _ in range(TRIES):
-            before = connection.execute(PROBE).fetchone()
             snapshot = _read(connection, scope, depth)
-            if connection.execute(PROBE).fetchone() == before:
-                return snapshot
+            after = probe(connection)
+            if after == before:
+                return snapshot, after
+            before = after
     raise Waiting(
         "the catalog kept changing while it was read",
         hint="try again when the other schema change has finished",
     )
+
+
+def words(scope: Scope, major: int) -> str:
+    """A digest of how this version of the program reads: what was read in other words is not the same reading."""
+    asked = (*_queries(scope, major), unmodelled.question(scope, major), edges.ALIASES, edges.DEPENDENCIES)
+    return hashlib.sha256("\0".join(asked).encode()).hexdigest()
 
 
 @contextmanager

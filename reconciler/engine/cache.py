@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from reconciler import __version__
-from reconciler.model import Fact, ObjectId, Snapshot
+from reconciler.model import Attributes, Fact, ObjectId, Snapshot
 
-FORMAT = 1
+FORMAT = 2
 KEPT = 40
-"""How many files of each sort stay; the oldest go first."""
+KEPT_BYTES = 256 * 1024 * 1024
+"""How many files of each sort stay, and how much of the disk they may take together; the oldest go first."""
 
 
 def key(*parts: object) -> str:
@@ -49,11 +50,22 @@ def save(sort: str, name: str, value: Any) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(value, file, separators=(",", ":"))
         Path(temporary).replace(folder / f"{sort}-{name}.json")
-        old = sorted(folder.glob(f"{sort}-*.json"), key=lambda p: p.stat().st_mtime, reverse=True)[KEPT:]
-        for path in old:
-            path.unlink(missing_ok=True)
+        _tidy(folder, sort)
     except OSError:
         return
+
+
+def _tidy(folder: Path, sort: str) -> None:
+    found = sorted(
+        ((path.stat(), path) for path in folder.glob(f"{sort}-*.json")),
+        key=lambda one: one[0].st_mtime,
+        reverse=True,
+    )
+    total = 0
+    for number, (stat, path) in enumerate(found):
+        total += stat.st_size
+        if number and (number >= KEPT or total > KEPT_BYTES):
+            path.unlink(missing_ok=True)
 
 
 def _folder() -> Path:
@@ -71,7 +83,7 @@ def packed(snapshot: Snapshot, untouched: Iterable[ObjectId]) -> dict[str, Any]:
         "facts": [
             [
                 id.kind, id.schema, id.name, id.part, snapshot.digests[id], number.get(fact.parent) if fact.parent else None,
-                fact.position, fact.attributes,
+                fact.position, _text(fact),
             ]
             for id, fact in ((id, snapshot.facts[id]) for id in ids)
         ],
@@ -80,11 +92,16 @@ def packed(snapshot: Snapshot, untouched: Iterable[ObjectId]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _text(fact: Fact) -> str:
+    attributes = fact.attributes
+    return attributes.text if isinstance(attributes, Attributes) else json.dumps(dict(attributes))
+
+
 def unpacked(value: dict[str, Any]) -> tuple[Snapshot, frozenset[ObjectId]]:
     """The reverse of `packed`: the snapshot and the identities that were marked."""
     ids = [ObjectId(row[0], row[1], row[2], row[3]) for row in value["facts"]]
     facts = {
-        id: Fact(id, row[7], row[4], ids[row[5]] if row[5] is not None else None, row[6])
+        id: Fact(id, Attributes(row[7]), row[4], ids[row[5]] if row[5] is not None else None, row[6])
         for id, row in zip(ids, value["facts"], strict=True)
     }
     edges = {ids[user]: frozenset(ids[n] for n in needs) for user, needs in value["edges"]}
