@@ -199,7 +199,7 @@ def _before(id: ObjectId, renamed: Mapping[ObjectId, ObjectId]) -> ObjectId:
     """What an object was called before a declared rename, of itself or of its schema."""
     id = renamed.get(id, id)
     schema = renamed.get(ObjectId("schema", "", id.schema))
-    return replace(id, schema=schema.name) if schema is not None else id
+    return id._replace(schema=schema.name) if schema is not None else id
 
 
 def with_what_is_there(found: Snapshot, untouched: Collection[ObjectId], live: Snapshot) -> Snapshot:

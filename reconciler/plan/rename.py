@@ -73,7 +73,7 @@ def _declared(hint: Rename, wanted: dict[ObjectId, ObjectId]) -> Rename | None:
         return hint
     found = routine(wanted, hint.new) if hint.new.kind in ROUTINES else None
     if found is not None:
-        return replace(hint, new=found, old=replace(hint.old, part=found.part))
+        return replace(hint, new=found, old=hint.old._replace(part=found.part))
     if hint.new.schema and not any(id.schema == hint.new.schema for id in wanted):
         return None
     noun = hint.new.kind.replace("_", " ")
@@ -147,9 +147,9 @@ def _legs(step: _Step, names: Names) -> Iterator[_Step]:
     if old.name == new.name:
         yield step
         return
-    first = replace(old, schema=new.schema)
+    first = old._replace(schema=new.schema)
     if first in names.now:
-        first = replace(old, name=new.name)
+        first = old._replace(name=new.name)
     yield replace(step, new=first)
     yield replace(step, old=first)
 
@@ -204,16 +204,16 @@ def _followers(
             continue
         its, new = columns.get(home, {}), called[home]
         if id.kind in ("constraint", "domain_constraint") and now.part == id.part and not fact["inherited"]:
-            follower = replace(now, part=_follow(id.part, home.name, new.name, its))
+            follower = now._replace(part=_follow(id.part, home.name, new.name, its))
         elif id.kind in ("index", "sequence", "statistics") and now.name == id.name:
-            follower = replace(now, name=_follow(id.name, home.name, new.name, its))
+            follower = now._replace(name=_follow(id.name, home.name, new.name, its))
         elif id.kind == "column" and fact["not_null"] is True and before.major >= 18:
             # Since 18 NOT NULL has a name, made from those of table and column (manual: CREATE TABLE, NOT NULL).
             made = after.facts.get(now)
             was, name = f"{home.name}_{id.part}_not_null"[:63], f"{new.name}_{now.part}_not_null"[:63]
             if was != name and made is not None and made["not_null"] is True:
                 constraint = ObjectId("constraint", now.schema, now.name, was)
-                yield _Step(constraint, replace(constraint, part=name))
+                yield _Step(constraint, constraint._replace(part=name))
             continue
         else:
             continue
@@ -224,7 +224,7 @@ def _followers(
 def _multirange(old: str, new: str | None, type_: ObjectId) -> Iterator[_Step]:
     """A range type has a second type, whose name is made from its own."""
     if new is not None and last(old) != last(new):
-        yield _Step(replace(type_, name=last(old)), replace(type_, name=last(new)))
+        yield _Step(type_._replace(name=last(old)), type_._replace(name=last(new)))
 
 
 def _follow(name: str, old: str, new: str, columns: Mapping[str, str]) -> str:
