@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from reconciler.errors import Source, Usage
 from reconciler.migrate.remarks import Remarks
 from reconciler.model import Statement
-from reconciler.run import is_transactional, waits_without_blocking
+from reconciler.run import is_transactional, may_stand_inside, waits_without_blocking
 from reconciler.run.nature import head
 
 LOCK_TIMEOUT = "2s"
@@ -99,9 +99,9 @@ class Frame:
     def statement(self, sql: str, said: Remarks, source: Source) -> Statement:
         """The statement that stands here."""
         able = is_transactional(sql)
-        if self._open is not None and not able:
+        if self._open is not None and not may_stand_inside(sql):
             raise Usage(
-                "PostgreSQL refuses this statement inside begin … commit, or must commit before it is used",
+                "PostgreSQL refuses this statement inside begin … commit",
                 hint="put commit before it and begin behind it",
                 sources=(source,),
             )

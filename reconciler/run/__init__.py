@@ -3,7 +3,13 @@
 from reconciler.run.execute import Connection, Hook, Outcome, run_step
 from reconciler.run.holders import Blocked, Holder, blocked
 from reconciler.run.measure import measured
-from reconciler.run.nature import ConcurrentBuild, concurrent_build, is_transactional, waits_without_blocking
+from reconciler.run.nature import (
+    ConcurrentBuild,
+    concurrent_build,
+    is_transactional,
+    may_stand_inside,
+    waits_without_blocking,
+)
 from reconciler.run.pace import Pace
 from reconciler.run.steps import steps
 from reconciler.run.trouble import shortened
@@ -19,6 +25,7 @@ __all__ = [
     "blocked",
     "concurrent_build",
     "is_transactional",
+    "may_stand_inside",
     "measured",
     "run_step",
     "shortened",

@@ -35,6 +35,8 @@ _BUILD = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+_ADDS_VALUE = re.compile(r"alter\s+type\s.*\badd\s+value\b", re.IGNORECASE | re.DOTALL)
+
 _PATIENT = re.compile(
     r"create\s+(unique\s+)?index\s+concurrently\b|drop\s+index\s+concurrently\b|reindex\b.*\bconcurrently\b",
     re.IGNORECASE | re.DOTALL,
@@ -63,6 +65,13 @@ def is_transactional(sql: str) -> bool:
     VALUE, whose value cannot be used before it is committed.
     """
     return _ALONE.match(head(sql)) is None
+
+
+def may_stand_inside(sql: str) -> bool:
+    """Whether a person may write the statement between begin and commit: a new enum value may stand there, as long as
+    nothing in the same transaction uses it (manual: ALTER TYPE, Notes).
+    """
+    return is_transactional(sql) or _ADDS_VALUE.match(head(sql)) is not None
 
 
 def concurrent_build(sql: str) -> ConcurrentBuild | None:

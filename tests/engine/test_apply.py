@@ -160,6 +160,16 @@ def test_a_new_enum_value_that_is_used_at_once_commits_first(project: Make) -> N
     assert drift(p.database).changes == ()
 
 
+def test_a_new_enum_value_that_nothing_uses_commits_with_the_rest(project: Make) -> None:
+    p = project(
+        "create type mood as enum ('sad', 'ok', 'happy'); create view v as select 1 as one;",
+        live="create type mood as enum ('sad', 'ok')",
+    )
+    (done,) = apply(p.database)
+    assert done.steps == 1
+    assert drift(p.database).changes == ()
+
+
 def test_a_plan_goes_stale_when_somebody_changes_what_it_read(project: Make) -> None:
     p = project("create table t (id int, more text);", live="create table t (id int)")
     interfered = []
