@@ -261,6 +261,25 @@ class Rehearsal:
 
 
 @dataclass(frozen=True, slots=True)
+class Suggestion:
+    """`old`, which goes, and `new`, which comes, look like one object that was renamed.
+
+    `hint` is what to write in the declaration to make it so, `place` where (`file:line`; empty when that is not known).
+    """
+
+    old: ObjectId
+    new: ObjectId
+    hint: str = ""
+    place: str = ""
+
+    def __str__(self) -> str:
+        kind = self.new.kind.replace("_", " ")
+        keeps = "its rows" if self.new.kind in ("table", "column", "enum_value", "schema") else "it"
+        at = f" at {self.place}" if self.place else ""
+        return f"{kind} {self.new} looks like {self.old} renamed; to keep {keeps} declare{at}: {self.hint}"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """How to get from one state to another and back. `before` and `after` are snapshot fingerprints.
 
@@ -277,6 +296,7 @@ class Plan:
     set_aside: str = ""
     unmodelled: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
 
     @property
     def hazards(self) -> tuple[Hazard, ...]:

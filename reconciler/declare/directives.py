@@ -36,7 +36,13 @@ _OF_TRIGGER = ("invariant", "on_error", "concurrency", "tenancy")
 _PARTS = {
     "value": {"enum": "enum_value"},
     "attribute": {"composite": "attribute"},
-    "constraint": {"table": "constraint", "foreign_table": "constraint", "domain": "domain_constraint"},
+    "constraint": {
+        "table": "constraint",
+        "foreign_table": "constraint",
+        "constraint": "constraint",
+        "domain": "domain_constraint",
+        "domain_constraint": "domain_constraint",
+    },
     "column": {"table": "column", "foreign_table": "column"},
 }
 """The words that name a part, with the kind of part in each kind of whole."""

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from reconciler.catalog.compare import compare
 from reconciler.engine.desired import Trust
-from reconciler.engine.work import Told, looked, opened
+from reconciler.engine.work import Look, Told, looked, opened, with_extra
+from reconciler.errors import Stalled
 from reconciler.model import Change, ObjectId, Snapshot
+from reconciler.plan.relabel import relabelled
+from reconciler.plan.rename import Renames, renames
 from reconciler.settings import Database
 
 
@@ -27,11 +30,21 @@ def drift(database: Database, *, trust: Trust = "reviewed", told: Told = lambda 
     """Compares the target with its declarations; changes nothing. Raises as `looked` and `opened` do."""
     look = looked(database, trust=trust, told=told)
     if look.wanted is not None:
-        return _between(database, look.live, look.wanted, look.extra)
+        return _between(database, look, look.wanted, look.extra)
     with opened(look, trust=trust, told=told) as work:
-        return _between(database, work.live, work.wanted, work.extra)
+        return _between(database, look, work.wanted, work.extra)
 
 
-def _between(database: Database, live: Snapshot, wanted: Snapshot, extra: tuple[ObjectId, ...]) -> Drift:
+def _between(database: Database, look: Look, wanted: Snapshot, extra: tuple[ObjectId, ...]) -> Drift:
+    live = look.live
     strange = tuple(sorted({*live.unmodelled, *wanted.unmodelled}))
-    return Drift(database.name, compare(live, wanted), extra, live, wanted, strange)
+    try:
+        found = renames(look.declarations.renames, live, wanted)
+    except Stalled:  # a hint that cannot be followed is the plan's to refuse; what differs is seen without it
+        found = Renames()
+    if found.moved:
+        live = relabelled(live, found.moved, wanted)
+        owned = {found.moved.get(id, id): version for id, version in look.owned.items()}
+        wanted, more = with_extra(live, wanted, owned, prune=database.prune)
+        extra = tuple(sorted({*extra, *more}))
+    return Drift(database.name, (*found.changes, *compare(live, wanted)), extra, live, wanted, strange)

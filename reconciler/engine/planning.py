@@ -82,7 +82,7 @@ def proposal(work: Work, *, told: Told, prove: bool = True, now: datetime | None
     bench = Bench(
         work.shadow, before, work.wanted_database, Expected(work.live, work.wanted, work.scope),
         role=work.role if work.shadow.own else "", renamed=renamed,
-        fills=work.declarations.fills, downs=work.declarations.downs, told=told,
+        fills=work.declarations.fills, downs=work.declarations.downs, places=work.declarations.places, told=told,
     )  # fmt: skip
     plan, rehearsal = build(bench, prove=prove)
     _rows_permit(work.url, plan, work)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from reconciler import migrate
 from reconciler.catalog import snapshot as catalog
+from reconciler.catalog.addresses import addresses
 from reconciler.catalog.compare import compare, residue
 from reconciler.catalog.kinds import Context, Unplannable
 from reconciler.engine.refusals import refuse_failed
@@ -15,6 +16,7 @@ from reconciler.errors import Stalled
 from reconciler.model import Change, Hazard, Migration, ObjectId, Snapshot, Statement
 from reconciler.pg import Url, connect, ident
 from reconciler.plan.complete import complete
+from reconciler.plan.relabel import moved_between, relabelled, rename_changes
 from reconciler.run import run_step, steps
 from reconciler.run.placeholders import withheld
 from reconciler.shadow.rehearse import Expected, rehearse
@@ -71,12 +73,14 @@ def tried(
     role = work.role if work.shadow.own else ""
     template = work.shadow.create(template=start)
     with connect(start) as connection:
+        then = addresses(connection, work.scope)
         if role:
             connection.execute(f"set session authorization {ident(role)}")
         for step in steps(there):
             run_step(connection, step, lock_timeout="10s", statement_timeout="10min", resolve=withheld)
     with connect(start) as connection:
         after = catalog.read(connection, work.scope)
+        moved = moved_between(then, addresses(connection, work.scope))
     if back:
         rehearsal = rehearse(template, there, back, Expected(state, after, work.scope), role=role, told=told)
         if not rehearsal.passed:
@@ -87,8 +91,9 @@ def tried(
             rehearsal = bare if bare.passed else rehearsal
         refuse_failed(rehearsal.passed, rehearsal.residue, migration.filename, state, work.role)
     work.shadow.drop(template)
-    changes = compare(state, after)
-    return Rehearsed(migration, state, after, changes, _hazards(state, after, there))
+    seen = relabelled(state, moved, after)
+    changes = (*rename_changes(moved), *compare(seen, after))
+    return Rehearsed(migration, state, after, changes, _hazards(seen, after, there), moved)
 
 
 def _hazards(before: Snapshot, after: Snapshot, statements: Sequence[Statement]) -> tuple[Hazard, ...]:

@@ -69,6 +69,8 @@ def _header(
     yield "form", plan.form
     if plan.set_aside:
         yield "draft set aside", plan.set_aside
+    for suggestion in plan.suggestions:
+        yield "looks renamed", str(suggestion)
     if plan.hazards:
         yield "hazards", ", ".join(dict.fromkeys(hazard.code for hazard in plan.hazards))
     if rehearsal is None:

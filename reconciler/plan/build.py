@@ -14,9 +14,10 @@ from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.compare import compare
 from reconciler.catalog.kinds import Context, Unplannable
 from reconciler.catalog.scope import Scope
-from reconciler.errors import ReconcilerError, Stalled
+from reconciler.errors import ReconcilerError, Source, Stalled
 from reconciler.model import Change, Hazard, HazardCode, ObjectId, Plan, Rehearsal, Snapshot, Statement
 from reconciler.pg import Url, connect, ident
+from reconciler.plan import suggest
 from reconciler.plan.adopt import adopt
 from reconciler.plan.complete import complete
 from reconciler.plan.draft import DraftFailed, draft
@@ -45,7 +46,8 @@ class Bench:
 
     `before` and `after` are scratch databases that nobody is connected to, and `states` what was read from them, in which
     objects that stay although undeclared are on both sides. `renamed` is there when something is to be renamed. `role` will apply the plan; empty means the shadow's own user.
-    `fills` and `downs` give, per column, the declared value for rows that exist already, going up and going down.
+    `fills` and `downs` give, per column, the declared value for rows that exist already, going up and going down; `places` say
+    where an object is declared, as far as that is known.
     """
 
     shadow: Shadow
@@ -56,6 +58,7 @@ class Bench:
     renamed: Renamed | None = None
     fills: Mapping[ObjectId, str] = field(default_factory=dict)
     downs: Mapping[ObjectId, str] = field(default_factory=dict)
+    places: Mapping[ObjectId, Source] = field(default_factory=dict)
     told: Callable[[str], None] = lambda stage: None
 
     @property
@@ -137,11 +140,17 @@ def _plan(
 ) -> Plan:
     before, after = bench.states.before, bench.states.after
     if bench.renamed:
-        up, down = (*bench.renamed.renames.up, *up), (*down, *bench.renamed.renames.down)
+        found = bench.renamed.renames
+        # A second DOWN finds the old names: what it says of the new ones needs them once more.
+        again = (
+            tuple(replace(s, reason=f"{s.reason}, in case this runs twice") for s in found.up) if down else ()
+        )
+        up, down = (*found.up, *up), (*again, *down, *found.down)
     up, down = _relevant(up, bench.start, after), _relevant(down, after, bench.start)
+    likely = tuple(suggest.told(one, bench.places) for one in suggest.suggested(bench.start, after, changes))
     return Plan(
-        before.fingerprint, after.fingerprint, changes, _settled(up), _settled(down),
-        set_aside=set_aside, unmodelled=strange,
+        before.fingerprint, after.fingerprint, changes, suggest.beside(_settled(up), likely), _settled(down),
+        set_aside=set_aside, unmodelled=strange, suggestions=likely,
     )  # fmt: skip
 
 

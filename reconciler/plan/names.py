@@ -35,19 +35,18 @@ class Names:
     def rename(self, old: ObjectId, new: ObjectId) -> None:
         """Everything that is called by the old name, or by a name with the old one in it, is called by the new one."""
         changed = {}
+        then = self.now.get(old)
         for id in list(self.now):
-            called = self._called(id, old, new)
+            called = self._called(id, old, new, then)
             if called != id:
                 changed[called] = self.now.pop(id)
         self.now |= changed
 
     def moved(self) -> Iterator[tuple[ObjectId, ObjectId]]:
-        """(before, now) for every whole object and index that is called differently."""
-        for now, then in self.now.items():
-            if now != then and (not now.part or now.kind in ROUTINES):
-                yield then, now
+        """(before, now) for everything that is called differently."""
+        return ((then, now) for now, then in self.now.items() if now != then)
 
-    def _called(self, id: ObjectId, old: ObjectId, new: ObjectId) -> ObjectId:
+    def _called(self, id: ObjectId, old: ObjectId, new: ObjectId, then: ObjectId | None) -> ObjectId:
         if old.kind == "schema":
             return self._in_schema(id, old.name, new.name)
         if old.kind in TYPES and id.kind in ROUTINES:
@@ -61,7 +60,7 @@ class Names:
                 return _replaced(id, part=new.part) if own else id
             if id == old or (old.kind not in ROUTINES and id.kind in PARTS | _WITH_THEIR_NAME):
                 return _replaced(id, schema=new.schema, name=new.name)
-        if old.schema != new.schema and id.schema == old.schema and self._goes_along(id, old):
+        if old.schema != new.schema and id.schema == old.schema and self._goes_along(id, then):
             return _replaced(id, schema=new.schema)
         return id
 
@@ -73,10 +72,9 @@ class Names:
             part = re.sub(rf'(?<![\w".]){re.escape(ident(old))}\.', lambda _: f"{ident(new)}.", part)
         return _replaced(id, schema=new if id.schema == old else id.schema, part=part)
 
-    def _goes_along(self, id: ObjectId, table: ObjectId) -> bool:
+    def _goes_along(self, id: ObjectId, then: ObjectId | None) -> bool:
         """Indexes and owned sequences move with their table into another schema (manual: ALTER TABLE, SET SCHEMA)."""
         fact = self.side.facts.get(self.now[id])
-        then = self.now.get(table)
         if fact is None or then is None:
             return False
         if id.kind == "index":

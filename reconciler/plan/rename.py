@@ -20,7 +20,7 @@ from reconciler.plan.rename_shapes import PARTS, ROUTINES, SHAPES, TYPES, rename
 @dataclass(frozen=True, slots=True)
 class Renames:
     """The statements that rename, those that rename back, what was renamed by a hint, and everything that is called differently
-    for it (whole objects and indexes: before → after)."""
+    for it (before → after)."""
 
     up: tuple[Statement, ...] = ()
     down: tuple[Statement, ...] = ()
@@ -52,7 +52,7 @@ def renames(hints: Iterable[Rename], before: Snapshot, after: Snapshot) -> Renam
             for one in _legs(step, names):
                 steps.append(one)
                 names.rename(one.old, one.new)
-            changes.append(_change(hint, then))
+            changes.append(Change("alter", hint.new, ("name",), was=then))
     for one in list(_followers(names, before, after, wanted)):
         steps.append(one)
         names.rename(one.old, one.new)
@@ -152,14 +152,6 @@ def _legs(step: _Step, names: Names) -> Iterator[_Step]:
         first = old._replace(name=new.name)
     yield replace(step, new=first)
     yield replace(step, old=first)
-
-
-def _change(hint: Rename, then: ObjectId) -> Change:
-    new = hint.new
-    if new.kind in ("enum_value", "attribute"):
-        whole = ObjectId("enum" if new.kind == "enum_value" else "composite", new.schema, new.name)
-        return Change("alter", whole, (f"{new.kind.replace('_', ' ')} {then.part} is called {new.part}",))
-    return Change("alter", new, ("name",), was=then)
 
 
 def _statement(one: _Step, *, back: bool) -> Statement:

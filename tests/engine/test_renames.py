@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from reconciler import migrate
 from reconciler.engine.applying import apply, rollback
 from reconciler.engine.drift import drift
 from reconciler.engine.planning import Proposal, propose
-from reconciler.model import HazardCode
+from reconciler.errors import Stalled
+from reconciler.model import HazardCode, ObjectId
 
 from .conftest import Project
 
@@ -163,3 +165,233 @@ def test_every_kind_is_renamed_in_a_schema_that_is_renamed(project: Make) -> Non
         ("Ada", "Hill", "settled"), ("Grace", None, "settled"),
     ]  # fmt: skip
     assert set(oids) <= set(p.sql(OIDS))
+
+
+PEOPLE = """
+create table people (id int primary key, name text not null);
+create view names as select name as called from people;
+create policy own on people using (name = current_user);
+insert into people values (1, 'Ada');
+"""
+PERSONS = """
+-- reconciler: renamed_from people
+create table persons (
+  id int primary key,
+  full_name text not null -- reconciler: renamed_from name
+);
+create view names as select full_name as called from persons;
+create policy own on persons using (full_name = current_user);
+"""
+
+
+def test_a_file_with_renames_asks_for_no_consent(project: Make) -> None:
+    p = project(PERSONS, live=PEOPLE)
+    made = propose(p.database).migration
+    assert made is not None
+    migrate.write(made, p.database.migrations)
+    (done,) = apply(p.database)
+    assert done.version == made.version
+    assert p.sql("select full_name from persons") == [("Ada",)]
+    (back,) = rollback(p.database)
+    assert back.direction == "down"
+    assert p.sql("select name from people") == [("Ada",)]
+
+
+def test_drift_shows_a_rename_as_one_change_each(project: Make) -> None:
+    p = project(PERSONS, live=PEOPLE)
+    first = drift(p.database)
+    assert first.extra == ()
+    assert [(c.verb, c.id.kind, str(c.id), str(c.was)) for c in first.changes] == [
+        ("alter", "table", "public.persons", "public.people"),
+        ("alter", "column", "public.persons.full_name", "public.people.name"),
+    ]
+
+
+def test_what_is_undeclared_stays_under_the_new_names(project: Make) -> None:
+    strange = "create table strange (id int primary key references people); create view stranger as select name from people;"
+    p = project(PERSONS, live=PEOPLE + strange)
+    assert {str(id) for id in drift(p.database).extra} == {"public.strange", "public.stranger"}
+    passed(propose(p.database))
+    apply(p.database)
+    assert drift(p.database).changes == ()
+    assert p.sql("select name from stranger") == [("Ada",)]
+
+
+def test_in_a_renamed_schema_the_undeclared_stays_too(project: Make) -> None:
+    p = project(
+        "-- reconciler: renamed_from old\ncreate schema new; create table new.t (id int);",
+        live="create schema old; create table old.t (id int); create view old.stranger as select id from old.t;",
+    )
+    seen = drift(p.database)
+    assert [(str(c.id), str(c.was)) for c in seen.changes] == [("new", "old")]
+    assert {str(id) for id in seen.extra} == {"new.stranger"}
+    passed(propose(p.database))
+    apply(p.database)
+    assert drift(p.database).changes == ()
+    assert p.sql("select count(*) from new.stranger") == [(0,)]
+
+
+def test_ownership_follows_a_rename(project: Make) -> None:
+    p = project(
+        "create schema old; create table old.people (id int); create view old.names as select id from old.people;"
+    )
+    apply(p.database)
+    p.declare(
+        "-- reconciler: renamed_from old\ncreate schema new;\n"
+        "-- reconciler: renamed_from people\ncreate table new.persons (id int);\n"
+        "create view new.names as select id from new.persons;"
+    )
+    apply(p.database)
+    owned = {("schema", "", "new"), ("table", "new", "persons"), ("view", "new", "names")}
+    ours = "select kind, schema, name from reconciler.inventory"
+    assert set(p.sql(ours)) == owned
+    rollback(p.database)
+    assert set(p.sql(ours)) == {("schema", "", "old"), ("table", "old", "people"), ("view", "old", "names")}
+    apply(p.database)
+    assert set(p.sql(ours)) == owned
+    p.declare("create schema new; create table new.persons (id int);")
+    (change,) = drift(p.database).changes
+    assert (change.verb, str(change.id)) == ("drop", "new.names")
+
+
+def test_what_was_not_ours_is_not_ours_under_another_name(project: Make) -> None:
+    p = project(PERSONS, live=PEOPLE)
+    apply(p.database)
+    assert p.sql("select name from reconciler.inventory") == []
+
+
+def test_a_chain_of_renames(project: Make) -> None:
+    p = project(
+        "-- reconciler: renamed_from a\ncreate table b (\n  x int,\n  z int, -- reconciler: renamed_from y\n"
+        "  y int -- reconciler: renamed_from x1\n);\n-- reconciler: renamed_from b\ncreate table c (two int);",
+        live="create table a (x int, y int, x1 int); create table b (two int); insert into a values (1, 2, 3); insert into b values (4)",
+    )
+    passed(propose(p.database))
+    apply(p.database)
+    assert drift(p.database).changes == ()
+    assert p.sql("select x, z, y from b") == [(1, 2, 3)] and p.sql("select two from c") == [(4,)]
+    p.declare("create view v as select 1 as one;", "more.sql")
+    apply(p.database)  # the hints still stand, and are done
+    assert p.sql("select x, z, y from b") == [(1, 2, 3)] and p.sql("select two from c") == [(4,)]
+    rollback(p.database, to="0", allow={"all"})
+    assert p.sql("select x, y, x1 from a") == [(1, 2, 3)] and p.sql("select two from b") == [(4,)]
+
+
+def test_a_table_moves_into_another_schema(project: Make) -> None:
+    p = project(
+        "create schema s;\n-- reconciler: renamed_from public.people\ncreate table s.persons (id serial primary key, name text);"
+        "create index on s.persons (name);",
+        live="create schema s; create table people (id serial primary key, name text); create index on people (name);"
+        " insert into people (name) values ('Ada')",
+    )
+    passed(propose(p.database))
+    apply(p.database)
+    assert drift(p.database).changes == ()
+    assert p.sql("select id, name from s.persons") == [(1, "Ada")]
+    rollback(p.database, allow={"all"})
+    assert p.sql("select id, name from people") == [(1, "Ada")]
+
+
+@pytest.mark.parametrize(
+    ("declared", "live", "says"),
+    [
+        (
+            "-- reconciler: renamed_from b\ncreate table a (id int);\n-- reconciler: renamed_from a\ncreate table b (x int);",
+            "create table a (x int); create table b (id int)",
+            "take each other's names",
+        ),
+        (
+            "-- reconciler: renamed_from a\ncreate table b (id int);\ncreate table a (x int);",
+            "create table a (id int)",
+            "is declared as well",
+        ),
+        (
+            "-- reconciler: value 'x' renamed_from 'y'\ncreate type t as enum ('a', 'b');",
+            "create type t as enum ('y', 'b')",
+            "it is not declared",
+        ),
+        (
+            "-- reconciler: value 'x' renamed_from 'y'\ncreate type t as enum ('x', 'z');",
+            "create type t as enum ('x', 'y')",
+            "both exist",
+        ),
+        (
+            "-- reconciler: renamed_from f\ncreate policy p on t; create table t (id int);",
+            "create table t (id int); create policy f on t; create policy p on t using (true)",
+            "both exist",
+        ),
+    ],
+)
+def test_a_rename_that_cannot_be_told_apart_is_refused(
+    project: Make, declared: str, live: str, says: str
+) -> None:
+    p = project(declared, live=live)
+    with pytest.raises(Stalled, match=says) as refused:
+        propose(p.database)
+    assert "all.sql:" in str(refused.value)
+
+
+def test_renamed_and_changed_at_once(project: Make) -> None:
+    p = project(
+        """
+        -- reconciler: renamed_from people
+        create table persons (
+          id bigint primary key,
+          -- reconciler: renamed_from name
+          full_name text not null default 'x',
+          born date
+        );
+        create policy adults on persons using (born < '2000-01-01');
+        create view old_ones as select full_name from persons where born is null;
+        -- reconciler: value 'gone' renamed_from 'lost'
+        -- reconciler: renamed_from state
+        create type status as enum ('new', 'gone', 'back');
+        -- reconciler: renamed_from shout
+        create function louder(t text) returns text language sql as $$ select upper(t) || '!' $$;
+        """,
+        live=PEOPLE
+        + "create type state as enum ('new', 'lost'); create index on people (name); alter table people add junk int;"
+        " create function shout(t text) returns text language sql as $$ select upper(t) $$;",
+    )
+    proposed = propose(p.database)
+    assert proposed.rehearsal is not None and proposed.rehearsal.residue == ()
+    apply(p.database, allow={"all"})
+    assert drift(p.database).extra == (ObjectId("view", "public", "names"),)
+    assert drift(p.database).changes == ()
+    assert p.sql("select full_name from persons") == [("Ada",)]
+    rollback(p.database, allow={"all"})
+    assert p.sql("select name from people") == [("Ada",)]
+
+
+def test_an_overload_keeps_its_name(project: Make) -> None:
+    two = "create function {}(n int) returns int language sql as 'select n'; create function {}(n text, m int[]) returns text language sql as 'select n';"
+    p = project(
+        "create table t (id int, check (one(id) > 0));\n-- reconciler: renamed_from f\n"
+        + two.format("one", "f"),
+        live=two.format("f", "f") + "create table t (id int, check (f(id) > 0)); insert into t values (1)",
+    )
+    proposed = passed(propose(p.database))
+    assert [s.sql.count("rename to one") for s in proposed.plan.up] == [1]
+    apply(p.database)
+    assert drift(p.database).changes == ()
+
+
+def test_a_suggestion_stands_at_the_hazard_and_following_it_keeps_the_rows(project: Make) -> None:
+    p = project(
+        "create table people (\n  id int primary key,\n  full_name text not null default ''\n);",
+        live="create table people (id int primary key, name text not null default ''); insert into people values (1, 'Ada')",
+    )
+    proposed = propose(p.database)
+    (suggestion,) = proposed.plan.suggestions
+    hint = "-- reconciler: renamed_from name"
+    assert (suggestion.hint, suggestion.place.endswith("all.sql:3")) == (hint, True)
+    (hazard,) = proposed.plan.hazards
+    assert hazard.code is HazardCode.DELETES_DATA and str(suggestion) in hazard.consequence
+    with pytest.raises(Stalled, match=r"looks like public\.people\.name renamed"):
+        apply(p.database)
+    p.declare(
+        f"create table people (\n  id int primary key,\n  full_name text not null default '' {hint}\n);"
+    )
+    assert propose(p.database).plan.suggestions == ()
+    apply(p.database)
+    assert p.sql("select full_name from people") == [("Ada",)]

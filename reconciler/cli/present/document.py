@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from reconciler.model import Change, Measured, ObjectId, Plan, Rehearsal, Statement
+from reconciler.model import Change, Measured, ObjectId, Plan, Rehearsal, Statement, Suggestion
 
 STAGES = ("up", "up_again", "down", "down_again", "reup")
 
@@ -22,6 +22,7 @@ def plan_document(plan: Plan, rehearsal: Rehearsal | None) -> dict[str, Any]:
         "proof": None if rehearsal is None else proof(rehearsal),
         "share": share(plan),
         "hazards": [{"code": str(h.code), "consequence": h.consequence} for h in plan.hazards],
+        "suggestions": [suggestion(one) for one in plan.suggestions],
         "notes": list(plan.notes),
         "unmodelled": list(plan.unmodelled),
     }
@@ -34,8 +35,23 @@ def in_sync(plan: Plan) -> bool:
 
 def changes(found: Iterable[Change]) -> list[dict[str, Any]]:
     return [
-        {"verb": c.verb, "kind": c.id.kind, "id": str(c.id), "attributes": list(c.attributes)} for c in found
+        {
+            "verb": c.verb,
+            "kind": c.id.kind,
+            "id": str(c.id),
+            "attributes": list(c.attributes),
+            "was": str(c.was) if c.was else None,
+        }
+        for c in found
     ]
+
+
+def suggestion(found: Suggestion) -> dict[str, str]:
+    """What looks like a rename, and what to write to make it one."""
+    return {
+        "kind": found.new.kind, "old": str(found.old), "new": str(found.new), "hint": found.hint, "place": found.place,
+        "says": str(found),
+    }  # fmt: skip
 
 
 def identities(found: Iterable[ObjectId]) -> list[dict[str, str]]:

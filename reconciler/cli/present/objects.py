@@ -20,7 +20,11 @@ def object_lines(change: Change, before: Fact | None, after: Fact | None) -> Ite
     """The object, and below it each attribute that differs. `before` is what is there, `after` what is wanted."""
     sign, colour = SIGNS[change.verb]
     meaning = {"create": "is missing", "alter": "differs", "drop": "is not declared"}[change.verb]
+    if change.was is not None:
+        meaning = f"is still called {change.was}"
     yield Text(f"{sign} {words(change.id.kind)} {change.id} {meaning}", style=f"bold {colour}")
+    if change.was is not None:
+        return
     if change.verb != "alter" or before is None or after is None:
         return
     for name in change.attributes:
@@ -47,6 +51,7 @@ def detail(change: Change, before: Snapshot, after: Snapshot) -> dict[str, Any]:
         "kind": change.id.kind,
         "id": str(change.id),
         "attributes": list(names),
+        "was": str(change.was) if change.was else None,
         "live": {name: old[name] for name in names} if old and names else None,
         "declared": {name: new[name] for name in names} if new and names else None,
     }

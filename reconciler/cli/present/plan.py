@@ -33,7 +33,7 @@ def change_lines(changes: Sequence[Change]) -> Iterator[Text]:
     for change in shown:
         sign, colour = SIGNS[change.verb]
         line = Text(f"  {sign} ", style=colour).append(f"{words(change.id.kind)} {change.id}", style=colour)
-        details = [words(name) for name in change.attributes]
+        details = [f"was {change.was}"] if change.was else [words(name) for name in change.attributes]
         details += [f"{n} {_many(kind, n)}" for kind, n in sorted(parts.get(change.id, Counter()).items())]
         if details:
             line.append(f"  ({', '.join(details)})", style="dim")
@@ -53,6 +53,8 @@ def plan_lines(plan: Plan, rehearsal: Rehearsal | None, *, major: int = 0) -> It
     count = len(plan.changes)
     yield Text(f"{count} {'change' if count == 1 else 'changes'}", style="bold")
     yield from change_lines(plan.changes)
+    for suggestion in plan.suggestions:
+        yield Text(f"  ? {suggestion}", style="yellow")
     found = rehearsal or Rehearsal()
     yield Text()
     yield Text("UP", style="bold").append(f"  {_sentence_about(plan)}", style="dim")
