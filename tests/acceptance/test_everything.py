@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,13 +15,16 @@ from judge import difference, dump
 from reconciler.catalog import snapshot
 from reconciler.catalog.compare import residue
 from reconciler.catalog.kinds import Context
-from reconciler.embedded import Server
+from reconciler.cli.present.script import script_of
+from reconciler.embedded import Server, available
+from reconciler.engine.diff import diff
 from reconciler.pg import Url, connect
 from reconciler.plan.complete import complete
-from reconciler.run.placeholders import withheld
+from reconciler.run.placeholders import STANDIN, withheld
 
 SCRIPT = (Path(__file__).parents[1] / "unit" / "one_of_everything.sql").read_text().split("\n", 2)[2]
 ROLE = "everything_there_and_back"
+PLACEHOLDER = re.compile(r"'\$\{[A-Z0-9_]+\}'")
 SECRETS = re.compile(r"(CONNECTION|password|token) '[^']*'")
 
 
@@ -64,3 +69,23 @@ def test_there_and_back(server: Server, sessions: tuple[psycopg.Connection, psyc
                 here.execute(withheld(statement.sql))
         assert residue(snapshot.read(here), goal) == (), way
         assert difference(dumped(server, here), printed) == "", way
+
+
+@pytest.mark.majors
+def test_the_script_that_creates_everything(
+    server: Server, sessions: tuple[psycopg.Connection, psycopg.Connection]
+) -> None:
+    """`diff empty URL --format sql`, loaded by psql, gives the same database."""
+    here, there = sessions
+    everything = snapshot.read(there)
+    found = diff("empty", server.url.with_database(there.info.dbname).reveal(), where=server.url)
+    script = PLACEHOLDER.sub(f"'{STANDIN}'", script_of(found.plan, "up"))
+    psql = available()[-1].program("psql")
+    target = server.url.with_database(here.info.dbname)
+    done = subprocess.run(
+        [str(psql), "-X", "-q", "-f", "-"], input=script, capture_output=True, text=True, check=False,
+        env={**os.environ, **target.environment()},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert residue(snapshot.read(here), everything) == ()
+    assert difference(dumped(server, here), dumped(server, there)) == ""
