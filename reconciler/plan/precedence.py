@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from reconciler.catalog.kinds import KINDS, Context
+from reconciler.catalog.kinds import KINDS, Context, not_null
 from reconciler.model import Fact, ObjectId, Snapshot
 from reconciler.plan.fate import Fates
 from reconciler.plan.mentions import SPEAKERS, mentions
@@ -67,6 +67,11 @@ def hard(
             for need in needs(side_of(operation, context), id):
                 yield Operation("drop", need), operation
                 yield Operation("alter", need), operation
+            if id.kind == "partition":
+                for part in before.children.get(ObjectId("table", id.schema, id.name), ()):
+                    new = after.facts.get(part.id)
+                    if part.id.kind == "column" and new is not None and not_null.renamed_below(part, new):
+                        yield Operation("alter", part.id), operation
         elif operation.verb == "create":
             yield operation, Operation("drop", id)
             for need in needs(after, id):

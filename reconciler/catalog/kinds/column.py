@@ -14,7 +14,7 @@ from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.casting import lossy, using
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind, Unplannable
 from reconciler.catalog.scope import Scope
-from reconciler.model import Fact, Hazard, HazardCode, Snapshot, Statement
+from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
 from reconciler.pg import ident, literal
 
 STORAGE = {"p": "plain", "e": "external", "m": "main", "x": "extended"}
@@ -277,16 +277,12 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     if (old["type"], old["collation"]) != (new["type"], new["collation"]) and not inherited:
         found.append(_retyped(old, new, context))
         pinned = True
-    if (
-        old["not_null"]
-        and new["not_null"]
-        and old["not_null"] != new["not_null"]
-        and not_null.follows(old, new)
-    ):
+    detached = not_null.renamed_below(old, new)
+    if detached and not (table and table["partition"]):
         raise Unplannable(
             f"the NOT NULL of {new.id} has another name, and PostgreSQL renames no inherited constraint"
         )
-    comes_along = not_null.follows(old, new) and _still_inherits(new, context)
+    comes_along = not_null.follows(old, new) and _still_inherits(new, context) and not detached
     if old["not_null"] != new["not_null"] and not comes_along:
         found += not_null.changed(old, new, context)
     found += numbered
@@ -308,6 +304,12 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     if old["acl"] != new["acl"]:
         found += _granted(new, old["acl"] or {}, new["acl"] or {}, context)
     found += w.redressed(old, new, context, _noun(new))
+    if (
+        detached
+    ):  # only a table of its own can give the constraint another name: it is attached again after that
+        whole = context.before.facts.get(ObjectId("partition", new.id.schema, new.id.name))
+        above = context.before.edges.get(whole.id, frozenset()) if whole else frozenset()
+        return Alteration(tuple(found), lambda fact: fact is whole or (pinned and _is_pinned(fact)), above)
     return Alteration(tuple(found), displaces=_is_pinned if pinned else lambda fact: False)
 
 

@@ -77,6 +77,13 @@ def follows(old: Fact, new: Fact) -> bool:
     return all(not fact["not_null"] or fact["not_null_given"] for fact in (old, new))
 
 
+def renamed_below(old: Fact, new: Fact) -> bool:
+    """Whether what comes from a parent has another name than there."""
+    return bool(old["not_null"] and new["not_null"] and old["not_null"] != new["not_null"]) and follows(
+        old, new
+    )
+
+
 def _printed(fact: Fact) -> str:
     """The NOT NULL as PostgreSQL 18 prints it, without its name."""
     return (

@@ -31,9 +31,11 @@ def remade(
     carried: Callable[[Fact], str],
     dress: list[Statement],
     *hazards: Hazard,
+    by_text: bool = False,
 ) -> Alteration:
     """`made` is the CREATE of the new type, `outdated` the condition that the old one is still there, `carried` the USING
-    expression for a column."""
+    expression for a column. `by_text` is for a type that cannot step aside (a range leaves its constructors behind): its
+    columns hold text meanwhile."""
     columns = _columns(old, context)
     name, aside = w.name(new.id), new.id.name[:50] + "__replaced"
     moves = [
@@ -41,13 +43,14 @@ def remade(
         for c in columns
     ]
     moves += _attributes(old, context)
-    sql = w.guarded(
-        outdated,
-        f"alter {noun} {name} rename to {ident(aside)}",
-        made,
-        *moves,
-        f"drop {noun} {ident(new.id.schema, aside)}",
+    first, last = (
+        [f"alter {noun} {name} rename to {ident(aside)}"],
+        [f"drop {noun} {ident(new.id.schema, aside)}"],
     )
+    if by_text:
+        first = [_as_text(c) for c in columns] + [f"drop {noun} {name}"]
+        last = []
+    sql = w.guarded(outdated, *first, made, *moves, *last)
     found = list(hazards)
     if columns:
         tables = ", ".join(sorted({w.name(c.id) for c in columns}))
@@ -55,7 +58,18 @@ def remade(
     statement = w.say(sql, f"{new.id}: made anew under its columns", new.id, *found)
     through = frozenset(c.id for c in columns)
     direct = _users(old.id, context)
-    return Alteration((statement, *dress), lambda fact: _in_the_way(fact, direct, through), through)
+
+    def displaced(fact: Fact) -> bool:
+        # An access method for ranges need not know text.
+        return _in_the_way(fact, direct, through) or (by_text and fact.id.kind == "index")
+
+    return Alteration((statement, *dress), displaced, through)
+
+
+def _as_text(column: Fact) -> str:
+    array = "[]" if column["type"].endswith("[]") else ""
+    name = ident(column.id.part)
+    return f"alter {_table(column)} alter column {name} type text{array} using {name}::text{array}"
 
 
 def _in_the_way(fact: Fact, direct: frozenset[ObjectId], through: frozenset[ObjectId]) -> bool:

@@ -1,0 +1,1 @@
+insert into bands values (12, 1);
