@@ -3,6 +3,8 @@
     renamed_from OLD      above the `create …` of any object, or on or above the line of a column or of a named constraint
     PART NAME renamed_from OLD
                           above the same statement, for a part of it: value, attribute, constraint or column
+    value 'OLD' becomes 'NEW'
+                          above `create type … as enum`: what rows get that hold a value which is removed
     fill EXPR             on or above a column's line: its value for rows that exist already (UP)
     down EXPR             on or above a column's line: its value when the migration is undone (DOWN)
     invariant NAME: QUERY above `create trigger`: a query that must return no row
@@ -154,6 +156,8 @@ def _part(whole: ObjectId, directive: Directive, found: Gathered) -> None:
     kind = _PARTS[directive.word].get(whole.kind)
     if kind is None:
         raise _misplaced(directive)
+    if kind == "enum_value" and _remapped(whole, directive, found):
+        return
     new, word, old = _split_rename(directive)
     if not new or not word:
         example = "'new' renamed_from 'old'" if kind == "enum_value" else "new_name renamed_from old_name"
@@ -163,6 +167,16 @@ def _part(whole: ObjectId, directive: Directive, found: Gathered) -> None:
             sources=(directive.source,),
         )
     _renamed(ObjectId(kind, whole.schema, whole.name, new), old, directive, found)
+
+
+def _remapped(enum: ObjectId, directive: Directive, found: Gathered) -> bool:
+    """`value 'shipped' becomes 'sent'`, for a value that is removed. False when something else is said."""
+    placed = _tokens_of(directive.rest, directive)
+    if len(placed) != 3 or placed[1].word != "becomes":
+        return False
+    gone, value = _name_of(placed[0]), _name_of(placed[2])
+    found.fills[ObjectId("enum_value", enum.schema, enum.name, gone)] = value
+    return True
 
 
 def _split_rename(directive: Directive) -> tuple[str, bool, str]:

@@ -47,6 +47,9 @@ class Enum(Whole):
     values: list[EnumValue] = Field(
         description="The values, in order; `{value: paid, renamed_from: settled}`."
     )
+    becomes: dict[str, str] = Field(
+        {}, description="Removed value → the value that rows get which hold it (UP)."
+    )
     owner: str | None = Field(None, description="The owner.")
     comment: str | None = Field(None, description="The comment.")
     grants: dict[str, Words] = Field({}, description="Role → privileges.")

@@ -86,7 +86,7 @@ class Declarations:
     """Everything a directory declares.
 
     `fills` and `downs` map a column to the SQL expression that fills it for existing rows on the way up, and that
-    restores it on the way down. `digest` depends on the content alone, not on file names, order or times.
+    restores it on the way down; `fills` also maps a removed value of an enum to the one that rows get instead. `digest` depends on the content alone, not on file names, order or times.
     `places` says where an object was declared, as far as that can be seen without asking PostgreSQL.
     """
 

@@ -97,8 +97,18 @@ def _annotations(document: Document, found: Gathered) -> None:
             found.owned[id] = node.source()
             _whole_renamed(id, node, found)
     for key, enum in document.enums.items():
-        for value in enum.values:
-            _part_renamed(ObjectId("enum_value", *names.qualified(key, here), value.value), value, found)
+        kept = {value.value for value in enum.values}
+        for gone, value in enum.becomes.items():
+            if gone in kept or value not in kept:
+                why = "which is still a value" if gone in kept else f"and {value} is not a value"
+                raise Usage(
+                    f"{gone} becomes {value}, {why} of {key}",
+                    hint="becomes maps a value that is removed to one that stays",
+                    sources=(enum.source("becomes"),),
+                )
+            found.fills[ObjectId("enum_value", *names.qualified(key, here), gone)] = value
+        for each in enum.values:
+            _part_renamed(ObjectId("enum_value", *names.qualified(key, here), each.value), each, found)
     for key, composite in document.types.items():
         for name, attribute in composite.attributes.items():
             _part_renamed(ObjectId("attribute", *names.qualified(key, here), name), attribute, found)

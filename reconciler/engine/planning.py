@@ -6,17 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-import psycopg
-from psycopg.rows import TupleRow
-
 from reconciler import __version__, migrate
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.compare import compare
 from reconciler.engine.desired import Trust
+from reconciler.engine.permitted import rows_permit
 from reconciler.engine.work import Told, Work, looked, opened, with_extra
-from reconciler.errors import Source, Stalled
-from reconciler.model import Fact, HazardCode, Migration, ObjectId, Plan, Rehearsal, Snapshot
-from reconciler.pg import Url, connect, ident
+from reconciler.model import Migration, ObjectId, Plan, Rehearsal, Snapshot
+from reconciler.pg import Url, connect
 from reconciler.plan.build import Bench, Renamed, build
 from reconciler.plan.draft import VERSION as MIGRA
 from reconciler.plan.rename import renames
@@ -85,7 +82,7 @@ def proposal(work: Work, *, told: Told, prove: bool = True, now: datetime | None
         fills=work.declarations.fills, downs=work.declarations.downs, places=work.declarations.places, told=told,
     )  # fmt: skip
     plan, rehearsal = build(bench, prove=prove)
-    _rows_permit(work.url, plan, work)
+    rows_permit(plan, work)
     notes = _notes(work.extra)
     migration = None
     if plan.up:
@@ -125,44 +122,3 @@ def _seen_after(work: Work, renamed: Renamed) -> Work:
     owned = {moved.get(id, id): version for id, version in work.owned.items()}
     wanted, extra = with_extra(renamed.snapshot, work.asked, owned, prune=work.database.prune)
     return replace(work, wanted=wanted, extra=extra)
-
-
-def _rows_permit(url: Url, plan: Plan, work: Work) -> None:
-    """Refuses a new NOT NULL column that nothing fills, on a table that has rows: the rehearsal's rows are not the real ones."""
-    with connect(url) as live:
-        for statement in plan.up:
-            id = statement.subject
-            if (
-                id is None
-                or id.kind != "column"
-                or id in work.live.facts
-                or not statement.sql.startswith("alter table")
-            ):
-                continue
-            if not any(hazard.code is HazardCode.DEPENDS_ON_DATA for hazard in statement.hazards):
-                continue
-            column: Fact = work.wanted.facts[id]
-            table = ident(id.schema, id.name)
-            if ObjectId("table", id.schema, id.name) not in work.live.facts:
-                continue
-            if not _has_rows(live, table):
-                continue
-            place = work.declarations.places.get(id) or work.declarations.places.get(
-                ObjectId("table", id.schema, id.name)
-            )
-            sources: tuple[Source, ...] = (place,) if place else ()
-            raise Stalled(
-                f"column {id} is declared NOT NULL ({column['type']}), but {table} has rows and nothing says what they get",
-                hint="give the column a default, or a fill: expression for the rows that exist",
-                sources=sources,
-            )
-
-
-def _has_rows(live: psycopg.Connection[TupleRow], table: str) -> bool:
-    try:
-        return live.execute(f"select from {table} limit 1").fetchone() is not None
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise Stalled(
-            f"whether {table} has rows cannot be seen: {error.diag.message_primary}",
-            hint=f"grant select on {table} to {ident(live.info.user)};   (reconciler doctor --fix prints all that is missing)",
-        ) from error

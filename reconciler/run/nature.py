@@ -24,7 +24,8 @@ _ALONE = re.compile(
       | alter\s+table\s.*\bdetach\s+partition\s.*\bconcurrently\b
       | alter\s+type\s.*\badd\s+value\b
       | (create|drop)\s+(database|tablespace|subscription)\b
-      | alter\s+subscription\s.*\b(refresh\s+publication|(add|set|drop)\s+publication)\b
+      | alter\s+subscription\s.*\brefresh\s+publication\b
+      | alter\s+subscription\s.*\b(add|set|drop)\s+publication\b(?!.*\brefresh\s*=\s*'?(false|off|0)\b)
       | alter\s+system\b""",
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )

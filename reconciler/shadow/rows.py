@@ -22,16 +22,22 @@ Rows = Mapping[ObjectId, tuple[int, str]]
 
 
 def common_columns(before: Snapshot, after: Snapshot) -> dict[ObjectId, tuple[str, ...]]:
-    """The columns of each table that exist on both sides with the same type, and are not computed."""
+    """The columns of each table that exist on both sides with the same type, and are not computed. One of an enum that loses
+    a value is left out: rows that held it hold another one, or there are none.
+    """
     found: dict[ObjectId, list[str]] = {}
     moving = _moving(before, after)
+    shrunk = {
+        fact.id for fact in before.by_kind.get("enum", ())
+        if fact.id in after.facts and set(fact["values"]) - set(after.facts[fact.id]["values"])
+    }  # fmt: skip
     for id, fact in sorted(before.facts.items()):
         other = after.facts.get(id)
         if id.kind != "column" or other is None or fact.parent is None or fact.parent.kind != "table":
             continue
         if fact.parent in moving or fact.parent not in after.facts or fact["generated"] or other["generated"]:
             continue
-        if fact["type"] == other["type"]:
+        if fact["type"] == other["type"] and not before.edges.get(id, frozenset()) & shrunk:
             found.setdefault(fact.parent, []).append(id.part)
     return {table: tuple(columns) for table, columns in found.items()}
 

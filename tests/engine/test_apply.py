@@ -146,6 +146,41 @@ def test_a_rename_is_refused_when_both_names_exist(project: Make) -> None:
     assert "all.sql:" in str(refused.value)
 
 
+def test_a_new_enum_value_that_nobody_uses_yet(project: Make) -> None:
+    p = project("create type mood as enum ('sad', 'ok');", live="create type mood as enum ('ok');")
+    assert len(apply(p.database)) == 1
+    assert p.sql("select enum_range(null::mood)::text") == [("{sad,ok}",)]
+    assert drift(p.database).changes == () and apply(p.database) == ()
+
+
+MOODS = "create table t (id int primary key, m mood not null default 'ok', past mood[]);"
+
+
+def test_a_removed_enum_value_that_a_row_holds_needs_a_successor(project: Make) -> None:
+    p = project(
+        f"create type mood as enum ('ok', 'happy'); {MOODS}",
+        live=f"create type mood as enum ('sad', 'ok', 'happy'); {MOODS}"
+        "insert into t values (1, 'sad', '{sad,happy}'), (2, 'happy', null)",
+    )
+    with pytest.raises(
+        Stalled, match=r"1 row of public.t holds a value in m that public.mood would lose: 'sad'"
+    ) as refused:
+        propose(p.database)
+    assert "becomes" in refused.value.hint and refused.value.sources[0].line == 1
+
+    p.declare(f"-- reconciler: value 'sad' becomes 'ok'\ncreate type mood as enum ('ok', 'happy'); {MOODS}")
+    proposed = propose(p.database)
+    assert [h.code for h in proposed.plan.hazards if h.code is HazardCode.LOSSY_CAST]
+    apply(p.database, allow={"all"})
+    assert p.sql("select id, m::text, past::text from t order by id") == [
+        (1, "ok", "{ok,happy}"),
+        (2, "happy", None),
+    ]
+    assert drift(p.database).changes == ()
+    rollback(p.database, allow={"all"})
+    assert p.sql("select enum_range(null::mood)::text") == [("{sad,ok,happy}",)]
+
+
 def test_a_new_enum_value_that_is_used_at_once_commits_first(project: Make) -> None:
     p = project(
         "create type mood as enum ('sad', 'ok', 'happy'); create table t (id int, m mood not null default 'happy');",

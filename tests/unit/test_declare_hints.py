@@ -312,3 +312,18 @@ create event trigger et on ddl_command_end execute function f();
         ObjectId("rule", "s", "T", "r"): 10,
         ObjectId("event_trigger", "", "et"): 11,
     }
+
+
+def test_what_a_removed_value_becomes(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("enums: {mood: {values: [ok], becomes: {sad: ok}}}")
+    (tmp_path / "b.sql").write_text(
+        "-- reconciler: value 'it''s' becomes 'ok'\ncreate type s.mood as enum ('ok');"
+    )
+    assert read(tmp_path).fills == {
+        ObjectId("enum_value", "public", "mood", "sad"): "ok",
+        ObjectId("enum_value", "s", "mood", "it's"): "ok",
+    }
+    for text, said in (("{sad: fine}", "and fine is not a value"), ("{ok: ok}", "which is still a value")):
+        (tmp_path / "a.yaml").write_text(f"enums: {{mood: {{values: [ok], becomes: {text}}}}}")
+        with pytest.raises(Usage, match=said):
+            read(tmp_path)

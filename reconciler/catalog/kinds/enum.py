@@ -1,14 +1,14 @@
 """Enumerated types (manual: CREATE TYPE … AS ENUM, ALTER TYPE … ADD VALUE).
 
 PostgreSQL can add a value but not remove or reorder one: then the type is made anew and its columns are carried over by
-text, which fails, and changes nothing, when a row holds a value that is gone.
+text, which fails, and changes nothing, when a row holds a value that is gone and that nobody gave a successor.
 """
 
 from __future__ import annotations
 
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
-from reconciler.catalog.kinds.kind import Alteration, Context, Kind
+from reconciler.catalog.kinds.kind import Alteration, Context, Kind, Unplannable
 from reconciler.catalog.kinds.retyping import remade
 from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Statement
@@ -109,14 +109,34 @@ def _rebuilt(old: Fact, new: Fact, context: Context) -> Alteration:
         f" where enumtypid = {literal(name)}::pg_catalog.regtype)"
     )
     want = f"array[{', '.join(literal(value) for value in new['values'])}]::text[]"
-    gone = ", ".join(repr(value) for value in old["values"] if value not in new["values"])
+    removed = [value for value in old["values"] if value not in new["values"]]
+    becomes = {value: context.fills.get(ObjectId("enum_value", *new.id[1:3], value)) for value in removed}
+    for value, successor in becomes.items():
+        if successor is not None and successor not in new["values"]:
+            raise Unplannable(f"value {value!r} of {new.id} becomes {successor!r}, which is no value of it")
+    left = ", ".join(repr(value) for value in removed if becomes[value] is None)
     doubt = (
-        [Hazard(HazardCode.DEPENDS_ON_DATA, f"Fails while a row holds {gone} in {new.id}.")] if gone else []
+        [Hazard(HazardCode.DEPENDS_ON_DATA, f"Fails while a row holds {left} in {new.id}.")] if left else []
     )
+    doubt += [
+        Hazard(
+            HazardCode.LOSSY_CAST, f"Rows that hold {value!r} in {new.id} hold {successor!r} from then on."
+        )
+        for value, successor in becomes.items()
+        if successor is not None
+    ]
 
     def carried(column: Fact) -> str:
-        type_ = column["type"]
-        return f"{ident(column.id.part)}::text{'[]' if type_.endswith('[]') else ''}::{type_}"
+        type_, name = column["type"], ident(column.id.part)
+        array = type_.endswith("[]")
+        text = f"{name}::text{'[]' if array else ''}"
+        pairs = [(literal(value), literal(successor)) for value, successor in becomes.items() if successor]
+        if array:
+            for value, successor in pairs:
+                text = f"pg_catalog.array_replace({text}, {value}, {successor})"
+        elif pairs:
+            text = f"(case {text} {' '.join(f'when {a} then {b}' for a, b in pairs)} else {text} end)"
+        return f"{text}::{type_}"
 
     dress = w.dressed(new, context, _noun(new), "type")
     made = _made(new.id, new["values"])
