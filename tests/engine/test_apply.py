@@ -146,13 +146,6 @@ def test_a_rename_is_refused_when_both_names_exist(project: Make) -> None:
     assert "all.sql:" in str(refused.value)
 
 
-def test_a_new_enum_value_that_nobody_uses_yet(project: Make) -> None:
-    p = project("create type mood as enum ('sad', 'ok');", live="create type mood as enum ('ok');")
-    assert len(apply(p.database)) == 1
-    assert p.sql("select enum_range(null::mood)::text") == [("{sad,ok}",)]
-    assert drift(p.database).changes == () and apply(p.database) == ()
-
-
 MOODS = "create table t (id int primary key, m mood not null default 'ok', past mood[]);"
 
 
