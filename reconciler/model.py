@@ -130,6 +130,11 @@ class Snapshot:
         lines = sorted("\0".join((*id, digest)) for id, digest in self.digests.items())
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
+    def marked(self, fingerprint: str) -> Snapshot:
+        """This snapshot with the fingerprint of one whose objects nobody needs to read again."""
+        self.__dict__["fingerprint"] = fingerprint
+        return self
+
     @cached_property
     def children(self) -> Mapping[ObjectId, tuple[Fact, ...]]:
         """The parts of each object, in declared order."""

@@ -5,7 +5,7 @@ PostgreSQL to say.
 """
 
 from reconciler.declare.json_schema import json_schema
-from reconciler.declare.read import read
+from reconciler.declare.read import content, read
 from reconciler.declare.roles import roles_named
 from reconciler.declare.sql_file import read_sql, split
 from reconciler.declare.values import (
@@ -24,6 +24,7 @@ __all__ = [
     "Invariant",
     "Rename",
     "TriggerDesign",
+    "content",
     "json_schema",
     "read",
     "read_sql",

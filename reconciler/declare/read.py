@@ -51,6 +51,21 @@ def read(directory: Path, *, exclude: Path | None = None) -> Declarations:
     )
 
 
+def content(directory: Path, *, exclude: Path | None = None) -> str:
+    """A digest of the very bytes under `directory`, for who wants to know whether anything moved; reads no declaration."""
+    total = hashlib.sha256()
+    if directory.is_dir():
+        for path in _files(directory, exclude):
+            try:
+                found = path.read_bytes()
+            except OSError:
+                found = b""
+            total.update(
+                f"{path.relative_to(directory)}\0{len(found)}\0".encode("utf-8", "surrogateescape") + found
+            )
+    return total.hexdigest()
+
+
 def _files(directory: Path, exclude: Path | None) -> Iterator[Path]:
     left_out = exclude.resolve() if exclude is not None else None
     for path in sorted(directory.iterdir()):

@@ -48,7 +48,7 @@ def save(sort: str, name: str, value: Any) -> None:
             return
         handle, temporary = tempfile.mkstemp(dir=folder, suffix=".new")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(value, file, separators=(",", ":"))
+            file.write(json.dumps(value, separators=(",", ":")))
         Path(temporary).replace(folder / f"{sort}-{name}.json")
         _tidy(folder, sort)
     except OSError:

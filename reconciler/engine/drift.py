@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from reconciler.catalog.compare import compare
 from reconciler.engine.desired import Trust
-from reconciler.engine.work import Look, Told, looked, opened, with_extra
+from reconciler.engine.unmoved import settled
+from reconciler.engine.work import Look, Told, looked, opened, remember, with_extra
 from reconciler.errors import Stalled
 from reconciler.model import Change, ObjectId, Snapshot
 from reconciler.plan.relabel import relabelled
@@ -16,7 +17,11 @@ from reconciler.settings import Database
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """`changes` lead from the live state (`before`) to the declared one (`after`); `extra` is undeclared and stays."""
+    """`changes` lead from the live state (`before`) to the declared one (`after`); `extra` is undeclared and stays.
+
+    Without changes the two states may have no objects in them: nothing moved since they were found equal, and they were not
+    read again.
+    """
 
     database: str
     changes: tuple[Change, ...]
@@ -28,14 +33,19 @@ class Drift:
 
 def drift(database: Database, *, trust: Trust = "reviewed", told: Told = lambda stage: None) -> Drift:
     """Compares the target with its declarations; changes nothing. Raises as `looked` and `opened` do."""
+    done = settled(database, trust=trust)
+    if done is not None:
+        return Drift(database.name, (), done.extra, done.before, done.after, done.unmodelled)
     look = looked(database, trust=trust, told=told)
     if look.wanted is not None:
-        return _between(database, look, look.wanted, look.extra)
+        return _between(database, look, look.wanted, look.extra, trust)
     with opened(look, trust=trust, told=told) as work:
-        return _between(database, look, work.wanted, work.extra)
+        return _between(database, look, work.wanted, work.extra, trust)
 
 
-def _between(database: Database, look: Look, wanted: Snapshot, extra: tuple[ObjectId, ...]) -> Drift:
+def _between(
+    database: Database, look: Look, wanted: Snapshot, extra: tuple[ObjectId, ...], trust: Trust
+) -> Drift:
     live = look.live
     strange = tuple(sorted({*live.unmodelled, *wanted.unmodelled}))
     try:
@@ -47,4 +57,7 @@ def _between(database: Database, look: Look, wanted: Snapshot, extra: tuple[Obje
         owned = {found.moved.get(id, id): version for id, version in look.owned.items()}
         wanted, more = with_extra(live, wanted, owned, prune=database.prune)
         extra = tuple(sorted({*extra, *more}))
-    return Drift(database.name, (*found.changes, *compare(live, wanted)), extra, live, wanted, strange)
+    changes = (*found.changes, *compare(live, wanted))
+    if not changes and not found.moved:
+        remember(look, wanted, extra, trust)
+    return Drift(database.name, changes, extra, live, wanted, strange)

@@ -11,7 +11,8 @@ from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.compare import compare
 from reconciler.engine.desired import Trust
 from reconciler.engine.permitted import rows_permit
-from reconciler.engine.work import Told, Work, looked, opened, with_extra
+from reconciler.engine.unmoved import Settled, settled
+from reconciler.engine.work import Told, Work, looked, opened, remember, with_extra
 from reconciler.model import Migration, ObjectId, Plan, Rehearsal, Snapshot
 from reconciler.pg import Url, connect
 from reconciler.plan.build import Bench, Renamed, build
@@ -55,18 +56,36 @@ def propose(
 
     Raises Stalled when no plan is possible, or when a declaration asks for what existing rows forbid.
     """
+    told("see whether anything moved")
+    done = settled(database, trust=trust)
+    if done is not None:
+        return _nothing_to_do(database, done, prove)
     look = looked(database, trust=trust, told=told)
     if look.wanted is not None and not compare(look.live, look.wanted):
-        plan = Plan(
-            look.live.fingerprint, look.wanted.fingerprint, (), (), (),
-            unmodelled=tuple(sorted({*look.live.unmodelled, *look.wanted.unmodelled})),
-        )  # fmt: skip
-        done = Rehearsal(up=True, up_again=True, down=True, down_again=True, reup=True) if prove else None
-        return Proposal(
-            database.name, plan, done, look.extra, _notes(look.extra), look.live, look.wanted, look.live.major
-        )
+        remember(look, look.wanted, look.extra, trust)
+        strange = tuple(sorted({*look.live.unmodelled, *look.wanted.unmodelled}))
+        return _nothing_to_do(database, Settled(look.live, look.wanted, look.extra, strange), prove)
     with opened(look, trust=trust, told=told) as work:
+        if not compare(work.live, work.wanted):
+            remember(look, work.wanted, work.extra, trust)
+            strange = tuple(sorted({*work.live.unmodelled, *work.wanted.unmodelled}))
+            return _nothing_to_do(database, Settled(work.live, work.wanted, work.extra, strange), prove)
         return proposal(work, told=told, prove=prove, now=now)
+
+
+def _nothing_to_do(database: Database, found: Settled, prove: bool) -> Proposal:
+    plan = Plan(found.before.fingerprint, found.after.fingerprint, (), (), (), unmodelled=found.unmodelled)
+    done = Rehearsal(up=True, up_again=True, down=True, down_again=True, reup=True) if prove else None
+    return Proposal(
+        database.name,
+        plan,
+        done,
+        found.extra,
+        _notes(found.extra),
+        found.before,
+        found.after,
+        found.before.major,
+    )
 
 
 def proposal(work: Work, *, told: Told, prove: bool = True, now: datetime | None = None) -> Proposal:

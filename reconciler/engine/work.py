@@ -10,7 +10,7 @@ from reconciler import declare, migrate
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.scope import Scope
 from reconciler.declare import Declarations, Rename
-from reconciler.engine import cache
+from reconciler.engine import cache, unmoved
 from reconciler.engine.copy import copied, replicate_roles, settings_of
 from reconciler.engine.desired import Trust, depends_on, desired, scope_of, with_what_is_there
 from reconciler.model import Applied, Fact, ObjectId, Snapshot
@@ -49,7 +49,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The target as it is, its declarations, and, when they were materialised before, the state they ask for."""
+    """The target as it is, its declarations, and, when they were materialised before, the state they ask for.
+
+    `name` is what the declared state depends on; `content` and `moment` name the declarations and the target as they were.
+    """
 
     database: Database
     url: Url
@@ -62,6 +65,8 @@ class Look:
     history: tuple[Applied, ...]
     owned: dict[ObjectId, str]
     name: str
+    content: str = ""
+    moment: str = ""
     wanted: Snapshot | None = None
     extra: tuple[ObjectId, ...] = ()
 
@@ -71,7 +76,10 @@ def looked(database: Database, *, trust: Trust, told: Told = lambda stage: None)
 
     Raises Usage for declarations that cannot be read, Waiting or Stalled when the target cannot be.
     """
+    content = declare.content(database.schema_dir, exclude=database.migrations)
     declarations = declare.read(database.schema_dir, exclude=database.migrations)
+    if content != declare.content(database.schema_dir, exclude=database.migrations):
+        content = ""  # written while they were read: nobody knows which of the two it was
     url = database.target()
     told("read the database")
     with connect(url) as live:
@@ -79,13 +87,27 @@ def looked(database: Database, *, trust: Trust, told: Told = lambda stage: None)
         role = str(row[0]) if row else ""
         history, owned = migrate.read(live), migrate.owned(live)
         scope = scope_of(database, declarations, owned)
-        whole = catalog.read(live)
+        whole, moment = unmoved.snapshot(live)
         state = catalog.within(whole, scope)
         settings = settings_of(live)
     name = cache.key(
         trust, settings, str(database.shadow), depends_on(declarations, state, whole, scope, role, owned)
     )
-    look = Look(database, url, declarations, scope, state, whole, role, settings, history, owned, name)
+    look = Look(
+        database,
+        url,
+        declarations,
+        scope,
+        state,
+        whole,
+        role,
+        settings,
+        history,
+        owned,
+        name,
+        content,
+        moment,
+    )
     saved = cache.load("desired", name)
     if saved is None:
         return look
@@ -93,6 +115,14 @@ def looked(database: Database, *, trust: Trust, told: Told = lambda stage: None)
     asked = with_what_is_there(found, untouched, state)
     wanted, extra = with_extra(state, asked, owned, prune=database.prune, renames=declarations.renames)
     return replace(look, wanted=wanted, extra=extra)
+
+
+def remember(look: Look, wanted: Snapshot, extra: tuple[ObjectId, ...], trust: Trust) -> None:
+    """Keeps for later that this look found no difference."""
+    if look.content:
+        strange = tuple(sorted({*look.live.unmodelled, *wanted.unmodelled}))
+        found = unmoved.Settled(look.live, wanted, extra, strange)
+        unmoved.remember(look.database, trust, look.content, look.moment, look.owned, found)
 
 
 @contextmanager
