@@ -11,10 +11,8 @@ def compare(before: Snapshot, after: Snapshot) -> tuple[Change, ...]:
     An altered object names the attributes that differ where both sides hold them; digests alone decide that it differs.
     """
     found = []
-    for id in sorted({*before.digests, *after.digests}):
+    for id in sorted({id for id, _ in before.digests.items() ^ after.digests.items()}):
         old, new = before.digests.get(id), after.digests.get(id)
-        if old == new:
-            continue
         if old is None:
             found.append(Change("create", id))
         elif new is None:

@@ -96,7 +96,7 @@ def copied(live: Connection, url: Url, wanted: Snapshot, shadow: Shadow, scope: 
     Raises Stalled when no way leads to an equal copy, with the first differences.
     """
     replicate_roles(live, shadow)
-    owner = _database_owner(live, shadow)
+    owner = database_owner(live, shadow)
     troubles = []
     for way in (_by_pg_dump, _by_the_kinds):
         database = shadow.create(owner=owner)
@@ -118,7 +118,8 @@ def copied(live: Connection, url: Url, wanted: Snapshot, shadow: Shadow, scope: 
     )
 
 
-def _database_owner(live: Connection, shadow: Shadow) -> str:
+def database_owner(live: Connection, shadow: Shadow) -> str:
+    """Who owns the live database, as a role of the shadow; empty where it has none of that name or is not ours."""
     row = live.execute(
         "select pg_catalog.pg_get_userbyid(d.datdba) from pg_catalog.pg_database as d"
         " where d.datname = pg_catalog.current_database()"

@@ -9,12 +9,13 @@ from typing import Literal
 
 from reconciler.catalog import confidential
 from reconciler.catalog.scope import EVERYTHING, Scope
-from reconciler.engine.sources import major_of, materialised, sees_connections
+from reconciler.engine import slicing
+from reconciler.engine.sources import Materialised, major_of, materialised, sees_connections
 from reconciler.model import Plan, Rehearsal
 from reconciler.pg import Url
 from reconciler.plan.build import Bench, build
 from reconciler.shadow.rehearse import Expected
-from reconciler.shadow.scratch import shadow
+from reconciler.shadow.scratch import Shadow, shadow
 
 Form = Literal["plain", "quarantine"]
 
@@ -51,10 +52,33 @@ def diff(
         one = materialised(before, server, scope, salt)
         told(f"load {after}")
         other = materialised(after, server, scope, salt)
-        bench = Bench(
-            server, one.database, other.database, Expected(one.snapshot, other.snapshot, scope), told=told
-        )
-        plan, rehearsal = build(bench, prove=prove, use_migra=use_migra)
+        plan, rehearsal = _planned(server, one, other, scope, prove, use_migra, told)
         secret = confidential.different(one.secrets, other.secrets)
         plan = replace(plan, unmodelled=tuple(sorted({*plan.unmodelled, *secret})))
         return Difference(plan, rehearsal if prove else None, before, after, server.major)
+
+
+def _planned(
+    server: Shadow,
+    one: Materialised,
+    other: Materialised,
+    scope: Scope,
+    prove: bool,
+    use_migra: bool,
+    told: Callable[[str], None],
+) -> tuple[Plan, Rehearsal]:
+    """On a slice of the two where they are large, else on the whole of them."""
+    notes: tuple[str, ...] = ()
+    if slicing.worthwhile(one.snapshot, other.snapshot):
+        told("build the slice")
+        try:
+            return slicing.planned(
+                server, one.snapshot, other.snapshot, read_as=scope, scope=scope, owners=(one.owner, other.owner),
+                bench=lambda part: Bench(server, part.before, part.after, part.states, told=told),
+                prove=prove, use_migra=use_migra,
+            )  # fmt: skip
+        except slicing.Unsliceable as reason:
+            notes = (f"planned on the whole database, not on a slice of it: {reason}",)
+    bench = Bench(server, one.made(), other.made(), Expected(one.snapshot, other.snapshot, scope), told=told)
+    plan, rehearsal = build(bench, prove=prove, use_migra=use_migra)
+    return replace(plan, notes=(*plan.notes, *notes)), rehearsal

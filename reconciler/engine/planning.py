@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from reconciler import __version__, migrate
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.compare import compare
+from reconciler.catalog.scope import EVERYTHING
+from reconciler.engine import slicing
+from reconciler.engine.copy import database_owner
 from reconciler.engine.desired import Trust
 from reconciler.engine.permitted import rows_permit
 from reconciler.engine.unmoved import Settled, settled
@@ -90,17 +93,7 @@ def _nothing_to_do(database: Database, found: Settled, prove: bool) -> Proposal:
 
 def proposal(work: Work, *, told: Told, prove: bool = True, now: datetime | None = None) -> Proposal:
     """The same for a database that is open already."""
-    told("copy the live schema")
-    before = work.copy_of_live()
-    renamed = _renamed(work, before)
-    if renamed is not None:
-        work = _seen_after(work, renamed)
-    bench = Bench(
-        work.shadow, before, work.wanted_database, Expected(work.live, work.wanted, work.scope),
-        role=work.role if work.shadow.own else "", renamed=renamed,
-        fills=work.declarations.fills, downs=work.declarations.downs, places=work.declarations.places, told=told,
-    )  # fmt: skip
-    plan, rehearsal = build(bench, prove=prove)
+    work, renamed, plan, rehearsal = _planned(work, told, prove)
     rows_permit(plan, work)
     notes = _notes(work.extra)
     migration = None
@@ -116,6 +109,53 @@ def proposal(work: Work, *, told: Told, prove: bool = True, now: datetime | None
         work.database.name, plan, rehearsal if prove else None, work.extra, notes, work.live, work.wanted,
         work.shadow.major, migration, renamed.renames.moved if renamed else {},
     )  # fmt: skip
+
+
+def _planned(work: Work, told: Told, prove: bool) -> tuple[Work, Renamed | None, Plan, Rehearsal]:
+    """On a slice of a large database, where one can stand for the whole; else on a copy of everything."""
+    role = work.role if work.shadow.own else ""
+    fills, downs = work.declarations.fills, work.declarations.downs
+    notes: tuple[str, ...] = ()
+    large = slicing.worthwhile(work.live, work.wanted)
+    if large and not renames(work.declarations.renames, work.live, work.asked).up:
+        told("build the slice")
+        with connect(work.url) as live:
+            owner = database_owner(live, work.shadow)
+        try:
+            plan, rehearsal = slicing.planned(
+                work.shadow, work.whole, _surrounded(work), read_as=EVERYTHING, scope=work.scope, owners=(owner, work.role),
+                bench=lambda part: Bench(
+                    work.shadow, part.before, part.after, part.states, role=role, fills=fills, downs=downs, places=work.declarations.places, told=told
+                ),
+                texts=(*fills.values(), *downs.values()), prove=prove,
+            )  # fmt: skip
+        except slicing.Unsliceable as reason:
+            notes = (f"planned on the whole database, not on a slice of it: {reason}",)
+        else:
+            return work, None, plan, rehearsal
+    told("copy the live schema")
+    before = work.copy_of_live()
+    renamed = _renamed(work, before)
+    if renamed is not None:
+        work = _seen_after(work, renamed)
+    bench = Bench(
+        work.shadow, before, work.declared(), Expected(work.live, work.wanted, work.scope),
+        role=role, renamed=renamed, fills=fills, downs=downs, places=work.declarations.places, told=told,
+    )  # fmt: skip
+    plan, rehearsal = build(bench, prove=prove)
+    return work, renamed, replace(plan, notes=(*plan.notes, *notes)), rehearsal
+
+
+def _surrounded(work: Work) -> Snapshot:
+    """The declared state with what stands around the managed schemas, and on which objects that stay as they are rest."""
+    around = {id: fact for id, fact in work.whole.facts.items() if id not in work.live.digests}
+    if not around:
+        return work.wanted
+    edges = {id: work.whole.edges.get(id, frozenset()) for id in around}
+    for id, needs in work.whole.edges.items():
+        if work.wanted.digests.get(id) == work.whole.digests[id] and not needs.isdisjoint(around):
+            edges[id] = work.wanted.edges.get(id, frozenset()) | (needs & around.keys())
+    return catalog.merged(work.wanted, around, edges)
 
 
 def _notes(extra: Iterable[ObjectId]) -> tuple[str, ...]:

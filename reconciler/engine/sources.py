@@ -6,15 +6,16 @@ Promises that a source is only read, never changed, and that what stands in the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from reconciler import declare
 from reconciler.catalog import confidential
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.scope import EVERYTHING, Scope
-from reconciler.engine.copy import copied
+from reconciler.engine.copy import copied, database_owner, replicate_roles
 from reconciler.errors import Usage
 from reconciler.model import Snapshot
 from reconciler.pg import Url, connect, ident
@@ -24,10 +25,13 @@ from reconciler.shadow.scratch import Shadow
 
 @dataclass(frozen=True, slots=True)
 class Materialised:
-    """A source as a scratch database nobody is connected to, and what was read from it. `secrets` are salted hashes."""
+    """What was read from a source. `made` gives it as a scratch database nobody is connected to, copied when it is first
+    asked for. `secrets` are salted hashes, `owner` is who owns the source's own database.
+    """
 
-    database: Url
+    made: Callable[[], Url]
     snapshot: Snapshot
+    owner: str = ""
     secrets: confidential.Hashes = field(default_factory=dict)
 
 
@@ -62,7 +66,14 @@ def materialised(source: str, shadow: Shadow, scope: Scope = EVERYTHING, salt: s
         with connect(live) as connection:
             wanted = catalog.read(connection, scope)
             hidden = confidential.hashes(connection, scope, salt)
-            return Materialised(copied(connection, live, wanted, shadow, scope), wanted, hidden)
+            replicate_roles(connection, shadow)
+            owner = database_owner(connection, shadow)
+
+        def copy() -> Url:
+            with connect(live) as connection:
+                return copied(connection, live, wanted, shadow, scope)
+
+        return Materialised(cache(copy), wanted, owner, hidden)
     database = shadow.create()
     files: list[declare.DeclaredFile] = []
     path = Path(source)
@@ -83,9 +94,8 @@ def materialised(source: str, shadow: Shadow, scope: Scope = EVERYTHING, salt: s
     with connect(database) as connection:
         load(connection, files)
     with connect(database) as connection:
-        return Materialised(
-            database, catalog.read(connection, scope), confidential.hashes(connection, scope, salt)
-        )
+        found = catalog.read(connection, scope)
+        return Materialised(lambda: database, found, secrets=confidential.hashes(connection, scope, salt))
 
 
 def _roles_for(shadow: Shadow, files: Sequence[declare.DeclaredFile]) -> None:

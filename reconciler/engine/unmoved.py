@@ -19,6 +19,7 @@ from reconciler.catalog.scope import EVERYTHING
 from reconciler.engine import cache
 from reconciler.engine.copy import PLAN_SETTINGS
 from reconciler.engine.desired import Trust
+from reconciler.errors import ReconcilerError
 from reconciler.model import ObjectId, Snapshot
 from reconciler.pg import connect
 from reconciler.settings import Database
@@ -57,14 +58,15 @@ def snapshot(live: Connection) -> tuple[Snapshot, str]:
 
 
 def settled(database: Database, *, trust: Trust) -> Settled | None:
-    """The last look when it found no difference and nothing has moved since; None when it has to be looked again.
-
-    Raises Usage when there is no schema directory, Waiting or Stalled when the target cannot be read.
-    """
+    """The last look when it found no difference and nothing has moved since; None when it has to be looked again, also when
+    the target cannot be read: whoever looks then finds out why, after the declarations."""
     content = declare.content(database.schema_dir, exclude=database.migrations)
-    with connect(database.target()) as live:
-        name = state(live)
-        owned = migrate.owned(live)
+    try:
+        with connect(database.target()) as live:
+            name = state(live)
+            owned = migrate.owned(live)
+    except ReconcilerError:
+        return None
     saved = cache.load("settled", _look(database, trust, content, name, owned))
     if saved is None:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from reconciler.catalog.scope import Scope
 from reconciler.declare import Declarations, Rename
 from reconciler.engine import cache, unmoved
 from reconciler.engine.copy import copied, replicate_roles, settings_of
-from reconciler.engine.desired import Trust, depends_on, desired, scope_of, with_what_is_there
+from reconciler.engine.desired import Desired, Trust, depends_on, desired, scope_of, with_what_is_there
 from reconciler.model import Applied, Fact, ObjectId, Snapshot
 from reconciler.pg import Url, connect
 from reconciler.settings import Database
@@ -24,7 +25,8 @@ Told = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class Work:
     """`live` and `asked` are the target and the declarations in `scope`; in `wanted` undeclared objects that we may not
-    drop stand beside what is asked for, as they are on the target, and `extra` names them. `role` is who applies.
+    drop stand beside what is asked for, as they are on the target, and `extra` names them. `whole` is the target without
+    limits. `declared` gives the declarations as a scratch database, loaded when it is first asked for. `role` is who applies.
     """
 
     database: Database
@@ -33,9 +35,10 @@ class Work:
     shadow: Shadow
     scope: Scope
     live: Snapshot
+    whole: Snapshot
     asked: Snapshot
     wanted: Snapshot
-    wanted_database: Url
+    declared: Callable[[], Url]
     extra: tuple[ObjectId, ...]
     role: str
     history: tuple[Applied, ...] = ()
@@ -67,6 +70,7 @@ class Look:
     name: str
     content: str = ""
     moment: str = ""
+    asked: Snapshot | None = None
     wanted: Snapshot | None = None
     extra: tuple[ObjectId, ...] = ()
 
@@ -114,7 +118,7 @@ def looked(database: Database, *, trust: Trust, told: Told = lambda stage: None)
     found, untouched = cache.unpacked(saved)
     asked = with_what_is_there(found, untouched, state)
     wanted, extra = with_extra(state, asked, owned, prune=database.prune, renames=declarations.renames)
-    return replace(look, wanted=wanted, extra=extra)
+    return replace(look, asked=asked, wanted=wanted, extra=extra)
 
 
 def remember(look: Look, wanted: Snapshot, extra: tuple[ObjectId, ...], trust: Trust) -> None:
@@ -127,7 +131,7 @@ def remember(look: Look, wanted: Snapshot, extra: tuple[ObjectId, ...], trust: T
 
 @contextmanager
 def opened(look: Look, *, trust: Trust, told: Told = lambda stage: None) -> Iterator[Work]:
-    """Starts the shadow and materialises the declarations on it. Changes nothing on the target.
+    """Starts the shadow and, unless their state is known, materialises the declarations on it. Changes nothing on the target.
 
     Raises Stalled for declarations PostgreSQL rejects, Waiting when the shadow is not there.
     """
@@ -136,19 +140,25 @@ def opened(look: Look, *, trust: Trust, told: Told = lambda stage: None) -> Iter
     with shadow(database.shadow, major=look.live.major, target=look.url, settings=look.settings) as server:
         with connect(look.url) as live:
             replicate_roles(live, server)
-        told("load the declarations")
-        goal = desired(
-            look.declarations, look.live, look.whole, shadow=server, scope=look.scope, role=look.role, trust=trust,
-            owned=look.owned,
-        )  # fmt: skip
-        cache.save("desired", look.name, cache.packed(goal.snapshot, goal.untouched))
-        asked = with_what_is_there(goal.snapshot, goal.untouched, look.live)
-        wanted, extra = with_extra(
-            look.live, asked, look.owned, prune=database.prune, renames=look.declarations.renames
-        )
+
+        @functools.cache
+        def goal() -> Desired:
+            told("load the declarations")
+            return desired(
+                look.declarations, look.live, look.whole, shadow=server, scope=look.scope, role=look.role, trust=trust,
+                owned=look.owned,
+            )  # fmt: skip
+
+        asked, wanted, extra = look.asked, look.wanted, look.extra
+        if asked is None or wanted is None:
+            cache.save("desired", look.name, cache.packed(goal().snapshot, goal().untouched))
+            asked = with_what_is_there(goal().snapshot, goal().untouched, look.live)
+            wanted, extra = with_extra(
+                look.live, asked, look.owned, prune=database.prune, renames=look.declarations.renames
+            )
         yield Work(
-            database, look.url, look.declarations, server, look.scope, look.live, asked, wanted, goal.database, extra, look.role,
-            look.history, look.owned,
+            database, look.url, look.declarations, server, look.scope, look.live, look.whole, asked, wanted,
+            lambda: goal().database, extra, look.role, look.history, look.owned,
         )  # fmt: skip
 
 

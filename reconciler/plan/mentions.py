@@ -14,7 +14,7 @@ from reconciler.model import ObjectId, Snapshot
 
 _WORD = re.compile(r'"(?:[^"]|"")+"|[^\W\d][\w$]*')
 SPEAKERS = frozenset({"function", "procedure", "aggregate"})
-_NAMED = SPEAKERS | {
+NAMED = SPEAKERS | {
     "table", "foreign_table", "view", "materialized_view", "sequence", "enum", "domain", "composite", "range"
 }  # fmt: skip
 
@@ -23,7 +23,7 @@ def mentions(side: Snapshot, subjects: Collection[ObjectId]) -> Mapping[ObjectId
     """For each function of `side`, those of `subjects` whose names occur in its body. One pass over all bodies."""
     by_name: dict[str, list[ObjectId]] = {}
     for subject in subjects:
-        if subject.kind in _NAMED:
+        if subject.kind in NAMED:
             by_name.setdefault(subject.name, []).append(subject)
     if not by_name:
         return {}
@@ -31,11 +31,19 @@ def mentions(side: Snapshot, subjects: Collection[ObjectId]) -> Mapping[ObjectId
     for id, fact in side.facts.items():
         if id.kind not in SPEAKERS or fact["language"] in ("c", "internal"):
             continue
-        words = {_folded(word) for word in _WORD.findall(str(fact["definition"] or ""))}
-        named = {subject for word in words & by_name.keys() for subject in by_name[word]} - {id}
+        named = {
+            subject
+            for word in words(str(fact["definition"] or "")) & by_name.keys()
+            for subject in by_name[word]
+        } - {id}
         if named:
             found[id] = frozenset(named)
     return found
+
+
+def words(text: str) -> set[str]:
+    """Everything in a body or an expression that may be a name."""
+    return {_folded(word) for word in _WORD.findall(text)}
 
 
 def _folded(word: str) -> str:
