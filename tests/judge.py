@@ -76,6 +76,9 @@ def _sorted(kind: str, body: str) -> str:
 
 
 def _columns_sorted(statement: str) -> str:
+    statistics = re.fullmatch(r"(CREATE STATISTICS .* ON )(.*)( FROM .*)", statement)
+    if statistics:  # printed in the order in which the columns lie in the table
+        return f"{statistics[1]}{', '.join(sorted(statistics[2].split(', ')))}{statistics[3]}"
     if not re.match(r"CREATE (UNLOGGED |FOREIGN )?TABLE ", statement):
         return statement
     lines = [_options_sorted(line.rstrip(",")) for line in statement.splitlines()]

@@ -10,6 +10,7 @@ from reconciler.model import ObjectId, Snapshot
 
 Verb = Literal["aside", "drop", "alter", "create", "back"]
 """`aside` and `back`: of a table that is made anew, its rows out of the way and in again."""
+ALL_VERBS: tuple[Verb, ...] = ("drop", "alter", "create")
 CARRY: tuple[Verb, Verb] = ("aside", "back")
 
 

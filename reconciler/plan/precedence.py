@@ -12,7 +12,7 @@ from reconciler.catalog.kinds import KINDS, Context, not_null
 from reconciler.model import Fact, ObjectId, Snapshot
 from reconciler.plan.fate import Fates
 from reconciler.plan.mentions import SPEAKERS, mentions
-from reconciler.plan.operation import CARRY, Edge, Operation, needs, side_of
+from reconciler.plan.operation import ALL_VERBS, CARRY, Edge, Operation, needs, side_of
 from reconciler.plan.rows_along import around_rows
 
 Name = tuple[str, str]
@@ -87,7 +87,31 @@ def hard(
                 yield operation, Operation("create", need)
                 if need not in had:
                     yield operation, Operation("alter", need)
+        if operation.verb == "create":
+            yield from _inheritance(operation, context)
     yield from _names(context, everything)
+
+
+def _inheritance(operation: Operation, context: Context) -> Iterator[Edge]:
+    """A child is made when its parents are as they will be. A column that it has of its own too is there before its parent's,
+    which else would bring it along as an inherited one."""
+    after, id = context.after, operation.id
+    if id.kind == "table" and after.facts[id]["inherits"]:
+        for parent in after.edges.get(id, frozenset()):
+            if parent.kind != "table":
+                continue
+            for side in (context.before, after):
+                for column in side.children.get(parent, ()):
+                    for part in (column, *side.children.get(column.id, ())):
+                        if part.id.kind in ("column", "default"):
+                            for verb in ALL_VERBS:
+                                yield operation, Operation(verb, part.id)
+    elif id.kind == "column":
+        table = ObjectId("table", id.schema, id.name)
+        for child in after.dependents.get(table, ()):
+            own = after.facts.get(ObjectId("column", child.schema, child.name, id.part))
+            if child.kind == "table" and own is not None and not own["inherited"]:
+                yield operation, Operation("create", own.id)
 
 
 def soft(context: Context, everything: set[Operation]) -> Iterator[Edge]:

@@ -360,7 +360,9 @@ def _retyped(old: Fact, new: Fact, context: Context) -> Statement:
         put = f", alter column {column} set default {has}" if has is not None else ""
         change = f"alter column {column} drop default, {change}{put}"
     sql = f"{_alter(new)} {change}"
-    if not direct and not plain:
+    # The second time an identity has taken the place of the default, and has none to be dropped.
+    once = had is not None and bool(new["identity"])
+    if (not direct and not plain) or once:
         current = (
             f"(select pg_catalog.format_type(atttypid, atttypmod) from pg_catalog.pg_attribute where attrelid ="
             f" {literal(w.name(new.id))}::pg_catalog.regclass and attname = {literal(new.id.part)})"

@@ -7,12 +7,13 @@ ownership after the table.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
 from reconciler.catalog.scope import Scope
-from reconciler.model import Fact, Hazard, HazardCode, Statement
+from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
 
 LIMITS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
 
@@ -142,7 +143,14 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     if old["persistence"] != new["persistence"]:
         mode = "unlogged" if new["persistence"] == "u" else "logged"
         found.append(w.say(f"alter {_noun(new)} set {mode}", f"{new.id}: {mode}", new.id))
+    if _belongs(old, context.before) and _belongs(new, context.after):
+        old = replace(old, attributes={**old.attributes, "owner": new["owner"]})
     return Alteration((*found, *w.redressed(old, new, context, _noun(new), "sequence")))
+
+
+def _belongs(fact: Fact, side: Snapshot) -> bool:
+    """Whether it belongs to a column: then it gets the owner of the table with the table, and not otherwise."""
+    return ObjectId("owned_by", fact.id.schema, fact.id.name) in side.facts
 
 
 KIND = Kind("sequence", read, create, drop, alter, replaceable=False, drop_late=True)

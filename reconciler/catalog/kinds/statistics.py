@@ -9,6 +9,15 @@ from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, Statement
 
 
+def _columns(order: str) -> str:
+    """The plain columns. PostgreSQL prints them as they lie in the table, and the order of columns is no difference."""
+    return (
+        f"(select pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' order by {order}) from"
+        " pg_catalog.unnest(s.stxkeys) with ordinality as k (number, n) join pg_catalog.pg_attribute as a on"
+        " a.attrelid = s.stxrelid and a.attnum = k.number)"
+    )
+
+
 def read(scope: Scope, major: int) -> str:
     return r.select(
         "pg_statistic_ext",
@@ -19,7 +28,8 @@ def read(scope: Scope, major: int) -> str:
         attributes=r.attributes(
             owner=r.owner("s.stxowner"),
             comment=r.comment("pg_statistic_ext", "s.oid"),
-            definition="pg_catalog.pg_get_statisticsobjdef(s.oid)",
+            definition="coalesce(pg_catalog.replace(pg_catalog.pg_get_statisticsobjdef(s.oid),"
+            f" ' ON ' || {_columns('k.n')}, ' ON ' || {_columns('a.attname')}), pg_catalog.pg_get_statisticsobjdef(s.oid))",
             target="nullif(s.stxstattarget, -1)",
         ),
         source="pg_catalog.pg_statistic_ext as s join pg_catalog.pg_namespace as n on n.oid = s.stxnamespace"

@@ -1,0 +1,1 @@
+create table numbered (id bigserial primary key, v text);

@@ -1,0 +1,1 @@
+insert into numbered (v) values ('x'), ('y');
