@@ -43,12 +43,22 @@ def common_columns(before: Snapshot, after: Snapshot) -> dict[ObjectId, tuple[st
 
 
 def _moving(before: Snapshot, after: Snapshot) -> set[ObjectId]:
-    """The partitions of tables that are partitioned differently: their rows find another place, and are seen from the top."""
+    """Tables whose rows are seen elsewhere. Of a table that is partitioned differently these are the partitions: their rows
+    find another place, and are seen from the top. One that gets or loses a partition gets or loses its rows with it:
+    these are seen in the partitions that stay.
+    """
     found: set[ObjectId] = set()
-    for id, fact in before.facts.items():
-        other = after.facts.get(id)
-        if id.kind == "table" and other is not None and fact["partition_by"] != other["partition_by"]:
-            found |= (tree(before, id) | tree(after, id)) - {id}
+    for fact in before.by_kind.get("table", ()):
+        id, other = fact.id, after.facts.get(fact.id)
+        if other is None or not (fact["partition_by"] or other["partition_by"]):
+            continue
+        had, has = tree(before, id), tree(after, id)
+        if fact["partition_by"] != other["partition_by"]:
+            found |= (had | has) - {id}
+            if (has - had) & before.facts.keys():
+                found.add(id)
+        elif had != has:
+            found.add(id)
     return found
 
 
