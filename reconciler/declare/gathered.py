@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -37,7 +38,7 @@ class Gathered:
 
 def declared_twice(total: Gathered, one: Gathered) -> Iterator[Usage]:
     """What `one` says that `total` has said already, and only one of them can mean."""
-    places = total.places | total.owned
+    places = ChainMap(total.owned, total.places)
     replaced = {id: source for id, source in one.places.items() if id.kind in _REPLACEABLE and id in places}
     for id, source in [*one.owned.items(), *replaced.items()]:
         if id in (places if id in replaced else total.owned):

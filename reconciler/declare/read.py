@@ -69,10 +69,11 @@ def content(directory: Path, *, exclude: Path | None = None) -> str:
 def _files(directory: Path, exclude: Path | None) -> Iterator[Path]:
     left_out = exclude.resolve() if exclude is not None else None
     for path in sorted(directory.iterdir()):
-        if path.name.startswith(".") or path.resolve() == left_out:
+        if path.name.startswith("."):
             continue
         if path.is_dir():
-            yield from _files(path, exclude)
+            if path.resolve() != left_out:
+                yield from _files(path, exclude)
         elif path.suffix.lower() in (".sql", ".yaml", ".yml"):
             yield path
 

@@ -21,6 +21,7 @@ from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.kinds import KINDS, Context
 from reconciler.catalog.scope import Scope
 from reconciler.declare import Declarations
+from reconciler.engine.declared import Said
 from reconciler.errors import Stalled
 from reconciler.model import ObjectId, Snapshot
 from reconciler.pg import Secret, Url, connect, ident, literal
@@ -51,7 +52,7 @@ class Desired:
     untouched: frozenset[ObjectId]
 
 
-def scope_of(database: Database, declarations: Declarations, owned: Collection[ObjectId]) -> Scope:
+def scope_of(database: Database, declarations: Said, owned: Collection[ObjectId]) -> Scope:
     """Which schemas are managed: as configured, or public, those declared, and those we created something in. Where objects come
     from that are renamed, too."""
     hidden = frozenset(database.exclude) | managed_schemas(database.platform)
@@ -211,7 +212,7 @@ def with_what_is_there(found: Snapshot, untouched: Collection[ObjectId], live: S
 
 
 def depends_on(
-    declarations: Declarations,
+    declarations: Said,
     live: Snapshot,
     whole: Snapshot,
     scope: Scope,

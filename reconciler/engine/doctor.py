@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from reconciler import declare, embedded, migrate, platforms
 from reconciler.declare import Declarations
 from reconciler.engine.checks import Check, Connection, failed, missing, one
+from reconciler.engine.declared import Said
 from reconciler.engine.desired import scope_of
 from reconciler.engine.work import Told
 from reconciler.errors import ReconcilerError, Usage
@@ -138,7 +139,7 @@ def _platform(live: Connection, database: Database) -> Iterator[Check]:
 def _rights(live: Connection, database: Database, declarations: Declarations | None) -> Iterator[Check]:
     """Membership in every owner, and CREATE where objects are to be made."""
     me = ident(one(live, "select current_user::text")[0])
-    scope = scope_of(database, declarations or Declarations(()), ())
+    scope = scope_of(database, Said.of(declarations or Declarations(())), ())
     rows = live.execute(
         "select pg_catalog.pg_get_userbyid(c.relowner), pg_catalog.count(*) from pg_catalog.pg_class as c join"
         f" pg_catalog.pg_namespace as n on n.oid = c.relnamespace where {scope.sql('n.nspname')} and c.relkind in"

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field, replace
 from reconciler import declare, migrate
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.scope import Scope
-from reconciler.declare import Declarations, Rename
+from reconciler.declare import Rename
 from reconciler.engine import cache, unmoved
 from reconciler.engine.copy import copied, replicate_roles, settings_of
+from reconciler.engine.declared import Said, said
 from reconciler.engine.desired import Desired, Trust, depends_on, desired, scope_of, with_what_is_there
+from reconciler.errors import Waiting
 from reconciler.model import Applied, Fact, ObjectId, Snapshot
 from reconciler.pg import Url, connect
 from reconciler.settings import Database
@@ -31,7 +33,7 @@ class Work:
 
     database: Database
     url: Url
-    declarations: Declarations
+    declarations: Said
     shadow: Shadow
     scope: Scope
     live: Snapshot
@@ -54,12 +56,12 @@ class Work:
 class Look:
     """The target as it is, its declarations, and, when they were materialised before, the state they ask for.
 
-    `name` is what the declared state depends on; `content` and `moment` name the declarations and the target as they were.
+    `name` is what the declared state depends on; `moment` names the target as it was.
     """
 
     database: Database
     url: Url
-    declarations: Declarations
+    declarations: Said
     scope: Scope
     live: Snapshot
     whole: Snapshot
@@ -68,7 +70,6 @@ class Look:
     history: tuple[Applied, ...]
     owned: dict[ObjectId, str]
     name: str
-    content: str = ""
     moment: str = ""
     asked: Snapshot | None = None
     wanted: Snapshot | None = None
@@ -80,10 +81,7 @@ def looked(database: Database, *, trust: Trust, told: Told = lambda stage: None)
 
     Raises Usage for declarations that cannot be read, Waiting or Stalled when the target cannot be.
     """
-    content = declare.content(database.schema_dir, exclude=database.migrations)
-    declarations = declare.read(database.schema_dir, exclude=database.migrations)
-    if content != declare.content(database.schema_dir, exclude=database.migrations):
-        content = ""  # written while they were read: nobody knows which of the two it was
+    declarations = said(database)
     url = database.target()
     told("read the database")
     with connect(url) as live:
@@ -109,7 +107,6 @@ def looked(database: Database, *, trust: Trust, told: Told = lambda stage: None)
         history,
         owned,
         name,
-        content,
         moment,
     )
     saved = cache.load("desired", name)
@@ -123,10 +120,11 @@ def looked(database: Database, *, trust: Trust, told: Told = lambda stage: None)
 
 def remember(look: Look, wanted: Snapshot, extra: tuple[ObjectId, ...], trust: Trust) -> None:
     """Keeps for later that this look found no difference."""
-    if look.content:
+    content = look.declarations.content
+    if content:
         strange = tuple(sorted({*look.live.unmodelled, *wanted.unmodelled}))
         found = unmoved.Settled(look.live, wanted, extra, strange)
-        unmoved.remember(look.database, trust, look.content, look.moment, look.owned, found)
+        unmoved.remember(look.database, trust, content, look.moment, look.owned, found)
 
 
 @contextmanager
@@ -144,8 +142,13 @@ def opened(look: Look, *, trust: Trust, told: Told = lambda stage: None) -> Iter
         @functools.cache
         def goal() -> Desired:
             told("load the declarations")
+            declarations = declare.read(database.schema_dir, exclude=database.migrations)
+            if declarations.digest != look.declarations.digest:
+                raise Waiting(
+                    "the declarations changed while they were read", hint="run the same command again"
+                )
             return desired(
-                look.declarations, look.live, look.whole, shadow=server, scope=look.scope, role=look.role, trust=trust,
+                declarations, look.live, look.whole, shadow=server, scope=look.scope, role=look.role, trust=trust,
                 owned=look.owned,
             )  # fmt: skip
 

@@ -115,7 +115,7 @@ def test_nothing_is_read_again_while_nothing_moved(
     assert not first.changes
     with monkeypatch.context() as patch:
         patch.setattr(unmoved.catalog, "probed", None)
-        patch.setattr("reconciler.engine.work.declare.read", None)
+        patch.setattr("reconciler.declare.read", None)
         again, plan = drift(made.database), propose(made.database)
     assert not again.changes
     assert again.after.fingerprint == first.after.fingerprint
