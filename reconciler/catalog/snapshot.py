@@ -64,17 +64,18 @@ def words(scope: Scope, major: int) -> str:
 
 @contextmanager
 def _settings(connection: Connection) -> Iterator[None]:
-    """Names are printed in full meanwhile. Put back by hand: inside somebody's transaction SET LOCAL outlives a savepoint."""
-    row = connection.execute(
-        "select pg_catalog.current_setting('search_path'), pg_catalog.current_setting('quote_all_identifiers')"
-    ).fetchone()
+    """Names are printed in full meanwhile, and PostgreSQL may gather what it looks up often. Put back by hand: inside somebody's
+    transaction SET LOCAL outlives a savepoint."""
+    names = ("search_path", "quote_all_identifiers", "work_mem", "jit")
+    asked = ", ".join(f"pg_catalog.current_setting('{name}')" for name in names)
+    row = connection.execute(f"select {asked}".encode()).fetchone()
     connection.execute("set local search_path to ''")
     connection.execute("set local quote_all_identifiers to off")
+    connection.execute("set local work_mem to '64MB'")
+    connection.execute("set local jit to off")
     yield
-    connection.execute(
-        "select pg_catalog.set_config('search_path', %s, true), pg_catalog.set_config('quote_all_identifiers', %s, true)",
-        row,
-    )
+    put_back = ", ".join(f"pg_catalog.set_config('{name}', %s, true)" for name in names)
+    connection.execute(f"select {put_back}".encode(), row)
 
 
 @contextmanager

@@ -53,15 +53,14 @@ class Catalog:
             where.append(f"case when n.oid is null then {beyond} else {r.in_scope(scope)} end")
         if self.outside or not (self.relation or self.schema):
             where.append(beyond)
+        # NOT IN, because it is gathered once whatever the planner thinks of catalogs that nobody has analysed yet.
         where.append(
-            f"not exists (select from inner_ones as i where i.classid = 'pg_catalog.{self.name}'::pg_catalog.regclass"
-            " and i.objid = o.oid)"
+            "o.oid not in (select i.objid from pg_catalog.pg_depend as i where i.classid ="
+            f" 'pg_catalog.{self.name}'::pg_catalog.regclass and i.objid >= 16384 and i.deptype in ('e', 'i'))"
         )
         return f"{found} where {' and '.join(where)}"
 
 
-_INNER = "select d.classid, d.objid from pg_catalog.pg_depend as d where d.deptype in ('e', 'i') and d.objid >= 16384"
-"""Members of extensions, and internal parts of other objects; gathered once for all catalogs."""
 _HERE = "(select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())"
 
 CATALOGS = (
@@ -124,10 +123,7 @@ LEFT_OUT = {
 def question(scope: Scope, major: int) -> str:
     """(classid, objids) of every object users made, one row per catalog that holds any."""
     found = " union all ".join(catalog.question(scope) for catalog in CATALOGS if catalog.since <= major)
-    return (
-        f"with inner_ones as materialized ({_INNER}) select f.classid, pg_catalog.array_agg(f.objid) as objids from"
-        f" ({found}) as f group by f.classid"
-    )
+    return f"select f.classid, pg_catalog.array_agg(f.objid) as objids from ({found}) as f group by f.classid"
 
 
 def named(
