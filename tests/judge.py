@@ -26,6 +26,7 @@ _STORED = {
     "INDEX": ("default_tablespace",),
     "CONSTRAINT": ("default_tablespace",),
 }
+_VIEW_OPTIONS = re.compile(r"(?<=^CREATE VIEW )(.*) WITH \((.*)\) AS$", re.M)
 _BODIES = ("FUNCTION", "PROCEDURE", "AGGREGATE", "VIEW", "RULE", "EVENT TRIGGER", "TRIGGER")
 
 
@@ -68,11 +69,15 @@ def normalised(text: str) -> frozenset[str]:
 
 def _sorted(kind: str, body: str) -> str:
     if kind in _BODIES:
-        return body.strip()
+        return _VIEW_OPTIONS.sub(_view_options_sorted, body.strip())
     statements = re.split(r";\n", body.strip() + "\n")
     return "\n".join(
         sorted(_columns_sorted(statement.strip()) for statement in statements if statement.strip())
     )
+
+
+def _view_options_sorted(found: re.Match[str]) -> str:
+    return f"{found[1]} WITH ({', '.join(sorted(found[2].split(', ')))}) AS"
 
 
 def _columns_sorted(statement: str) -> str:

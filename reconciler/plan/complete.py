@@ -39,6 +39,7 @@ def complete(context: Context, changes: tuple[Change, ...] | None = None) -> tup
         if operation != whole and operation.verb == "create":
             parts[whole].append(context.after.facts[operation.id])
     taken = bearers(context.after) if fates.dropped else frozenset()
+    had = bearers(context.before) if fates.renewed else frozenset()
     found: list[Statement] = []
     for operation in order:
         carry = fates.carried.get(operation.id)
@@ -47,7 +48,7 @@ def complete(context: Context, changes: tuple[Change, ...] | None = None) -> tup
         elif operation.verb == "back" and carry is not None:
             found.append(carry.back)
         elif operation.verb == "drop":
-            found += _dropped(operation, context, fates, taken)
+            found += _dropped(operation, context, fates, taken, had)
         elif operation.verb == "alter":
             found += fates.altered[operation.id].statements
         else:
@@ -146,17 +147,21 @@ def _preference(operation: Operation, context: Context, fates: Fates) -> tuple[i
     return (1, RANK[kind.name], place)
 
 
-def _dropped(operation: Operation, context: Context, fates: Fates, taken: frozenset[Name]) -> list[Statement]:
+def _dropped(
+    operation: Operation, context: Context, fates: Fates, taken: frozenset[Name], had: frozenset[Name]
+) -> list[Statement]:
     id = operation.id
     if id in fates.carried:
         return []
     fact = side_of(operation, context).facts[id]
     found = KINDS[id.kind].drop(fact, context)
     if id in fates.renewed:
-        return [
+        aside = [
             replace(s, reason=f"{id.kind} {id}: out of the way, should this run again", hazards=())
             for s in found
         ]
+        # The first time another object may still bear its name.
+        return unless_taken(aside, fact, had)
     if id in fates.replaced:
         return [replace(s, reason=f"{id.kind} {id}: made anew below", hazards=_lasting(s)) for s in found]
     return unless_taken(found, fact, taken)

@@ -36,7 +36,10 @@ def decide(context: Context, changes: Iterable[Change]) -> Fates:
     dropped = frozenset(change.id for change in changes if change.verb == "drop")
     created = frozenset(change.id for change in changes if change.verb == "create")
     altered: dict[ObjectId, Alteration] = {}
-    forced: set[ObjectId] = set()
+    # What was a part of a table and is one of a foreign table or view by the same name is not the same object.
+    forced = {
+        id for id, fact in before.facts.items() if id in after.facts and fact.parent != after.facts[id].parent
+    }
     carried: dict[ObjectId, Carry] = {}
     # Wholes first: what is part of one that is carried over needs no way of its own.
     for change in sorted(changes, key=lambda change: RANK[change.id.kind]):

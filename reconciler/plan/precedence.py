@@ -74,6 +74,8 @@ def hard(
                         yield Operation("alter", part.id), operation
         elif operation.verb == "create":
             yield operation, Operation("drop", id)
+            if id.kind == "partition" or (id.kind == "table" and after.facts[id]["inherits"]):
+                yield from _alike(operation, context)
             for need in needs(after, id):
                 yield operation, Operation("create", need)
                 yield operation, Operation("alter", need)
@@ -90,6 +92,67 @@ def hard(
         if operation.verb == "create":
             yield from _inheritance(operation, context)
     yield from _names(context, everything)
+    yield from _logged(context, everything)
+    yield from _bounds(context, everything)
+
+
+def _alike(attached: Operation, context: Context) -> Iterator[Edge]:
+    """A partition and its parent have the same columns before one is attached to the other; so has a new child."""
+    own = ObjectId("table", attached.id.schema, attached.id.name)
+    for table in {own, *needs(context.after, attached.id)} - {attached.id}:
+        for part in context.before.children.get(table, ()):
+            if part.id.kind == "column":
+                yield attached, Operation("drop", part.id)
+        for part in context.after.children.get(table, ()):
+            if part.id.kind == "column":
+                yield attached, Operation("create", part.id)
+                yield attached, Operation("alter", part.id)
+
+
+def _bounds(context: Context, everything: Iterable[Operation]) -> Iterator[Edge]:
+    """A partition leaves before another one takes its values."""
+    leaving: dict[str, list[Operation]] = {}
+    for operation in everything:
+        if (
+            operation.verb == "drop"
+            and operation.id in context.before.facts
+            and operation.id.kind == "partition"
+        ):
+            leaving.setdefault(context.before.facts[operation.id]["of"], []).append(operation)
+    for operation in everything if leaving else ():
+        if operation.verb == "create" and operation.id.kind == "partition":
+            for gone in leaving.get(context.after.facts[operation.id]["of"], ()):
+                yield operation, gone
+
+
+def _logged(context: Context, everything: Iterable[Operation]) -> Iterator[Edge]:
+    """A logged table never points to an unlogged one, not even between two statements (manual: ALTER TABLE, SET LOGGED)."""
+    before, after = context.before, context.after
+    moved = {
+        o.id: bool(after.facts[o.id]["persistence"])
+        for o in everything
+        if o.verb == "alter"
+        and o.id.kind == "table"
+        and before.facts[o.id]["persistence"] != after.facts[o.id]["persistence"]
+    }
+    if not moved:
+        return
+    for side, verb in ((before, "drop"), (after, "create")):
+        for key in side.by_kind.get("constraint", ()):
+            if key["type"] != "f" or key.parent is None:
+                continue
+            targets = {
+                ObjectId("table", n.schema, n.name) for n in side.edges.get(key.id, ()) if n.kind == "column"
+            }
+            for table in ({key.parent} | targets) & moved.keys():
+                if verb == "drop":
+                    yield Operation("alter", table), Operation("drop", key.id)
+                else:
+                    yield Operation("create", key.id), Operation("alter", table)
+            for target in targets - {key.parent}:
+                if target in moved and moved[target] is moved.get(key.parent):
+                    first, then = (key.parent, target) if moved[target] else (target, key.parent)
+                    yield Operation("alter", then), Operation("alter", first)
 
 
 def _inheritance(operation: Operation, context: Context) -> Iterator[Edge]:
@@ -120,9 +183,15 @@ def soft(context: Context, everything: set[Operation]) -> Iterator[Edge]:
     made = {o.id for o in everything if o.verb != "drop"}
     spoken = mentions(after, made)
     for operation in everything:
-        if operation.verb == "drop" or operation.verb in CARRY:
+        if operation.verb in CARRY:
             continue
         id = operation.id
+        if operation.verb == "drop":
+            if id in before.facts and id in after.facts:
+                # A second run finds it standing on what is new.
+                for need in needs(after, id) - before.facts.keys():
+                    yield Operation("drop", need), operation
+            continue
         if operation.verb == "alter":
             for need in needs(after, id):
                 yield operation, Operation("alter", need)
@@ -131,6 +200,8 @@ def soft(context: Context, everything: set[Operation]) -> Iterator[Edge]:
                     yield operation, Operation("create", part.id)
         if operation.verb == "create" and id.kind == "partition":
             whole = ObjectId("table", id.schema, id.name)
+            for need in after.edges.get(id, ()):
+                yield Operation("create", whole), Operation("create", need)
             for part in after.children.get(
                 whole, ()
             ):  # once attached, what it inherits can no longer be renamed

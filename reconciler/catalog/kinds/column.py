@@ -105,10 +105,10 @@ def definition(fact: Fact, default: str | None, *, typed: bool = False, named: b
     words = [ident(fact.id.part), "with options" if typed else fact["type"]]
     if fact["fdw_options"]:
         words.append(foreign_options.clause(fact["fdw_options"]).strip())
-    if fact["collation"] and not typed:
-        words.append(f"collate {fact['collation']}")
     if fact["compression"]:
         words.append(f"compression {COMPRESSION[fact['compression']]}")
+    if fact["collation"] and not typed:
+        words.append(f"collate {fact['collation']}")
     if fact["generated"]:
         mode = "stored" if fact["generated"] == "s" else "virtual"
         words.append(f"generated always as ({fact['expression']}) {mode}")
@@ -136,7 +136,7 @@ def dressed(fact: Fact, context: Context) -> list[Statement]:
     if not_null.said_later(fact):
         found.append(w.say(not_null.added(fact), f"{fact.id}: must have a value from now on", fact.id))
     for privileges in [fact["acl"]] if fact["acl"] else []:
-        found += _granted(fact, {}, privileges, context)
+        found += granted(fact, {}, privileges, context)
     if fact["comment"] is not None:
         found.append(w.commented(fact, _noun(fact)))
     return found + w.labelled(None, fact, _noun(fact))
@@ -160,11 +160,19 @@ def _still_inherits(fact: Fact, context: Context) -> bool:
     )
 
 
+def _becomes_partition(fact: Fact, context: Context) -> bool:
+    """Whether its table is one that exists and will be attached when it has the same columns as its parent."""
+    old, new = (
+        side.facts.get(fact.parent) if fact.parent else None for side in (context.before, context.after)
+    )
+    return old is not None and new is not None and bool(new["partition"]) and not old["partition"]
+
+
 def _is_foreign(fact: Fact) -> bool:
     return fact.parent is not None and fact.parent.kind == "foreign_table"
 
 
-def _granted(fact: Fact, have: w.Acl, want: w.Acl, context: Context) -> list[Statement]:
+def granted(fact: Fact, have: w.Acl, want: w.Acl, context: Context) -> list[Statement]:
     """GRANT on a column names the column after each privilege: `select (a), update (a)`."""
     owner = next(
         (
@@ -191,7 +199,7 @@ _VOLATILE = re.compile(r"\b(nextval|random|gen_random_uuid|uuid_generate_v\w+|cl
 
 
 def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
-    if fact["inherited"]:
+    if fact["inherited"] and (_still_inherits(fact, context) or not _becomes_partition(fact, context)):
         return dressed(fact, context)
     default = next((p["expression"] for p in parts if p.id.kind == "default"), None)
     fill = context.fills.get(fact.id)
@@ -217,7 +225,15 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
         hazards.append(
             Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {w.name(fact.id)} under an exclusive lock.")
         )
-    found = [w.say(f"{table} add column if not exists {line}", f"new column {fact.id}", fact.id, *hazards)]
+    sql = f"{table} add column if not exists {line}"
+    if _becomes_partition(fact, context):
+        # Once it is attached, not even IF NOT EXISTS lets a column be added to it.
+        condition = (
+            "not exists (select from pg_catalog.pg_attribute where attrelid ="
+            f" {literal(w.name(fact.id))}::pg_catalog.regclass and attname = {literal(fact.id.part)})"
+        )
+        sql = w.guarded(condition, sql)
+    found = [w.say(sql, f"new column {fact.id}", fact.id, *hazards)]
     if fill is not None:
         found.append(
             w.say(
@@ -255,9 +271,9 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     alone = f"{_alter(new, ' only' if w.has_children(new.id, context) else '')} alter column {column}"
     found: list[Statement] = []
     pinned = False
-    inherited = bool(new["inherited"])
+    inherited = bool(new["inherited"]) and not _becomes_partition(new, context)
     table = context.after.facts.get(new.parent) if new.parent else None
-    if inherited and not old["inherited"] and not (table and table["partition"]):
+    if new["inherited"] and not old["inherited"] and not (table and table["partition"]):
         raise Unplannable(
             f"column {new.id} would have to be only inherited, which PostgreSQL does to new columns only"
         )
@@ -302,7 +318,7 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         old["fdw_options"], new["fdw_options"], action, _current_fdw_options(new), new
     )
     if old["acl"] != new["acl"]:
-        found += _granted(new, old["acl"] or {}, new["acl"] or {}, context)
+        found += granted(new, old["acl"] or {}, new["acl"] or {}, context)
     found += w.redressed(old, new, context, _noun(new))
     if (
         detached
@@ -360,14 +376,15 @@ def _retyped(old: Fact, new: Fact, context: Context) -> Statement:
         put = f", alter column {column} set default {has}" if has is not None else ""
         change = f"alter column {column} drop default, {change}{put}"
     sql = f"{_alter(new)} {change}"
-    # The second time an identity has taken the place of the default, and has none to be dropped.
-    once = had is not None and bool(new["identity"])
+    # The second time an identity has taken the place of the default, and has none to be dropped; and once a partition is
+    # attached, it has its parent's type and none may be given to it.
+    once = (had is not None and bool(new["identity"])) or _becomes_partition(new, context)
     if (not direct and not plain) or once:
         current = (
             f"(select pg_catalog.format_type(atttypid, atttypmod) from pg_catalog.pg_attribute where attrelid ="
             f" {literal(w.name(new.id))}::pg_catalog.regclass and attname = {literal(new.id.part)})"
         )
-        sql = w.guarded(f"{current} <> {literal(new['type'])}", sql)
+        sql = w.guarded_in_full(f"{current} <> {literal(new['type'])}", sql)
     hazards = [Hazard(HazardCode.REWRITES_TABLE, f"May rewrite {w.name(new.id)} under an exclusive lock.")]
     if lossy(old["type"], new["type"]):
         hazards.append(

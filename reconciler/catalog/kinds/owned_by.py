@@ -27,6 +27,10 @@ def read(scope: Scope, major: int) -> str:
     )
 
 
+_COUNTING = frozenset({"smallint", "integer", "bigint", "numeric"})
+"""Types of columns whose values a sequence can go on after."""
+
+
 def _owner(fact: Fact) -> str:
     return ident(fact["schema"], fact["table"], fact["column"])
 
@@ -36,7 +40,13 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
     found = [w.say(sql, f"{fact.id}: goes with its column", fact.id)]
     column = ObjectId("column", fact["schema"], fact["table"], fact["column"])
     sequence = context.after.facts.get(fact.parent) if fact.parent else None
-    if sequence is not None and fact.parent not in context.before.facts and column in context.before.facts:
+    counts = column in context.after.facts and context.after.facts[column]["type"] in _COUNTING
+    if (
+        counts
+        and sequence is not None
+        and fact.parent not in context.before.facts
+        and column in context.before.facts
+    ):
         found.append(_continued(fact, down=int(sequence["options"]["increment"]) < 0))
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.catalog.kinds import constraint
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
@@ -50,7 +51,12 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
     )
     scan = Hazard(HazardCode.SCANS_UNDER_LOCK, f"Reads all of {fact.id} to see that its rows belong there.")
     doubt = Hazard(HazardCode.DEPENDS_ON_DATA, f"Fails while a row of {fact.id} does not belong there.")
-    return [w.say(sql, f"{fact.id}: partition of {fact['of']} {fact['bound']}", fact.id, scan, doubt)]
+    found = [w.say(sql, f"{fact.id}: partition of {fact['of']} {fact['bound']}", fact.id, scan, doubt)]
+    for part in context.after.children.get(fact.parent, ()) if fact.parent else ():
+        if part.id.kind == "constraint" and part["type"] == "x" and part["inherited"]:
+            # ATTACH takes over no exclusion constraint: it makes one of its own.
+            found += constraint.dressed(part, context)
+    return found
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:

@@ -39,7 +39,9 @@ def remade(
     columns = _columns(old, context)
     name, aside = w.name(new.id), new.id.name[:50] + "__replaced"
     moves = [
-        f"alter {_table(c)} alter column {ident(c.id.part)} type {context.after.facts[c.id]['type']} using {carried(c)}"
+        f"alter {_table(c)} alter column {ident(c.id.part)} type {context.after.facts[c.id]['type']}"
+        # A foreign table has no rows to carry over, and takes no USING (manual: ALTER FOREIGN TABLE).
+        + ("" if _is_foreign(c) else f" using {carried(c)}")
         for c in columns
     ]
     moves += _attributes(old, context)
@@ -50,7 +52,7 @@ def remade(
     if by_text:
         first = [_as_text(c) for c in columns] + [f"drop {noun} {name}"]
         last = []
-    sql = w.guarded(outdated, *first, made, *moves, *last)
+    sql = w.guarded_in_full(outdated, *first, made, *moves, *last)
     found = list(hazards)
     if columns:
         tables = ", ".join(sorted({w.name(c.id) for c in columns}))
@@ -85,8 +87,11 @@ def _users(id: ObjectId, context: Context) -> frozenset[ObjectId]:
 
 
 def _table(column: Fact) -> str:
-    foreign = column.parent is not None and column.parent.kind == "foreign_table"
-    return f"{'foreign ' if foreign else ''}table {w.name(column.id)}"
+    return f"{'foreign ' if _is_foreign(column) else ''}table {w.name(column.id)}"
+
+
+def _is_foreign(column: Fact) -> bool:
+    return column.parent is not None and column.parent.kind == "foreign_table"
 
 
 def _columns(old: Fact, context: Context) -> list[Fact]:

@@ -65,7 +65,9 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
                 c, default["expression"] if default else None, typed=bool(fact["of"]), named=again
             )
         )
-    lines += [constraint.definition(c) for c in constraints if not (fact["inherits"] and c["inherited"])]
+    late = [c for c in constraints if fact["inherits"] and c["type"] == "p"]
+    given = [c for c in constraints if c["inherited"] and (fact["inherits"] or c["type"] == "x")]
+    lines += [constraint.definition(c) for c in constraints if c not in late and c not in given]
     body = ("(\n  " + ",\n  ".join(line for line in lines if line) + "\n)") if any(lines) else "()"
     if fact["of"]:
         body = f"of {fact['of']}" + (f" {body}" if any(lines) else "")
@@ -88,7 +90,11 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
     for c in columns:
         found += column.dressed(c, context)
     for c in constraints:
-        found += constraint.dressed(c, context)
+        if c in late:
+            # Inside CREATE TABLE a primary key would give its columns a NOT NULL instead of the one they inherit.
+            found += constraint.create(c, context, ())
+        elif not (c["inherited"] and c["type"] == "x"):
+            found += constraint.dressed(c, context)
     return found
 
 
@@ -203,7 +209,28 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
                 f"alter {_noun(new)} set tablespace {space}", f"{new.id}: in tablespace {space}", new.id, slow
             )
         )
-    return Alteration((*found, *w.redressed(old, new, context, _noun(new), "table")))
+    found += w.redressed(old, new, context, _noun(new), "table")
+    return Alteration((*found, *_granted_on_columns(old, new, context)))
+
+
+def _granted_on_columns(old: Fact, new: Fact, context: Context) -> list[Statement]:
+    """A privilege revoked on a table is revoked on its columns too (manual: REVOKE, Notes): those that keep it get it again."""
+    default = w.default_acl("table", context.major)
+    before, after = (fact["acl"] if fact["acl"] is not None else default for fact in (old, new))
+    lost = {
+        who: kept
+        for who, privileges in before.items()
+        if (kept := {p.rstrip("*") for p in privileges if p not in after.get(who, ())})
+    }
+    found = []
+    for c in context.after.children.get(new.id, ()) if lost else ():
+        if c.id.kind == "column" and c["acl"] and c.id in context.before.facts:
+            again = {
+                who: [p for p in privileges if p.rstrip("*") in lost.get(who, ())]
+                for who, privileges in c["acl"].items()
+            }
+            found += column.granted(c, {}, again, context)
+    return found
 
 
 KIND = Kind("table", read, create, drop, alter, replaceable=False, drop_late=True, carry=carrying.carry)

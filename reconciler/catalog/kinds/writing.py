@@ -66,6 +66,19 @@ def block(*statements: str) -> str:
     return "do " + dollar(f"\nbegin\n{body};\nend\n")
 
 
+def guarded_in_full(condition: str, *statements: str) -> str:
+    """The same for a condition over what PostgreSQL prints, which is asked with every name in full: what `format_type` and
+    `regtype` print depends on the search_path of whoever runs this."""
+    body = ";\n".join(textwrap.indent(statement, "    ") for statement in statements)
+    return "do " + dollar(
+        "\ndeclare\n  path text := pg_catalog.current_setting('search_path');\n  needed boolean;\nbegin\n"
+        "  perform pg_catalog.set_config('search_path', '', true);\n"
+        f"  needed := {condition};\n"
+        "  perform pg_catalog.set_config('search_path', path, true);\n"
+        f"  if needed then\n{body};\n  end if;\nend\n"
+    )
+
+
 def either(condition: str, yes: str, no: str) -> str:
     """A DO block that chooses between two statements by what the database holds now."""
     body = f"  if {condition} then\n{textwrap.indent(yes, '    ')};\n  else\n{textwrap.indent(no, '    ')};\n  end if;"
@@ -264,7 +277,9 @@ def _options(privileges: Iterable[str]) -> dict[str, bool]:
 
 
 def _privileges(names: Iterable[str]) -> str:
-    return ", ".join(n.lower() for n in names)
+    """`SELECT`, or with its column `SELECT ("Mixed Case")`, as words of GRANT: the column keeps its case."""
+    parts = (n.partition(" ") for n in names)
+    return ", ".join(privilege.lower() + space + column for privilege, space, column in parts)
 
 
 def _grantee(who: str, fact: Fact) -> str:

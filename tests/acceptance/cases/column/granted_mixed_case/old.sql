@@ -1,0 +1,1 @@
+create table t ("Mixed Case" integer, b integer);

@@ -1,0 +1,2 @@
+create table t (id integer, b varchar(10));
+create table c (a integer) inherits (t);

@@ -1,0 +1,1 @@
+create table t (id integer, c text) partition by list (id);

@@ -1,0 +1,1 @@
+"""A grammar of database schemas: worlds drawn by hypothesis, changed by random edits, written as SQL."""
