@@ -206,6 +206,12 @@ def soft(context: Context, everything: set[Operation]) -> Iterator[Edge]:
                 whole, ()
             ):  # once attached, what it inherits can no longer be renamed
                 yield operation, Operation("alter", part.id)
+        if operation.verb == "create" and id.kind == "column":
+            # A child that goes may have a column of that name and another type.
+            parent = after.facts[id].parent
+            for user in before.dependents.get(parent, ()) if parent else ():
+                if user.kind == "table":
+                    yield operation, Operation("drop", user)
         if operation.verb == "create" and id.kind == "constraint":
             # A foreign key takes whichever key it finds: the one that goes has to be gone by then.
             for need in before.edges.get(id, ()):
