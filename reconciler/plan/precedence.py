@@ -74,7 +74,7 @@ def hard(
                         yield Operation("alter", part.id), operation
         elif operation.verb == "create":
             yield operation, Operation("drop", id)
-            if id.kind == "partition" or (id.kind == "table" and after.facts[id]["inherits"]):
+            if id.kind == "partition":
                 yield from _alike(operation, context)
             for need in needs(after, id):
                 yield operation, Operation("create", need)
@@ -97,9 +97,9 @@ def hard(
 
 
 def _alike(attached: Operation, context: Context) -> Iterator[Edge]:
-    """A partition and its parent have the same columns before one is attached to the other; so has a new child."""
+    """A partition and its parent have the same columns before one is attached to the other."""
     own = ObjectId("table", attached.id.schema, attached.id.name)
-    for table in {own, *needs(context.after, attached.id)} - {attached.id}:
+    for table in {own, *needs(context.after, attached.id)}:
         for part in context.before.children.get(table, ()):
             if part.id.kind == "column":
                 yield attached, Operation("drop", part.id)
