@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from reconciler.declare.format import SINGLE, Document
-
 
 def json_schema() -> dict[str, Any]:
     """One schema for every YAML document of a declaration directory; each property says what it means."""
+    # Here and not above: building the models takes longer than most of what does not need them.
+    from pydantic import TypeAdapter
+
+    from reconciler.declare.format import SINGLE, Document
+
     union: Any = Document
     for model in SINGLE.values():
         union = union | model

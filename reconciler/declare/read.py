@@ -15,7 +15,6 @@ from reconciler.declare.gathered import Gathered, declared_twice
 from reconciler.declare.node import together
 from reconciler.declare.sql_file import read_statements
 from reconciler.declare.values import Declarations, DeclaredFile
-from reconciler.declare.yaml_file import read_yaml
 from reconciler.errors import Source, Usage
 
 
@@ -91,7 +90,13 @@ def _read_file(path: Path) -> Gathered:
 @lru_cache(maxsize=20_000)
 def _parsed(text: str, file: str, is_sql: bool) -> Gathered:
     """A daemon reads the same files again and again; only what changed is parsed again. Nobody changes the result."""
-    return read_statements(text, file) if is_sql else read_yaml(text, file)
+    if is_sql:
+        return read_statements(text, file)
+    from reconciler.declare.yaml_file import (
+        read_yaml,
+    )  # its models take longer to build than SQL files to read
+
+    return read_yaml(text, file)
 
 
 def _digest(files: list[DeclaredFile], total: Gathered) -> str:
