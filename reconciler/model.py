@@ -77,6 +77,16 @@ class Fact:
         return self.attributes.get(key)
 
 
+def fingerprint_of(kinds: Mapping[str, str]) -> str:
+    """One value for a database from one for each kind that has objects: the sha256 of its lines, sorted and joined by
+    newlines, each with the lengths and texts of schema, name and part, and the digest. The server can make those, too."""
+    return _sha256("\n".join(f"{kind}:{kinds[kind]}" for kind in sorted(kinds)))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 class Attributes(Mapping[str, Json]):
     """A JSON object as the server printed it, read when somebody looks: most objects of a large database nobody looks at."""
 
@@ -127,8 +137,12 @@ class Snapshot:
     @cached_property
     def fingerprint(self) -> str:
         """One value for the whole database: equal fingerprints mean no difference in anything we model."""
-        lines = sorted("\0".join((*id, digest)) for id, digest in self.digests.items())
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        lines: dict[str, list[str]] = {}
+        for id, digest in self.digests.items():
+            schema, name, part = id.schema, id.name, id.part
+            line = f"{len(schema)}:{schema}{len(name)}:{name}{len(part)}:{part}{digest}"
+            lines.setdefault(id.kind, []).append(line)
+        return fingerprint_of({kind: _sha256("\n".join(sorted(found))) for kind, found in lines.items()})
 
     def marked(self, fingerprint: str) -> Snapshot:
         """This snapshot with the fingerprint of one whose objects nobody needs to read again."""

@@ -22,11 +22,19 @@ from reconciler.catalog.kinds import REGISTRY
 from reconciler.catalog.probe import probe
 from reconciler.catalog.scope import EVERYTHING, Scope
 from reconciler.errors import Waiting
-from reconciler.model import Attributes, Fact, ObjectId, Snapshot
+from reconciler.model import Attributes, Fact, ObjectId, Snapshot, fingerprint_of
 
 Connection = psycopg.Connection[Any]
 Depth = Literal["digests", "facts"]
 TRIES = 5
+_MD5 = "pg_catalog.md5(pg_catalog.convert_to(attributes, 'UTF8'))"
+"""In whatever encoding the database is: the same as here."""
+_LINE = (
+    "pg_catalog.convert_to(pg_catalog.concat(pg_catalog.length(schema), ':', schema, pg_catalog.length(name), ':', name,"
+    f" pg_catalog.length(part), ':', part), 'UTF8') || pg_catalog.convert_to({_MD5}, 'UTF8')"
+)
+_LINES = f"pg_catalog.encode(pg_catalog.sha256(pg_catalog.string_agg({_LINE}, '\\x0a'::bytea order by {_LINE})), 'hex')"
+"""What `model.fingerprint_of` wants of a kind; bytes in UTF-8 sort as Python sorts text."""
 
 
 def read(connection: Connection, scope: Scope = EVERYTHING, *, depth: Depth = "facts") -> Snapshot:
@@ -38,22 +46,71 @@ def read(connection: Connection, scope: Scope = EVERYTHING, *, depth: Depth = "f
     return probed(connection, scope, depth=depth)[0]
 
 
+def fingerprint(connection: Connection, scope: Scope = EVERYTHING) -> str:
+    """The fingerprint of `read`, made by the server: nothing but one line a kind leaves it."""
+    major = connection.info.server_version // 10000
+    found: dict[str, str] = {}
+    with _still(connection) as tries:
+        for _ in tries:
+            with connection.pipeline():
+                answers = [
+                    connection.cursor(row_factory=tuple_row).execute(f"select {_LINES} from ({query}) as k")
+                    for query in _queries(scope, major)
+                ]
+            values = [answer.fetchone() for answer in answers]
+            found = {
+                kind.name: row[0]
+                for kind, row in zip(REGISTRY, values, strict=True)
+                if row is not None and row[0]
+            }
+    return fingerprint_of(found)
+
+
 def probed(
     connection: Connection, scope: Scope = EVERYTHING, *, depth: Depth = "facts"
 ) -> tuple[Snapshot, str]:
     """The same with the value of the probe that holds for it."""
+    found: list[tuple[Snapshot, str]] = []
+    with _still(connection) as tries:
+        for mark in tries:
+            found = [(_read(connection, scope, depth), mark)]
+    return found[0]
+
+
+@contextmanager
+def _still(connection: Connection) -> Iterator[Iterator[str]]:
+    """Iterates over the value of the probe, until nothing has moved while the body ran with it.
+
+    Where no transaction at all has ended meanwhile, on the whole server, nothing can have; else the probe is asked again.
+    """
     with connection.transaction(), _settings(connection), _uncollected():
-        before = probe(connection)
-        for _ in range(TRIES):
-            snapshot = _read(connection, scope, depth)
-            after = probe(connection)
-            if after == before:
-                return snapshot, after
-            before = after
+        yield _tries(connection)
+
+
+def _tries(connection: Connection) -> Iterator[str]:
+    moment, before = _moment(connection), probe(connection)
+    for _ in range(TRIES):
+        yield before
+        if _moment(connection) == moment:
+            return
+        moment, after = _moment(connection), probe(connection)
+        if after == before:
+            return
+        before = after
     raise Waiting(
         "the catalog kept changing while it was read",
         hint="try again when the other schema change has finished",
     )
+
+
+def _moment(connection: Connection) -> str:
+    """Which transactions have ended. Never twice the same where that does not show: in a transaction that keeps to its first
+    snapshot, and on a standby, whose snapshots do not name the transactions that are under way."""
+    row = connection.execute(
+        "select pg_catalog.pg_current_snapshot()::text || case when pg_catalog.current_setting('transaction_isolation') ="
+        " 'read committed' and not pg_catalog.pg_is_in_recovery() then '' else pg_catalog.clock_timestamp()::text end"
+    ).fetchone()
+    return str(row[0]) if row else ""
 
 
 def words(scope: Scope, major: int) -> str:
@@ -104,7 +161,7 @@ def _read(connection: Connection, scope: Scope, depth: Depth) -> Snapshot:
     if full:
         columns += ", attributes, parent_class, parent_oid, parent_sub, position"
     else:
-        columns += ", pg_catalog.md5(attributes)"
+        columns += f", {_MD5}"
     with connection.pipeline():
         answers = [
             connection.cursor(row_factory=tuple_row).execute(f"select {columns} from ({query}) as k")

@@ -49,8 +49,12 @@ class Catalog:
                 where.append(r.no_member("pg_class", "c.oid"))
         if self.relation or self.schema:
             column = f"o.{self.schema}" if self.schema else "c.relnamespace"
-            found += f" left join pg_catalog.pg_namespace as n on n.oid = {column}"
-            where.append(f"case when n.oid is null then {beyond} else {r.in_scope(scope)} end")
+            # OFFSET 0, so that each schema is judged once and not each object.
+            found += (
+                f" left join (select n.oid, {r.in_scope(scope)} as inside from pg_catalog.pg_namespace as n offset 0) as n"
+                f" on n.oid = {column}"
+            )
+            where.append(f"case when n.oid is null then {beyond} else n.inside end")
         if self.outside or not (self.relation or self.schema):
             where.append(beyond)
         # NOT IN, because it is gathered once whatever the planner thinks of catalogs that nobody has analysed yet.

@@ -110,7 +110,7 @@ def copied(live: Connection, url: Url, wanted: Snapshot, shadow: Shadow, scope: 
         troubles.append(trouble)
         shadow.drop(database)
     with connect(url) as again:
-        if catalog.read(again, scope, depth="digests").fingerprint != wanted.fingerprint:
+        if catalog.fingerprint(again, scope) != wanted.fingerprint:
             raise Waiting("the live schema changed while it was copied", hint="try again")
     raise Stalled(
         f"the live schema could not be copied to the shadow: {' — '.join(troubles)}",

@@ -82,7 +82,7 @@ def rehearse(
             result = replace(result, **measured)
         with connect(database) as side:
             wrong = []
-            if catalog.read(side, expected.scope, depth="digests").fingerprint != wanted.fingerprint:
+            if catalog.fingerprint(side, expected.scope) != wanted.fingerprint:
                 got = catalog.read(side, expected.scope)
                 wrong = [f"after {stage}: {sentence}" for sentence in residue(got, wanted)]
             if not wrong and stage == "down" and had_rows:

@@ -32,8 +32,9 @@ def read(scope: Scope, major: int) -> str:
             incomplete="case when not x.indisvalid and i.relkind = 'I' then true end",
             part_of="(select h.inhparent::pg_catalog.regclass::text from pg_catalog.pg_inherits as h"
             " where h.inhrelid = i.oid)",
-            statistics="(select pg_catalog.jsonb_object_agg(a.attnum, a.attstattarget) from"
-            " pg_catalog.pg_attribute as a where a.attrelid = i.oid and a.attstattarget >= 0)",
+            # Of expressions alone (manual: ALTER INDEX, SET STATISTICS).
+            statistics="case when x.indexprs is not null then (select pg_catalog.jsonb_object_agg(a.attnum,"
+            " a.attstattarget) from pg_catalog.pg_attribute as a where a.attrelid = i.oid and a.attstattarget >= 0) end",
             tablespace="(select s.spcname from pg_catalog.pg_tablespace as s where s.oid = i.reltablespace)",
             comment=r.comment("pg_class", "i.oid"),
             extensions=r.extensions("pg_class", "i.oid"),

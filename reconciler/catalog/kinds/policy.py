@@ -23,9 +23,9 @@ def read(scope: Scope, major: int) -> str:
         attributes=r.attributes(
             command="nullif(p.polcmd, '*')",
             restrictive="nullif(not p.polpermissive, false)",
-            roles="(select pg_catalog.jsonb_agg(x.role order by x.role) from (select case when o = 0 then 'public'"
+            roles="case when p.polroles = '{0}' then '[\"public\"]'::jsonb else (select pg_catalog.jsonb_agg(x.role order by x.role) from (select case when o = 0 then 'public'"
             " else pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(o)) end as role"
-            " from pg_catalog.unnest(p.polroles) as o) as x)",
+            " from pg_catalog.unnest(p.polroles) as o) as x) end",
             using="pg_catalog.pg_get_expr(p.polqual, p.polrelid)",
             check="pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)",
             comment=r.comment("pg_policy", "p.oid"),
