@@ -90,7 +90,9 @@ def tokens(text: Text, start: int = 0) -> Iterator[Token]:
         if kind == "space":
             at = end
             continue
-        if kind == "block":
+        if kind == "comment":
+            _no_hidden_line(text, Token(kind, match.group(), at))
+        elif kind == "block":
             kind, end = "comment", _end_of_block(text, at)
         elif kind == "dollar":
             end = whole.find(match.group(), end)
@@ -106,6 +108,16 @@ def tokens(text: Text, start: int = 0) -> Iterator[Token]:
         token = Token(kind, whole[at:end], at)
         at = end
         yield token
+
+
+def _no_hidden_line(text: Text, comment: Token) -> None:
+    """To PostgreSQL a carriage return ends a `--` comment: what a reader takes for a comment would run."""
+    if "\r" in comment.text.rstrip("\r"):
+        raise Usage(
+            "a carriage return inside this comment ends it for PostgreSQL, and what follows would run",
+            hint="write the comment on lines of its own",
+            sources=(text.source(comment.start),),
+        )
 
 
 def _end_of_block(text: Text, start: int) -> int:

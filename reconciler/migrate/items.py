@@ -56,7 +56,6 @@ def _next(text: Text, start: int) -> tuple[Item | None, int]:
     for token in tokens(text, start):
         end = token.start + len(token.text)
         if token.kind == "comment":
-            _no_hidden_line(text, token)
             behind = start > 0 and "\n" not in text.text[start - 1 : token.start]
             return (None if behind else Item("comment", token.text.rstrip("\r"), token.start)), end
         if token.text == "\\":
@@ -78,7 +77,6 @@ def _statement(text: Text, start: int) -> tuple[Item | None, int]:
     end = len(text.text)
     for token in tokens(text, start):
         if token.kind == "comment":
-            _no_hidden_line(text, token)
             continue
         if token.text == "\\":
             raise Usage(
@@ -117,16 +115,6 @@ def _atomic(depth: int, before: list[Token], token: Token) -> int:
         return depth + (1 if token.word == "case" else -1) if opens_or_closes else depth
     begins = token.word == "atomic" and bool(before) and before[-1].word == "begin"
     return 1 if begins and before[0].word == "create" else 0
-
-
-def _no_hidden_line(text: Text, comment: Token) -> None:
-    """To PostgreSQL a carriage return ends a `--` comment: what a reader takes for a comment would run."""
-    if comment.text.startswith("--") and "\r" in comment.text.rstrip("\r"):
-        raise Usage(
-            "a carriage return inside this comment ends it for PostgreSQL, and what follows would run",
-            hint="write the comment on lines of its own",
-            sources=(text.source(comment.start),),
-        )
 
 
 def _end_of_line(text: str, at: int) -> int:

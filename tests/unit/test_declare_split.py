@@ -127,3 +127,10 @@ def test_any_mixture_comes_apart_where_it_was_joined(statements: list[list[str]]
     for statement, text in zip(found, written, strict=True):
         assert statement.source.line == ";\n".join(written)[:offset].count("\n") + 1
         offset += len(text) + 2
+
+
+def test_no_statement_hides_behind_a_carriage_return_in_a_comment() -> None:
+    """PostgreSQL ends the comment there and runs what follows; CRLF at the end of a line is no such thing."""
+    assert texts("-- why\r\nselect 1;\r\n") == ["select 1"]
+    with pytest.raises(Usage, match="a carriage return inside this comment"):
+        texts("create table t (a int); -- all of it\rdrop table u;\n")
