@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from reconciler.pg import dollar, literal
+from reconciler.catalog.kinds.writing import guarded
+from reconciler.pg import literal
 
 _NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
 _PATH = rf"(?P<path>{_NAME}\.{_NAME})"
@@ -80,15 +81,11 @@ def _constraint_added(match: re.Match[str]) -> tuple[str, ...]:
         f"not exists (select from pg_catalog.pg_constraint where conrelid = {literal(table)}::pg_catalog.regclass"
         f" and conname = {literal(name)})"
     )
-    return (_guarded(condition, match.string),)
+    return (guarded(condition, match.string),)
 
 
 def _type_made(match: re.Match[str]) -> tuple[str, ...]:
-    return (_guarded(f"pg_catalog.to_regtype({literal(match['path'])}) is null", match.string),)
-
-
-def _guarded(condition: str, sql: str) -> str:
-    return "do " + dollar(f"\nbegin\n  if {condition} then\n    {sql};\n  end if;\nend\n")
+    return (guarded(f"pg_catalog.to_regtype({literal(match['path'])}) is null", match.string),)
 
 
 def _policy(match: re.Match[str]) -> tuple[str, ...]:

@@ -22,24 +22,40 @@ Rows = Mapping[ObjectId, tuple[int, str]]
 
 
 def common_columns(before: Snapshot, after: Snapshot) -> dict[ObjectId, tuple[str, ...]]:
-    """The columns of each table that exist on both sides with the same type, and are not computed. One of an enum that loses
-    a value is left out: rows that held it hold another one, or there are none.
-    """
+    """The columns of each table that exist on both sides with the same type, and are not computed."""
     found: dict[ObjectId, list[str]] = {}
     moving = _moving(before, after)
-    shrunk = {
-        fact.id for fact in before.by_kind.get("enum", ())
-        if fact.id in after.facts and set(fact["values"]) - set(after.facts[fact.id]["values"])
-    }  # fmt: skip
+    unsteady = _unsteady(before, after)
     for id, fact in sorted(before.facts.items()):
         other = after.facts.get(id)
         if id.kind != "column" or other is None or fact.parent is None or fact.parent.kind != "table":
             continue
         if fact.parent in moving or fact.parent not in after.facts or fact["generated"] or other["generated"]:
             continue
-        if fact["type"] == other["type"] and not before.edges.get(id, frozenset()) & shrunk:
+        if fact["type"] == other["type"] and not before.edges.get(id, frozenset()) & unsteady:
             found.setdefault(fact.parent, []).append(id.part)
     return {table: tuple(columns) for table, columns in found.items()}
+
+
+def _unsteady(before: Snapshot, after: Snapshot) -> set[ObjectId]:
+    """Types whose values are written otherwise afterwards: enums that lose one, row types with other members."""
+    found: set[ObjectId] = set()
+    for fact in before.by_kind.get("enum", ()):
+        other = after.facts.get(fact.id)
+        if other is not None and set(fact["values"]) - set(other["values"]):
+            found.add(fact.id)
+    for fact in before.by_kind.get("composite", ()):
+        other = after.facts.get(fact.id)
+        if other is not None and fact["members"] != other["members"]:
+            found.add(fact.id)
+    for fact in before.by_kind.get("table", ()):
+        had, has = (
+            [(c.id.part, c["type"]) for c in side.children.get(fact.id, ()) if c.id.kind == "column"]
+            for side in (before, after)
+        )
+        if sorted(had) != sorted(has):
+            found.add(fact.id)
+    return found
 
 
 def _moving(before: Snapshot, after: Snapshot) -> set[ObjectId]:

@@ -41,10 +41,7 @@ def read(scope: Scope, major: int) -> str:
         name="p.proname",
         part=ARGUMENTS,
         attributes=r.attributes(
-            owner=r.owner("p.proowner"),
-            acl=r.acl("p.proacl", "f", "p.proowner"),
-            comment=r.comment("pg_proc", "p.oid"),
-            labels=r.labels("pg_proc", "p.oid"),
+            **r.common("pg_proc", "p", "pro", "f"),
             arguments="pg_catalog.pg_get_function_arguments(p.oid)",
             result="pg_catalog.format_type(p.prorettype, null)",
             type="nullif(a.aggkind, 'n')",

@@ -19,10 +19,7 @@ def read(scope: Scope, major: int) -> str:
         schema="n.nspname",
         name="t.typname",
         attributes=r.attributes(
-            owner=r.owner("t.typowner"),
-            acl=r.acl("t.typacl", "T", "t.typowner"),
-            comment=r.comment("pg_type", "t.oid"),
-            labels=r.labels("pg_type", "t.oid"),
+            **r.common("pg_type", "t", "typ", "T"),
             members="(select pg_catalog.jsonb_agg(pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
             "'name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod), 'collation',"
             " (select case when a.attcollation <> b.typcollation then a.attcollation::pg_catalog.regcollation::text"

@@ -28,10 +28,7 @@ def read(scope: Scope, major: int) -> str:
         schema="n.nspname",
         name="t.typname",
         attributes=r.attributes(
-            owner=r.owner("t.typowner"),
-            acl=r.acl("t.typacl", "T", "t.typowner"),
-            comment=r.comment("pg_type", "t.oid"),
-            labels=r.labels("pg_type", "t.oid"),
+            **r.common("pg_type", "t", "typ", "T"),
             type="pg_catalog.format_type(t.typbasetype, t.typtypmod)",
             not_null=not_null,
             default="pg_catalog.pg_get_expr(t.typdefaultbin, 0)",

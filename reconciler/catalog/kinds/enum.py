@@ -22,10 +22,7 @@ def read(scope: Scope, major: int) -> str:
         schema="n.nspname",
         name="t.typname",
         attributes=r.attributes(
-            owner=r.owner("t.typowner"),
-            acl=r.acl("t.typacl", "T", "t.typowner"),
-            comment=r.comment("pg_type", "t.oid"),
-            labels=r.labels("pg_type", "t.oid"),
+            **r.common("pg_type", "t", "typ", "T"),
             values="(select coalesce(pg_catalog.jsonb_agg(e.enumlabel order by e.enumsortorder), '[]')"
             " from pg_catalog.pg_enum as e where e.enumtypid = t.oid)",
         ),

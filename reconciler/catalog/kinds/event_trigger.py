@@ -22,9 +22,7 @@ def read(scope: Scope, major: int) -> str:
         "v.oid",
         name="v.evtname",
         attributes=r.attributes(
-            owner=r.owner("v.evtowner"),
-            comment=r.comment("pg_event_trigger", "v.oid"),
-            labels=r.labels("pg_event_trigger", "v.oid"),
+            **r.common("pg_event_trigger", "v", "evt"),
             event="v.evtevent",
             tags="pg_catalog.to_jsonb(v.evttags)",
             function="v.evtfoid::pg_catalog.regproc::text",

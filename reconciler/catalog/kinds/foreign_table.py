@@ -21,10 +21,7 @@ def read(scope: Scope, major: int) -> str:
         schema="n.nspname",
         name="c.relname",
         attributes=r.attributes(
-            owner=r.owner("c.relowner"),
-            acl=r.acl("c.relacl", "r", "c.relowner"),
-            comment=r.comment("pg_class", "c.oid"),
-            labels=r.labels("pg_class", "c.oid"),
+            **r.common("pg_class", "c", "rel", "r"),
             server="s.srvname",
             options=foreign_options.reading("f.ftoptions", "'foreign_table'", "n.nspname", "c.relname"),
             inherits="(select pg_catalog.jsonb_agg(i.inhparent::pg_catalog.regclass::text order by i.inhseqno)"

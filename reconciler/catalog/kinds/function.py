@@ -25,10 +25,7 @@ def read(scope: Scope, major: int, *, kinds: str = "'f', 'w'") -> str:
         name="p.proname",
         part=ARGUMENTS,
         attributes=r.attributes(
-            owner=r.owner("p.proowner"),
-            acl=r.acl("p.proacl", "f", "p.proowner"),
-            comment=r.comment("pg_proc", "p.oid"),
-            labels=r.labels("pg_proc", "p.oid"),
+            **r.common("pg_proc", "p", "pro", "f"),
             definition="pg_catalog.pg_get_functiondef(p.oid)",
             arguments="pg_catalog.pg_get_function_arguments(p.oid)",
             names="pg_catalog.to_jsonb(p.proargnames)",

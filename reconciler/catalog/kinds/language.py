@@ -16,10 +16,7 @@ def read(scope: Scope, major: int) -> str:
         "pl.oid",
         name="pl.lanname",
         attributes=r.attributes(
-            owner=r.owner("pl.lanowner"),
-            acl=r.acl("pl.lanacl", "l", "pl.lanowner"),
-            comment=r.comment("pg_language", "pl.oid"),
-            labels=r.labels("pg_language", "pl.oid"),
+            **r.common("pg_language", "pl", "lan", "l"),
             trusted="nullif(pl.lanpltrusted, false)",
             handler="pl.lanplcallfoid::pg_catalog.regproc::text",
             inline="case when pl.laninline <> 0 then pl.laninline::pg_catalog.regproc::text end",

@@ -25,9 +25,7 @@ def read(scope: Scope, major: int) -> str:
         "p.oid",
         name="p.pubname",
         attributes=r.attributes(
-            owner=r.owner("p.pubowner"),
-            comment=r.comment("pg_publication", "p.oid"),
-            labels=r.labels("pg_publication", "p.oid"),
+            **r.common("pg_publication", "p", "pub"),
             all_tables="nullif(p.puballtables, false)",
             publish=f"pg_catalog.concat_ws(', ', {flags})",
             via_root="nullif(p.pubviaroot, false)",

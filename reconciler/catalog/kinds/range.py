@@ -38,10 +38,7 @@ def read(scope: Scope, major: int) -> str:
         schema="n.nspname",
         name="t.typname",
         attributes=r.attributes(
-            owner=r.owner("t.typowner"),
-            acl=r.acl("t.typacl", "T", "t.typowner"),
-            comment=r.comment("pg_type", "t.oid"),
-            labels=r.labels("pg_type", "t.oid"),
+            **r.common("pg_type", "t", "typ", "T"),
             **DEFINING,
         ),
         source="pg_catalog.pg_range as g join pg_catalog.pg_type as t on t.oid = g.rngtypid join"

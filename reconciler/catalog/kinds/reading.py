@@ -73,6 +73,16 @@ def owner(column: str) -> str:
     return f"pg_catalog.pg_get_userbyid({column})"
 
 
+def common(catalog: str, row: str, prefix: str, kind: str = "") -> dict[str, str]:
+    """The attributes that most kinds have: owner, comment, labels, and with acldefault()'s letter `kind` the access list.
+
+    `row` is the alias of the catalog's row, `prefix` what its columns begin with (`rel` for `relowner` and `relacl`).
+    """
+    own, oid = f"{row}.{prefix}owner", f"{row}.oid"
+    found = {"owner": owner(own), "comment": comment(catalog, oid), "labels": labels(catalog, oid)}
+    return {**found, "acl": acl(f"{row}.{prefix}acl", kind, own)} if kind else found
+
+
 def no_member(catalog: str, oid: str) -> str:
     """True for objects that no extension brought along: a member belongs to its extension's version, not to us.
 

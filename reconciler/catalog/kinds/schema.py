@@ -16,10 +16,7 @@ def read(scope: Scope, major: int) -> str:
         "n.oid",
         name="n.nspname",
         attributes=r.attributes(
-            owner=r.owner("n.nspowner"),
-            acl=r.acl("n.nspacl", "n", "n.nspowner"),
-            comment=r.comment("pg_namespace", "n.oid"),
-            labels=r.labels("pg_namespace", "n.oid"),
+            **r.common("pg_namespace", "n", "nsp", "n"),
         ),
         source=f"pg_catalog.pg_namespace as n where {r.in_scope(scope)} and {r.no_member('pg_namespace', 'n.oid')}",
     )

@@ -95,10 +95,7 @@ def read(scope: Scope, major: int) -> str:
         schema="n.nspname",
         name="c.relname",
         attributes=r.attributes(
-            owner=r.owner("c.relowner"),
-            acl=r.acl("c.relacl", "s", "c.relowner"),
-            comment=r.comment("pg_class", "c.oid"),
-            labels=r.labels("pg_class", "c.oid"),
+            **r.common("pg_class", "c", "rel", "s"),
             options=OPTIONS,
             persistence="nullif(c.relpersistence, 'p')",
         ),

@@ -54,9 +54,7 @@ def read(scope: Scope, major: int) -> str:
         "s.oid",
         name="s.subname",
         attributes=r.attributes(
-            owner=r.owner("s.subowner"),
-            comment=r.comment("pg_subscription", "s.oid"),
-            labels=r.labels("pg_subscription", "s.oid"),
+            **r.common("pg_subscription", "s", "sub"),
             publications="(select pg_catalog.jsonb_agg(p order by p) from pg_catalog.unnest(s.subpublications) as p)",
             slot="s.subslotname",
             synchronous_commit="nullif(s.subsynccommit, 'off')",

@@ -23,10 +23,7 @@ def read(scope: Scope, major: int) -> str:
         schema="n.nspname",
         name="c.relname",
         attributes=r.attributes(
-            owner=r.owner("c.relowner"),
-            acl=r.acl("c.relacl", "r", "c.relowner"),
-            comment=r.comment("pg_class", "c.oid"),
-            labels=r.labels("pg_class", "c.oid"),
+            **r.common("pg_class", "c", "rel", "r"),
             persistence="nullif(c.relpersistence, 'p')",
             partition_by="case when c.relkind = 'p' then pg_catalog.pg_get_partkeydef(c.oid) end",
             partition="nullif(c.relispartition, false)",

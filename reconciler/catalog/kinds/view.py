@@ -36,10 +36,7 @@ def read(scope: Scope, major: int) -> str:
         schema="n.nspname",
         name="c.relname",
         attributes=r.attributes(
-            owner=r.owner("c.relowner"),
-            acl=r.acl("c.relacl", "r", "c.relowner"),
-            comment=r.comment("pg_class", "c.oid"),
-            labels=r.labels("pg_class", "c.oid"),
+            **r.common("pg_class", "c", "rel", "r"),
             query="pg_catalog.pg_get_viewdef(c.oid)",
             columns=COLUMNS,
             dress=DRESS,
