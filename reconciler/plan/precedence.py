@@ -68,9 +68,14 @@ def hard(
                 yield Operation("drop", need), operation
                 yield Operation("alter", need), operation
             if id.kind == "partition":
+                yield from _followed(operation, context)
                 for part in before.children.get(ObjectId("table", id.schema, id.name), ()):
                     new = after.facts.get(part.id)
-                    if part.id.kind == "column" and new is not None and not_null.renamed_below(part, new):
+                    if (
+                        part.id.kind == "column"
+                        and new is not None
+                        and not_null.renamed_below(part, new, context)
+                    ):
                         yield Operation("alter", part.id), operation
         elif operation.verb == "create":
             yield operation, Operation("drop", id)
@@ -80,6 +85,10 @@ def hard(
                 yield operation, Operation("create", need)
                 yield operation, Operation("alter", need)
         else:
+            if id.kind == "operator":  # its commutator is no dependency, but has to be there
+                yield from (
+                    (operation, o) for o in everything if o.verb == "create" and o.id.kind == "operator"
+                )
             had = before.edges.get(id, frozenset())
             has = after.edges.get(id, frozenset())
             for need in had - has:  # it moves off what is changed or taken away
@@ -107,6 +116,16 @@ def _alike(attached: Operation, context: Context) -> Iterator[Edge]:
             if part.id.kind == "column":
                 yield attached, Operation("create", part.id)
                 yield attached, Operation("alter", part.id)
+
+
+def _followed(detached: Operation, context: Context) -> Iterator[Edge]:
+    """As long as a partition is attached it follows what becomes of its parent's columns."""
+    none: frozenset[ObjectId] = frozenset()
+    both = context.before.edges.get(detached.id, none) & context.after.edges.get(detached.id, none)
+    for table in both:
+        for column in (*context.before.children.get(table, ()), *context.after.children.get(table, ())):
+            if column.id.kind == "column":
+                yield from ((detached, Operation(verb, column.id)) for verb in ALL_VERBS)
 
 
 def _bounds(context: Context, everything: Iterable[Operation]) -> Iterator[Edge]:

@@ -293,7 +293,7 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     if (old["type"], old["collation"]) != (new["type"], new["collation"]) and not inherited:
         found.append(_retyped(old, new, context))
         pinned = True
-    detached = not_null.renamed_below(old, new)
+    detached = not_null.renamed_below(old, new, context)
     if detached and not (table and table["partition"]):
         raise Unplannable(
             f"the NOT NULL of {new.id} has another name, and PostgreSQL renames no inherited constraint"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Context
-from reconciler.model import Fact, Hazard, HazardCode, Statement
+from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
 from reconciler.pg import ident, literal
 
 
@@ -64,6 +64,7 @@ def changed(old: Fact, new: Fact, context: Context) -> list[Statement]:
                     added(new), f"{new.id}: must have a value", new.id, *([] if said_later(new) else hazards)
                 )
             )
+            found += _valid_below(new, context) if said_later(new) else []
         else:
             hazards.append(
                 Hazard(HazardCode.SCANS_UNDER_LOCK, f"Reads all of {w.name(new.id)} under an exclusive lock.")
@@ -72,16 +73,51 @@ def changed(old: Fact, new: Fact, context: Context) -> list[Statement]:
     return found
 
 
+def _valid_below(new: Fact, context: Context) -> list[Statement]:
+    """A child may know to be true of its rows what its parent has not looked at."""
+    found = []
+    for child in sorted(context.after.dependents.get(ObjectId("table", new.id.schema, new.id.name), ())):
+        own = context.after.facts.get(ObjectId("column", child.schema, child.name, new.id.part))
+        if child.kind in ("table", "partition") and own and own["not_null"] and not said_later(own):
+            sql = f"alter table {w.name(child)} validate constraint {ident(_name(own))}"
+            found.append(w.say(sql, f"{own.id}: every row has a value", own.id))
+    return found
+
+
 def follows(old: Fact, new: Fact) -> bool:
     """Whether a parent's NOT NULL comes and goes by itself (since 18 it is inherited as a constraint)."""
     return all(not fact["not_null"] or fact["not_null_given"] for fact in (old, new))
 
 
-def renamed_below(old: Fact, new: Fact) -> bool:
-    """Whether what comes from a parent has another name than there."""
-    return bool(old["not_null"] and new["not_null"] and old["not_null"] != new["not_null"]) and follows(
-        old, new
-    )
+def renamed_below(old: Fact, new: Fact, context: Context) -> bool:
+    """Whether what comes from a parent gets another name than there: where the parent's is renamed, its children's are too."""
+    both = bool(old["not_null"] and new["not_null"])
+    if not both or old["not_null"] == new["not_null"] or not follows(old, new):
+        return False
+    for table in _parents(new.id, context.before):
+        id = ObjectId("column", table.schema, table.name, new.id.part)
+        was, now = context.before.facts.get(id), context.after.facts.get(id)
+        if was and now and was["not_null"] and now["not_null"] and _renaming(was, now) == _renaming(old, new):
+            return False
+    return True
+
+
+def _parents(column: ObjectId, side: Snapshot) -> list[ObjectId]:
+    """The tables that the column's table is a child or a partition of."""
+    none: frozenset[ObjectId] = frozenset()
+    own = [ObjectId(kind, column.schema, column.name) for kind in ("table", "partition")]
+    return [
+        need for id in own for need in side.edges.get(id, none) if need.kind == "table" and need != own[0]
+    ]
+
+
+def _renaming(old: Fact, new: Fact) -> tuple[str, str]:
+    return _name(old), _name(new)
+
+
+def _name(fact: Fact) -> str:
+    named = fact["not_null"]
+    return str(named["name"]) if isinstance(named, dict) else f"{fact.id.name}_{fact.id.part}_not_null"[:63]
 
 
 def _printed(fact: Fact) -> str:
@@ -92,10 +128,7 @@ def _printed(fact: Fact) -> str:
 
 
 def _renamed_or_validated(old: Fact, new: Fact) -> list[Statement]:
-    before, after = (
-        f["not_null"]["name"] if isinstance(f["not_null"], dict) else f"{f.id.name}_{f.id.part}_not_null"[:63]
-        for f in (old, new)
-    )
+    before, after = _renaming(old, new)
     table = w.name(new.id)
     found = []
     if before != after:

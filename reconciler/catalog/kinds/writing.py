@@ -146,10 +146,22 @@ def redressed(
     if on and old["acl"] != new["acl"]:
         default = default_acl(on, context.major)
         have, want = (fact["acl"] if fact["acl"] is not None else default for fact in (old, new))
+        have = handed_over(have, old["owner"], new["owner"])
         found += granted(new, have, want, target or noun)
     if old["comment"] != new["comment"]:
         found.append(commented(new, noun))
     return found + labelled(old, new, noun)
+
+
+def handed_over(acl: Acl, old: str, new: str) -> Acl:
+    """An access list after ALTER … OWNER TO: what the new owner was granted becomes one with what the old one had."""
+    if old == new or new not in acl:
+        return acl
+    both = _options(acl.get("", ()))
+    for privilege, option in _options(acl[new]).items():
+        both[privilege] = both.get(privilege, False) or option
+    merged = sorted(privilege + ("*" if option else "") for privilege, option in both.items())
+    return {who: list(privileges) for who, privileges in acl.items() if who != new} | {"": merged}
 
 
 def commented(fact: Fact, noun: str) -> Statement:

@@ -1,0 +1,10 @@
+create type vx as (a int);
+create function vlt(vx, vx) returns bool language sql immutable as 'select ($1).a < ($2).a';
+create function veq(vx, vx) returns bool language sql immutable as 'select ($1).a = ($2).a';
+create function vcmp(vx, vx) returns int language sql immutable as 'select ($1).a - ($2).a';
+create operator <<< (leftarg = vx, rightarg = vx, function = vlt);
+create operator === (leftarg = vx, rightarg = vx, function = veq);
+create operator family vf using btree;
+create operator class vo for type vx using btree family vf as operator 1 <<<, operator 3 ===, function 1 vcmp(vx, vx);
+create table t (x vx);
+create index ti on t (x vo);
