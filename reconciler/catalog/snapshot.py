@@ -1,6 +1,6 @@
 """Reading a database into a `Snapshot`.
 
-One round trip asks all kinds at once. A catalog read is not consistent even inside one repeatable-read transaction
+Few round trips ask for all kinds. A catalog read is not consistent even inside one repeatable-read transaction
 (`pg_get_constraintdef`, `regclass` and `format_type` answer from the newest catalog), so the probe is taken before and
 after: when it moved meanwhile the reading is thrown away and done again.
 """
@@ -10,7 +10,9 @@ from __future__ import annotations
 import gc
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -83,7 +85,7 @@ def _still(connection: Connection) -> Iterator[Iterator[str]]:
 
     Where no transaction at all has ended meanwhile, on the whole server, nothing can have; else the probe is asked again.
     """
-    with connection.transaction(), _settings(connection), _uncollected():
+    with connection.transaction(), _settings(connection), uncollected():
         yield _tries(connection)
 
 
@@ -136,7 +138,7 @@ def _settings(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Without Python's cycle collector meanwhile: it would walk all objects again and again as they become more, and none is
     garbage."""
     on = gc.isenabled()
@@ -162,38 +164,60 @@ def _read(connection: Connection, scope: Scope, depth: Depth) -> Snapshot:
         columns += ", attributes, parent_class, parent_oid, parent_sub, position"
     else:
         columns += f", {_MD5}"
-    with connection.pipeline():
-        answers = [
-            connection.cursor(row_factory=tuple_row).execute(f"select {columns} from ({query}) as k")
-            for query in _queries(scope, major)
-        ]
-        strange = connection.cursor(row_factory=tuple_row).execute(unmodelled.question(scope, major))
-        if full:
-            aliases = connection.cursor(row_factory=tuple_row).execute(edges.ALIASES)
-            dependencies = connection.cursor(row_factory=tuple_row).execute(edges.DEPENDENCIES)
+    queries = {
+        kind.name: f"select {columns} from ({query}) as k"
+        for kind, query in zip(REGISTRY, _queries(scope, major), strict=True)
+    }
+    # First what gives most rows, last what takes the server longest for few: meanwhile the others are worked on here.
+    first = {name: queries.pop(name) for name in ("table", "foreign_table", "column")}
+    last = {"index": queries.pop("index")}
+    more = {"": unmodelled.question(scope, major)}
+    if full:
+        more |= {"aliases": edges.ALIASES, "dependencies": edges.DEPENDENCIES}
+    queries |= more
     known: dict[edges.Address, ObjectId] = {}
     digests: dict[ObjectId, str] = {}
-    rows = []
-    for kind, answer in zip(REGISTRY, answers, strict=True):
-        for row in answer.fetchall():
-            id = ObjectId(kind.name, row[3], row[4], row[5])
-            known[row[:3]] = id
-            if full:
-                digests[id] = _digest(row[6])
-                rows.append((id, row))
-            else:
-                digests[id] = row[6]
-    names = unmodelled.named(connection, strange.fetchall(), known.keys())
-    if not full:
-        return Snapshot(digests, {}, {}, names, major)
-    facts = {
-        id: Fact(
-            id, Attributes(row[6]), digests[id], None if row[7] is None else known.get(row[7:10]), row[10]
-        )
-        for id, row in rows
-    }
-    needs = edges.resolve(known, aliases.fetchall(), dependencies.fetchall())
+    facts: dict[ObjectId, Fact] = {}
+    parts = []
+    beside: dict[str, list[Any]] = {}
+    for name, rows in _answers(connection, first, queries, last):
+        if name in more:
+            beside[name] = rows
+            continue
+        ids = [ObjectId(name, row[3], row[4], row[5]) for row in rows]
+        known |= {row[:3]: id for id, row in zip(ids, rows, strict=True)}
+        if not full:
+            digests |= {id: row[6] for id, row in zip(ids, rows, strict=True)}
+            continue
+        for id, row in zip(ids, rows, strict=True):
+            digests[id] = digest = _digest(row[6])
+            parent = None if row[7] is None else known.get(row[7:10])
+            facts[id] = Fact(id, Attributes(row[6]), digest, parent, row[10])
+            if parent is None and row[7] is not None:
+                parts.append((id, row[7:10]))
+    for id, address in parts:  # whose whole was read after them
+        facts[id] = replace(facts[id], parent=known.get(address))
+    names = unmodelled.named(connection, beside[""], known.keys())
+    needs = edges.resolve(known, beside["aliases"], beside["dependencies"]) if full else {}
     return Snapshot(digests, facts, needs, names, major)
+
+
+def _answers(connection: Connection, *batches: dict[str, str]) -> Iterator[tuple[str, list[Any]]]:
+    """(name, rows) of each query, one round trip a batch. While one batch is handed out the server works on the next."""
+    with ThreadPoolExecutor(1) as one:
+        try:
+            for batch, answer in [(batch, one.submit(_batch, connection, batch)) for batch in batches]:
+                yield from zip(batch, answer.result(), strict=True)
+        finally:
+            one.shutdown(cancel_futures=True)
+
+
+def _batch(connection: Connection, queries: dict[str, str]) -> list[list[Any]]:
+    with connection.pipeline():
+        cursors = [
+            connection.cursor(row_factory=tuple_row).execute(query.encode()) for query in queries.values()
+        ]
+    return [cursor.fetchall() for cursor in cursors]
 
 
 def _digest(attributes: str) -> str:

@@ -76,6 +76,7 @@ class Look:
     extra: tuple[ObjectId, ...] = ()
 
 
+@catalog.uncollected()
 def looked(database: Database, *, trust: Trust, told: Told = lambda stage: None) -> Look:
     """Reads files and target; starts nothing and changes nothing.
 

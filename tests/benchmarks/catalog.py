@@ -123,7 +123,10 @@ def _with(url: Url, read: Callable[..., object]) -> object:
 
 
 def _plan_of_ten(database: Database) -> None:
-    found = propose(database)
+    stages: list[str] = []
+    began = time.perf_counter()
+    found = propose(database, told=lambda stage: stages.append(f"{stage} {time.perf_counter() - began:.1f}"))
+    say(f"    {' · '.join(stages)}")
     assert len(found.plan.changes) == 10, found.plan.changes
     assert found.rehearsal is not None
     assert found.rehearsal.passed, found.rehearsal.residue
