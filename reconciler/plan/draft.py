@@ -34,9 +34,15 @@ def draft(before: Url, after: Url, hidden: frozenset[str] = frozenset()) -> tupl
             migration.set_safety(False)
             migration.add_all_changes(privileges=False)
             statements = [str(statement).strip().rstrip(";").strip() for statement in migration.statements]
-        except (psycopg.Error, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        except _BREAKS as error:
             raise DraftFailed(f"migra failed: {type(error).__name__}: {error}".strip()) from error
     return tuple(s for s in statements if s and not any(f'"{schema}"' in s for schema in hidden))
+
+
+_BREAKS = (
+    psycopg.Error, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RuntimeError,
+)  # fmt: skip
+"""What migra has been seen to raise; a NotImplementedError is a RuntimeError."""
 
 
 class DraftFailed(Exception):

@@ -12,8 +12,9 @@ from reconciler.catalog.kinds import KINDS, Context, not_null
 from reconciler.model import Fact, ObjectId, Snapshot
 from reconciler.plan.fate import Fates
 from reconciler.plan.mentions import SPEAKERS, mentions
-from reconciler.plan.operation import ALL_VERBS, CARRY, Edge, Operation, needs, side_of
+from reconciler.plan.operation import CARRY, Edge, Operation, needs, side_of
 from reconciler.plan.rows_along import around_rows
+from reconciler.plan.together import alike, bounds, followed, inheritance, logged
 
 Name = tuple[str, str]
 """(schema, name), of a routine with its argument types."""
@@ -68,7 +69,7 @@ def hard(
                 yield Operation("drop", need), operation
                 yield Operation("alter", need), operation
             if id.kind == "partition":
-                yield from _followed(operation, context)
+                yield from followed(operation, context)
                 for part in before.children.get(ObjectId("table", id.schema, id.name), ()):
                     new = after.facts.get(part.id)
                     if (
@@ -80,7 +81,7 @@ def hard(
         elif operation.verb == "create":
             yield operation, Operation("drop", id)
             if id.kind == "partition":
-                yield from _alike(operation, context)
+                yield from alike(operation, context)
             for need in needs(after, id):
                 yield operation, Operation("create", need)
                 yield operation, Operation("alter", need)
@@ -99,101 +100,10 @@ def hard(
                 if need not in had:
                     yield operation, Operation("alter", need)
         if operation.verb == "create":
-            yield from _inheritance(operation, context)
+            yield from inheritance(operation, context)
     yield from _names(context, everything)
-    yield from _logged(context, everything)
-    yield from _bounds(context, everything)
-
-
-def _alike(attached: Operation, context: Context) -> Iterator[Edge]:
-    """A partition and its parent have the same columns before one is attached to the other."""
-    own = ObjectId("table", attached.id.schema, attached.id.name)
-    for table in {own, *needs(context.after, attached.id)}:
-        for part in context.before.children.get(table, ()):
-            if part.id.kind == "column":
-                yield attached, Operation("drop", part.id)
-        for part in context.after.children.get(table, ()):
-            if part.id.kind == "column":
-                yield attached, Operation("create", part.id)
-                yield attached, Operation("alter", part.id)
-
-
-def _followed(detached: Operation, context: Context) -> Iterator[Edge]:
-    """As long as a partition is attached it follows what becomes of its parent's columns."""
-    none: frozenset[ObjectId] = frozenset()
-    both = context.before.edges.get(detached.id, none) & context.after.edges.get(detached.id, none)
-    for table in both:
-        for column in (*context.before.children.get(table, ()), *context.after.children.get(table, ())):
-            if column.id.kind == "column":
-                yield from ((detached, Operation(verb, column.id)) for verb in ALL_VERBS)
-
-
-def _bounds(context: Context, everything: Iterable[Operation]) -> Iterator[Edge]:
-    """A partition leaves before another one takes its values."""
-    leaving: dict[str, list[Operation]] = {}
-    for operation in everything:
-        if (
-            operation.verb == "drop"
-            and operation.id in context.before.facts
-            and operation.id.kind == "partition"
-        ):
-            leaving.setdefault(context.before.facts[operation.id]["of"], []).append(operation)
-    for operation in everything if leaving else ():
-        if operation.verb == "create" and operation.id.kind == "partition":
-            for gone in leaving.get(context.after.facts[operation.id]["of"], ()):
-                yield operation, gone
-
-
-def _logged(context: Context, everything: Iterable[Operation]) -> Iterator[Edge]:
-    """A logged table never points to an unlogged one, not even between two statements (manual: ALTER TABLE, SET LOGGED)."""
-    before, after = context.before, context.after
-    moved = {
-        o.id: bool(after.facts[o.id]["persistence"])
-        for o in everything
-        if o.verb == "alter"
-        and o.id.kind == "table"
-        and before.facts[o.id]["persistence"] != after.facts[o.id]["persistence"]
-    }
-    if not moved:
-        return
-    for side, verb in ((before, "drop"), (after, "create")):
-        for key in side.by_kind.get("constraint", ()):
-            if key["type"] != "f" or key.parent is None:
-                continue
-            targets = {
-                ObjectId("table", n.schema, n.name) for n in side.edges.get(key.id, ()) if n.kind == "column"
-            }
-            for table in ({key.parent} | targets) & moved.keys():
-                if verb == "drop":
-                    yield Operation("alter", table), Operation("drop", key.id)
-                else:
-                    yield Operation("create", key.id), Operation("alter", table)
-            for target in targets - {key.parent}:
-                if target in moved and moved[target] is moved.get(key.parent):
-                    first, then = (key.parent, target) if moved[target] else (target, key.parent)
-                    yield Operation("alter", then), Operation("alter", first)
-
-
-def _inheritance(operation: Operation, context: Context) -> Iterator[Edge]:
-    """A child is made when its parents are as they will be. A column that it has of its own too is there before its parent's,
-    which else would bring it along as an inherited one."""
-    after, id = context.after, operation.id
-    if id.kind == "table" and after.facts[id]["inherits"]:
-        for parent in after.edges.get(id, frozenset()):
-            if parent.kind != "table":
-                continue
-            for side in (context.before, after):
-                for column in side.children.get(parent, ()):
-                    for part in (column, *side.children.get(column.id, ())):
-                        if part.id.kind in ("column", "default"):
-                            for verb in ALL_VERBS:
-                                yield operation, Operation(verb, part.id)
-    elif id.kind == "column":
-        table = ObjectId("table", id.schema, id.name)
-        for child in after.dependents.get(table, ()):
-            own = after.facts.get(ObjectId("column", child.schema, child.name, id.part))
-            if child.kind == "table" and own is not None and not own["inherited"]:
-                yield operation, Operation("create", own.id)
+    yield from logged(context, everything)
+    yield from bounds(context, everything)
 
 
 def soft(context: Context, everything: set[Operation]) -> Iterator[Edge]:

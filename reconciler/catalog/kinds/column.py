@@ -160,14 +160,6 @@ def _still_inherits(fact: Fact, context: Context) -> bool:
     )
 
 
-def _becomes_partition(fact: Fact, context: Context) -> bool:
-    """Whether its table is one that exists and will be attached when it has the same columns as its parent."""
-    old, new = (
-        side.facts.get(fact.parent) if fact.parent else None for side in (context.before, context.after)
-    )
-    return old is not None and new is not None and bool(new["partition"]) and not old["partition"]
-
-
 def _is_foreign(fact: Fact) -> bool:
     return fact.parent is not None and fact.parent.kind == "foreign_table"
 
@@ -199,7 +191,7 @@ _VOLATILE = re.compile(r"\b(nextval|random|gen_random_uuid|uuid_generate_v\w+|cl
 
 
 def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
-    if fact["inherited"] and (_still_inherits(fact, context) or not _becomes_partition(fact, context)):
+    if fact["inherited"] and (_still_inherits(fact, context) or not w.becomes_partition(fact, context)):
         return dressed(fact, context)
     default = next((p["expression"] for p in parts if p.id.kind == "default"), None)
     fill = context.fills.get(fact.id)
@@ -226,7 +218,7 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
             Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {w.name(fact.id)} under an exclusive lock.")
         )
     sql = f"{table} add column if not exists {line}"
-    if _becomes_partition(fact, context):
+    if w.becomes_partition(fact, context):
         # Once it is attached, not even IF NOT EXISTS lets a column be added to it.
         condition = (
             "not exists (select from pg_catalog.pg_attribute where attrelid ="
@@ -271,7 +263,7 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     alone = f"{_alter(new, ' only' if w.has_children(new.id, context) else '')} alter column {column}"
     found: list[Statement] = []
     pinned = False
-    inherited = bool(new["inherited"]) and not _becomes_partition(new, context)
+    inherited = bool(new["inherited"]) and not w.becomes_partition(new, context)
     table = context.after.facts.get(new.parent) if new.parent else None
     if new["inherited"] and not old["inherited"] and not (table and table["partition"]):
         raise Unplannable(
@@ -378,7 +370,7 @@ def _retyped(old: Fact, new: Fact, context: Context) -> Statement:
     sql = f"{_alter(new)} {change}"
     # The second time an identity has taken the place of the default, and has none to be dropped; and once a partition is
     # attached, it has its parent's type and none may be given to it.
-    once = (had is not None and bool(new["identity"])) or _becomes_partition(new, context)
+    once = (had is not None and bool(new["identity"])) or w.becomes_partition(new, context)
     if (not direct and not plain) or once:
         current = (
             f"(select pg_catalog.format_type(atttypid, atttypmod) from pg_catalog.pg_attribute where attrelid ="

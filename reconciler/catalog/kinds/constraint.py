@@ -89,7 +89,7 @@ def _index_commented(fact: Fact) -> Statement:
 
 
 def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
-    if fact["inherited"]:
+    if fact["inherited"] and not (fact["type"] == "c" and w.becomes_partition(fact, context)):
         return []
     condition = (
         f"not exists (select from pg_catalog.pg_constraint where conrelid = {literal(w.name(fact.id))}"

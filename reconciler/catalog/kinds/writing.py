@@ -85,6 +85,14 @@ def either(condition: str, yes: str, no: str) -> str:
     return "do " + dollar(f"\nbegin\n{body}\nend\n")
 
 
+def becomes_partition(fact: Fact, context: Context) -> bool:
+    """Whether its table is one that exists and will be attached when it has the same columns and checks as its parent."""
+    old, new = (
+        side.facts.get(fact.parent) if fact.parent else None for side in (context.before, context.after)
+    )
+    return old is not None and new is not None and bool(new["partition"]) and not old["partition"]
+
+
 def has_children(part: ObjectId, context: Context) -> bool:
     """Whether the table of this column has children or partitions, now or afterwards."""
     table = (part.schema, part.name)

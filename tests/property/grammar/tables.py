@@ -128,10 +128,9 @@ class Table(Named):
             found = [f"create {unlogged}table {self.full} partition of {parent} {bound}{tail}"]
         elif self.partition:
             parent, bound = self.partition
-            found = [
-                f"create {unlogged}table {self.full} (like {parent} including defaults including generated){tail}",
-                f"alter table {parent} attach partition {self.full} {bound}",
-            ]
+            # One statement: a copy that cannot be attached is not to stay.
+            copied = f"create {unlogged}table {self.full} (like {parent} including defaults including generated){tail}"
+            found = [f"{copied}; alter table {parent} attach partition {self.full} {bound}"]
         else:
             columns = self.standing(made)
             inner = ", ".join(column.sql(made) for column in columns)

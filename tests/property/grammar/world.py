@@ -145,10 +145,15 @@ DRAWERS: dict[str, Drawing] = {
 def sql(world: Sequence[Thing]) -> tuple[str, ...]:
     """The statements, in an order in which each finds what it needs; what needs something missing is left out."""
     made: set[str] = {"schema public"}
+    parents = {t.inherits or (t.partition or ("",))[0] for t in world if isinstance(t, tables.Table)}
     found: list[str] = []
     for thing in sorted(world, key=lambda t: t.rank):
         if thing.needs() <= made:
-            found += thing.sql(made)
+            statements = thing.sql(made)
+            if isinstance(thing, attached.Constraint) and thing.table in parents:
+                # A child made later has a valid copy, whatever the parent's is: nothing can make it one that is not.
+                statements = [statement.removesuffix(" not valid") for statement in statements]
+            found += statements
             made |= thing.gives(made)
     return tuple(found)
 

@@ -1,2 +1,2 @@
-create table t (id integer not null, a text not null) partition by list (id);
+create table t (id integer not null, a text not null, constraint above check (id > 0)) partition by list (id);
 create table p partition of t default;

@@ -1,0 +1,105 @@
+"""Tables that must agree at every moment: a partition with its parent and its neighbours, a foreign key with where it points.
+
+Knows what PostgreSQL checks between two tables besides dependencies. Gives edges for `precedence`; never chooses an order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from reconciler.catalog.kinds import Context
+from reconciler.model import ObjectId
+from reconciler.plan.operation import ALL_VERBS, Edge, Operation, needs
+
+
+def alike(attached: Operation, context: Context) -> Iterator[Edge]:
+    """A partition and its parent have the same columns before one is attached to the other, which has the parent's checks then."""
+    own = ObjectId("table", attached.id.schema, attached.id.name)
+    for table in {own, *needs(context.after, attached.id)}:
+        for part in context.before.children.get(table, ()):
+            if part.id.kind == "column":
+                yield attached, Operation("drop", part.id)
+        for part in context.after.children.get(table, ()):
+            if part.id.kind == "column" or (
+                table == own and part.id.kind == "constraint" and part["type"] == "c"
+            ):
+                yield attached, Operation("create", part.id)
+                yield attached, Operation("alter", part.id)
+
+
+def followed(detached: Operation, context: Context) -> Iterator[Edge]:
+    """As long as a partition is attached it follows what becomes of its parent's columns."""
+    none: frozenset[ObjectId] = frozenset()
+    both = context.before.edges.get(detached.id, none) & context.after.edges.get(detached.id, none)
+    for table in both:
+        for column in (*context.before.children.get(table, ()), *context.after.children.get(table, ())):
+            if column.id.kind == "column":
+                yield from ((detached, Operation(verb, column.id)) for verb in ALL_VERBS)
+
+
+def bounds(context: Context, everything: Iterable[Operation]) -> Iterator[Edge]:
+    """A partition leaves before another one takes its values."""
+    leaving: dict[str, list[Operation]] = {}
+    for operation in everything:
+        if (
+            operation.verb == "drop"
+            and operation.id in context.before.facts
+            and operation.id.kind == "partition"
+        ):
+            leaving.setdefault(context.before.facts[operation.id]["of"], []).append(operation)
+    for operation in everything if leaving else ():
+        if operation.verb == "create" and operation.id.kind == "partition":
+            for gone in leaving.get(context.after.facts[operation.id]["of"], ()):
+                yield operation, gone
+
+
+def logged(context: Context, everything: Iterable[Operation]) -> Iterator[Edge]:
+    """A logged table never points to an unlogged one, not even between two statements (manual: ALTER TABLE, SET LOGGED)."""
+    before, after = context.before, context.after
+    moved = {
+        o.id: bool(after.facts[o.id]["persistence"])
+        for o in everything
+        if o.verb == "alter"
+        and o.id.kind == "table"
+        and before.facts[o.id]["persistence"] != after.facts[o.id]["persistence"]
+    }
+    if not moved:
+        return
+    for side, verb in ((before, "drop"), (after, "create")):
+        for key in side.by_kind.get("constraint", ()):
+            if key["type"] != "f" or key.parent is None:
+                continue
+            targets = {
+                ObjectId("table", n.schema, n.name) for n in side.edges.get(key.id, ()) if n.kind == "column"
+            }
+            for table in ({key.parent} | targets) & moved.keys():
+                if verb == "drop":
+                    yield Operation("alter", table), Operation("drop", key.id)
+                else:
+                    yield Operation("create", key.id), Operation("alter", table)
+            for target in targets - {key.parent}:
+                if target in moved and moved[target] is moved.get(key.parent):
+                    first, then = (key.parent, target) if moved[target] else (target, key.parent)
+                    yield Operation("alter", then), Operation("alter", first)
+
+
+def inheritance(operation: Operation, context: Context) -> Iterator[Edge]:
+    """A child is made when its parents are as they will be. A column that it has of its own too is there before its parent's,
+    which else would bring it along as an inherited one."""
+    after, id = context.after, operation.id
+    if id.kind == "table" and after.facts[id]["inherits"]:
+        for parent in after.edges.get(id, frozenset()):
+            if parent.kind != "table":
+                continue
+            for side in (context.before, after):
+                for column in side.children.get(parent, ()):
+                    for part in (column, *side.children.get(column.id, ())):
+                        if part.id.kind in ("column", "default"):
+                            for verb in ALL_VERBS:
+                                yield operation, Operation(verb, part.id)
+    elif id.kind == "column":
+        table = ObjectId("table", id.schema, id.name)
+        for child in after.dependents.get(table, ()):
+            own = after.facts.get(ObjectId("column", child.schema, child.name, id.part))
+            if child.kind == "table" and own is not None and not own["inherited"]:
+                yield operation, Operation("create", own.id)
