@@ -227,9 +227,12 @@ def _digest(attributes: str) -> str:
 
 def within(snapshot: Snapshot, scope: Scope) -> Snapshot:
     """The part of a snapshot of everything that is in scope, as if it had been read with that scope."""
-    chosen = {id for id in snapshot.digests if not _schema(id) or _schema(id) in scope}
+    inside = {schema for schema in {_schema(id) for id in snapshot.digests} if not schema or schema in scope}
+    chosen = {id for id in snapshot.digests if _schema(id) in inside}
     if not scope.outside:
         chosen = {id for id in chosen if _schema(id)}
+    if len(chosen) == len(snapshot.digests):
+        return snapshot
     return restricted(snapshot, chosen)
 
 

@@ -74,6 +74,7 @@ def _planned(
         try:
             return slicing.planned(
                 server, one.snapshot, other.snapshot, read_as=scope, scope=scope, owners=(one.owner, other.owner),
+                ends=(one.snapshot.fingerprint, other.snapshot.fingerprint),
                 bench=lambda part: Bench(server, part.before, part.after, part.states, told=told),
                 prove=prove, use_migra=use_migra,
             )  # fmt: skip

@@ -127,7 +127,7 @@ def _planned(work: Work, told: Told, prove: bool) -> tuple[Work, Renamed | None,
                 bench=lambda part: Bench(
                     work.shadow, part.before, part.after, part.states, role=role, fills=fills, downs=downs, places=work.declarations.places, told=told
                 ),
-                texts=(*fills.values(), *downs.values()), prove=prove,
+                texts=(*fills.values(), *downs.values()), prove=prove, ends=(work.live.fingerprint, work.wanted.fingerprint),
             )  # fmt: skip
         except slicing.Unsliceable as reason:
             notes = (f"planned on the whole database, not on a slice of it: {reason}",)

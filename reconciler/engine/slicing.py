@@ -60,6 +60,7 @@ def planned(
     read_as: Scope,
     scope: Scope,
     bench: Callable[[Slice], Bench],
+    ends: tuple[str, str],
     owners: tuple[str, str] = ("", ""),
     texts: Iterable[str] = (),
     prove: bool = True,
@@ -67,7 +68,7 @@ def planned(
 ) -> tuple[Plan, Rehearsal]:
     """The plan and its rehearsal, made on a slice of the two states, which were read with the scope `read_as`.
 
-    `scope` is the part of them that is compared; `owners` own the two databases, `texts` are expressions that the plan
+    `scope` is the part of them that is compared, `ends` are the fingerprints of that part; `owners` own the two databases, `texts` are expressions that the plan
     will run. Raises Unsliceable.
     """
     part = _slice(shadow, before, after, read_as, scope, owners, texts)
@@ -80,11 +81,7 @@ def planned(
         shadow.drop(part.after)
     if prove and not rehearsal.passed:
         raise Unsliceable(f"there the rehearsal failed: {'; '.join(rehearsal.residue[:1])}")
-    one, other = catalog.within(before, scope), catalog.within(after, scope)
-    return (
-        replace(plan, before=one.fingerprint, after=other.fingerprint),
-        replace(rehearsal, scope="slice"),
-    )
+    return replace(plan, before=ends[0], after=ends[1]), replace(rehearsal, scope="slice")
 
 
 def _slice(
@@ -96,10 +93,11 @@ def _slice(
     owners: tuple[str, str],
     texts: Iterable[str],
 ) -> Slice:
-    changes = compare(before, after)
-    if not sliceable(changes):
-        raise Unsliceable("a change reaches objects that PostgreSQL does not record as dependent")
-    kept = closure(before, after, changes, texts)
+    with catalog.uncollected():
+        changes = compare(before, after)
+        if not sliceable(changes):
+            raise Unsliceable("a change reaches objects that PostgreSQL does not record as dependent")
+        kept = closure(before, after, changes, texts)
     if len(kept) > MOST * len({*before.digests, *after.digests}):
         raise Unsliceable("the changes reach most of the database")
     parts = [catalog.restricted(side, kept) for side in (before, after)]
