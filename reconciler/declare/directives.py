@@ -49,7 +49,8 @@ _PARTS = {
 }
 """The words that name a part, with the kind of part in each kind of whole."""
 _WITHOUT_RENAME = frozenset({"extension"})
-_ROUTINES = ("function", "procedure", "aggregate")
+_WITH_MORE = ("function", "procedure", "aggregate", "operator_class", "operator_family")
+"""Whole objects that have more than a name: arguments, or an access method."""
 _ERRORS = get_args(OnError)
 
 
@@ -199,7 +200,7 @@ def _renamed(new: ObjectId, said: str, directive: Directive, found: Gathered) ->
         end = 1
     else:
         name, end = shapes.name_at(written, 0)
-    part = bool(new.part) and new.kind not in _ROUTINES
+    part = bool(new.part) and new.kind not in _WITH_MORE
     if not name or end != len(written) or len(name) > (1 if part or not new.schema else 2):
         old = "'old'" if new.kind == "enum_value" else "old_name"
         before = f"{directive.word} {quoted(new.part)} " if directive.word in _PARTS else ""

@@ -48,8 +48,9 @@ def _between(
 ) -> Drift:
     live = look.live
     strange = tuple(sorted({*live.unmodelled, *wanted.unmodelled}))
+    changes = compare(live, wanted)
     try:
-        found = renames(look.declarations.renames, live, wanted)
+        found = renames(look.declarations.renames, live, wanted) if changes else Renames()
     except Stalled:  # a hint that cannot be followed is the plan's to refuse; what differs is seen without it
         found = Renames()
     if found.moved:
@@ -57,7 +58,7 @@ def _between(
         owned = {found.moved.get(id, id): version for id, version in look.owned.items()}
         wanted, more = with_extra(live, wanted, owned, prune=database.prune)
         extra = tuple(sorted({*extra, *more}))
-    changes = (*found.changes, *compare(live, wanted))
-    if not changes and not found.moved:
+        changes = (*found.changes, *compare(live, wanted))
+    if not changes:
         remember(look, wanted, extra, trust)
     return Drift(database.name, changes, extra, live, wanted, strange)

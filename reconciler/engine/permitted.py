@@ -6,6 +6,7 @@ declarations and what to write there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -18,17 +19,23 @@ from reconciler.pg import connect, ident
 Connection = psycopg.Connection[Any]
 
 
-def rows_permit(plan: Plan, work: Work) -> None:
-    """Raises Stalled for a new NOT NULL column that nothing fills, and for a removed enum value that a row holds."""
+Moved = Mapping[ObjectId, ObjectId]
+
+
+def rows_permit(plan: Plan, work: Work, moved: Moved) -> None:
+    """Raises Stalled for a new NOT NULL column that nothing fills, and for a removed enum value that a row holds. `moved` says what
+    the plan renames (before → after): the rows are still found under the names before.
+    """
+    then = {new: old for old, new in moved.items()}
     with connect(work.url) as live:
-        for id in _unfilled(plan, work):
-            _refuse_if_rows(live, id, work)
-        for change in plan.changes:
-            if change.verb == "alter" and change.id.kind == "enum":
-                _refuse_if_used(live, change.id, work)
+        for id in _unfilled(plan, work, then):
+            _refuse_if_rows(live, id, work, then)
+        for id in dict.fromkeys(change.id for change in plan.changes if change.verb == "alter"):
+            if id.kind == "enum":
+                _refuse_if_used(live, id, work, moved, then)
 
 
-def _unfilled(plan: Plan, work: Work) -> list[ObjectId]:
+def _unfilled(plan: Plan, work: Work, then: Moved) -> list[ObjectId]:
     """New columns of tables that exist, which depend on what rows there are."""
     found = []
     for statement in plan.up:
@@ -36,19 +43,21 @@ def _unfilled(plan: Plan, work: Work) -> list[ObjectId]:
         if (
             id is None
             or id.kind != "column"
-            or id in work.live.facts
+            or then.get(id, id) in work.live.facts
             or not statement.sql.startswith("alter table")
         ):
             continue
         doubtful = any(hazard.code is HazardCode.DEPENDS_ON_DATA for hazard in statement.hazards)
-        if doubtful and ObjectId("table", id.schema, id.name) in work.live.facts:
+        table = ObjectId("table", id.schema, id.name)
+        if doubtful and then.get(table, table) in work.live.facts:
             found.append(id)
     return found
 
 
-def _refuse_if_rows(live: Connection, id: ObjectId, work: Work) -> None:
+def _refuse_if_rows(live: Connection, id: ObjectId, work: Work, then: Moved) -> None:
     column: Fact = work.wanted.facts[id]
-    table = ident(id.schema, id.name)
+    whole = ObjectId("table", id.schema, id.name)
+    table = ident(*then.get(whole, whole)[1:3])
     if _first(live, f"select from {table} limit 1", table) is not None:
         raise Stalled(
             f"column {id} is declared NOT NULL ({column['type']}), but {table} has rows and nothing says what they get",
@@ -57,19 +66,21 @@ def _refuse_if_rows(live: Connection, id: ObjectId, work: Work) -> None:
         )
 
 
-def _refuse_if_used(live: Connection, id: ObjectId, work: Work) -> None:
-    old, new = work.live.facts.get(id), work.wanted.facts.get(id)
+def _refuse_if_used(live: Connection, id: ObjectId, work: Work, moved: Moved, then: Moved) -> None:
+    before = then.get(id, id)
+    old, new = work.live.facts.get(before), work.wanted.facts.get(id)
     if old is None or new is None:
         return
     mapped = {
         part.part for part in work.declarations.fills if part.kind == "enum_value" and part[1:3] == id[1:3]
     }
+    mapped |= {part.part for part in moved if part.kind == "enum_value" and part[1:3] == before[1:3]}
     gone = [value for value in old["values"] if value not in new["values"] and value not in mapped]
-    for user in sorted(work.live.dependents.get(id, ())) if gone else ():
+    for user in sorted(work.live.dependents.get(before, ())) if gone else ():
         column = work.live.facts[user]
         if (
             user.kind != "column"
-            or user not in work.wanted.facts
+            or moved.get(user, user) not in work.wanted.facts
             or column.parent is None
             or column.parent.kind != "table"
         ):

@@ -94,7 +94,8 @@ def _nothing_to_do(database: Database, found: Settled, prove: bool) -> Proposal:
 def proposal(work: Work, *, told: Told, prove: bool = True, now: datetime | None = None) -> Proposal:
     """The same for a database that is open already."""
     work, renamed, plan, rehearsal = _planned(work, told, prove)
-    rows_permit(plan, work)
+    moved = renamed.renames.moved if renamed else {}
+    rows_permit(plan, work, moved)
     notes = _notes(work.extra)
     migration = None
     if plan.up:
@@ -107,7 +108,7 @@ def proposal(work: Work, *, told: Told, prove: bool = True, now: datetime | None
         )  # fmt: skip
     return Proposal(
         work.database.name, plan, rehearsal if prove else None, work.extra, notes, work.live, work.wanted,
-        work.shadow.major, migration, renamed.renames.moved if renamed else {},
+        work.shadow.major, migration, moved,
     )  # fmt: skip
 
 
@@ -138,8 +139,9 @@ def _planned(work: Work, told: Told, prove: bool) -> tuple[Work, Renamed | None,
     renamed = _renamed(work, before)
     if renamed is not None:
         work = _seen_after(work, renamed)
+    moved = renamed.renames.moved if renamed else {}
     bench = Bench(
-        work.shadow, before, work.declared(), Expected(work.live, work.wanted, work.scope),
+        work.shadow, before, work.declared(), Expected(work.live, work.wanted, work.scope, moved),
         role=role, renamed=renamed, fills=fills, downs=downs, places=work.declarations.places, told=told,
     )  # fmt: skip
     plan, rehearsal = build(bench, prove=prove)

@@ -82,11 +82,19 @@ def tried(
         after = catalog.read(connection, work.scope)
         moved = moved_between(then, addresses(connection, work.scope))
     if back:
-        rehearsal = rehearse(template, there, back, Expected(state, after, work.scope), role=role, told=told)
+        rehearsal = rehearse(
+            template, there, back, Expected(state, after, work.scope, moved), role=role, told=told
+        )
         if not rehearsal.passed:
             with work.shadow.copy(template) as again:
                 bare = rehearse(
-                    again, there, back, Expected(state, after, work.scope), role=role, seeded=False, told=told
+                    again,
+                    there,
+                    back,
+                    Expected(state, after, work.scope, moved),
+                    role=role,
+                    seeded=False,
+                    told=told,
                 )
             rehearsal = bare if bare.passed else rehearsal
         refuse_failed(rehearsal.passed, rehearsal.residue, migration.filename, state, work.role)

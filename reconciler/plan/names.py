@@ -36,11 +36,29 @@ class Names:
         """Everything that is called by the old name, or by a name with the old one in it, is called by the new one."""
         changed = {}
         then = self.now.get(old)
+        inherited = (
+            set(self._inherited(then)) if then is not None and old.kind in ("column", "constraint") else set()
+        )
         for id in list(self.now):
             called = self._called(id, old, new, then)
+            if self.now[id] in inherited:
+                called = id._replace(part=new.part)
             if called != id:
                 changed[called] = self.now.pop(id)
         self.now |= changed
+
+    def _inherited(self, then: ObjectId) -> Iterator[ObjectId]:
+        """The same part of partitions and children: it is renamed with that of their parent (manual: ALTER TABLE, RENAME)."""
+        todo, seen = [ObjectId("table", then.schema, then.name)], {then}
+        while todo:
+            for user in self.side.dependents.get(todo.pop(), ()):
+                part = then._replace(schema=user.schema, name=user.name)
+                fact = self.side.facts.get(part)
+                own = fact is None or (then.kind == "constraint" and not fact["inherited"])
+                if user.kind in ("table", "foreign_table", "partition") and part not in seen and not own:
+                    seen.add(part)
+                    todo.append(ObjectId("table", user.schema, user.name))
+                    yield part
 
     def moved(self) -> Iterator[tuple[ObjectId, ObjectId]]:
         """(before, now) for everything that is called differently."""

@@ -41,6 +41,9 @@ def renames(hints: Iterable[Rename], before: Snapshot, after: Snapshot) -> Renam
     Raises Stalled when a hint cannot be followed: both names are there, the old one is declared for something else, names go
     round in a circle, or the part it names is not declared.
     """
+    hints = tuple(hints)
+    if not hints:
+        return Renames()
     names = Names(before)
     wanted = {id: id for id in (*after.facts, *inner(after))}
     known = [found for hint in hints if (found := _declared(hint, wanted)) is not None]

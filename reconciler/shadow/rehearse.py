@@ -8,15 +8,15 @@ seed, nor about time on production's row counts. Never repairs anything.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.compare import residue
 from reconciler.catalog.scope import EVERYTHING, Scope
 from reconciler.errors import ReconcilerError
-from reconciler.model import Measured, Rehearsal, Snapshot, Statement
+from reconciler.model import Measured, ObjectId, Rehearsal, Snapshot, Statement
 from reconciler.pg import Url, connect, ident
 from reconciler.run import run_step, steps
 from reconciler.run.placeholders import withheld
@@ -29,11 +29,12 @@ Told = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The two states between which a rehearsal moves, as facts."""
+    """The two states between which a rehearsal moves, as facts; `moved` says what `after` calls differently (before → after)."""
 
     before: Snapshot
     after: Snapshot
     scope: Scope = EVERYTHING
+    moved: Mapping[ObjectId, ObjectId] = field(default_factory=dict)
 
 
 def rehearse(
@@ -52,7 +53,7 @@ def rehearse(
     with its rights. Returns what happened; raises only when the shadow itself fails.
     """
     began = time.monotonic()
-    watched = rows.common_columns(expected.before, expected.after)
+    watched = rows.common_columns(expected.before, expected.after, expected.moved)
     everything = rows.stored_columns(expected.before)
     planted = _plant(database, expected.before) if seeded else Seeded((), ())
     with connect(database) as side:

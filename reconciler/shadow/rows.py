@@ -21,37 +21,48 @@ Rows = Mapping[ObjectId, tuple[int, str]]
 """table → (number of rows, hash over them)."""
 
 
-def common_columns(before: Snapshot, after: Snapshot) -> dict[ObjectId, tuple[str, ...]]:
-    """The columns of each table that exist on both sides with the same type, and are not computed."""
+def common_columns(
+    before: Snapshot, after: Snapshot, moved: Mapping[ObjectId, ObjectId] | None = None
+) -> dict[ObjectId, tuple[str, ...]]:
+    """The columns of each table that exist on both sides with the same type, and are not computed, as `before` calls them where
+    `moved` says that `after` calls them differently."""
+    called = moved or {}
     found: dict[ObjectId, list[str]] = {}
     moving = _moving(before, after)
-    unsteady = _unsteady(before, after)
+    unsteady = _unsteady(before, after, called)
     for id, fact in sorted(before.facts.items()):
-        other = after.facts.get(id)
+        other = after.facts.get(called.get(id, id))
         if id.kind != "column" or other is None or fact.parent is None or fact.parent.kind != "table":
             continue
-        if fact.parent in moving or fact.parent not in after.facts or fact["generated"] or other["generated"]:
+        if (
+            fact.parent in moving
+            or other.parent not in after.facts
+            or fact["generated"]
+            or other["generated"]
+        ):
             continue
         if fact["type"] == other["type"] and not before.edges.get(id, frozenset()) & unsteady:
             found.setdefault(fact.parent, []).append(id.part)
     return {table: tuple(columns) for table, columns in found.items()}
 
 
-def _unsteady(before: Snapshot, after: Snapshot) -> set[ObjectId]:
-    """Types whose values are written otherwise afterwards: enums that lose one, row types with other members."""
+def _unsteady(before: Snapshot, after: Snapshot, called: Mapping[ObjectId, ObjectId]) -> set[ObjectId]:
+    """Types whose values are written otherwise afterwards: enums that lose one, row types with other members. A value that is
+    only called differently is not lost: the DOWN gives it its name back."""
     found: set[ObjectId] = set()
     for fact in before.by_kind.get("enum", ()):
-        other = after.facts.get(fact.id)
-        if other is not None and set(fact["values"]) - set(other["values"]):
+        other = after.facts.get(called.get(fact.id, fact.id))
+        values = [ObjectId("enum_value", *fact.id[1:3], value) for value in fact["values"]]
+        if other is not None and {called.get(value, value).part for value in values} - set(other["values"]):
             found.add(fact.id)
     for fact in before.by_kind.get("composite", ()):
-        other = after.facts.get(fact.id)
+        other = after.facts.get(called.get(fact.id, fact.id))
         if other is not None and fact["members"] != other["members"]:
             found.add(fact.id)
     for fact in before.by_kind.get("table", ()):
         had, has = (
-            [(c.id.part, c["type"]) for c in side.children.get(fact.id, ()) if c.id.kind == "column"]
-            for side in (before, after)
+            [(c.id.part, c["type"]) for c in side.children.get(id, ()) if c.id.kind == "column"]
+            for side, id in ((before, fact.id), (after, called.get(fact.id, fact.id)))
         )
         if sorted(had) != sorted(has):
             found.add(fact.id)

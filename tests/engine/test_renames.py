@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from conftest import require_major
 
 from reconciler import migrate
+from reconciler.catalog import snapshot as catalog
+from reconciler.cli.present.document import plan_document
+from reconciler.cli.present.plan import plan_lines
+from reconciler.embedded import Server
 from reconciler.engine.applying import apply, rollback
+from reconciler.engine.diff import diff
 from reconciler.engine.drift import drift
 from reconciler.engine.planning import Proposal, propose
 from reconciler.errors import Stalled
-from reconciler.model import HazardCode, ObjectId
+from reconciler.model import HazardCode, ObjectId, Statement
+from reconciler.pg import Url, connect
+from reconciler.shadow.rehearse import Expected, rehearse
 
 from .conftest import Project
 
@@ -395,3 +404,174 @@ def test_a_suggestion_stands_at_the_hazard_and_following_it_keeps_the_rows(proje
     assert propose(p.database).plan.suggestions == ()
     apply(p.database)
     assert p.sql("select full_name from people") == [("Ada",)]
+
+
+def test_what_lives_in_no_schema_and_what_few_people_have(project: Make) -> None:
+    live = """
+        create foreign data wrapper far; create server there foreign data wrapper far;
+        create foreign table remote (id int, name text) server there;
+        create conversion conv for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8;
+        create text search dictionary words (template = simple);
+        create operator family whole using btree;
+        create operator class one_of for type int using btree as operator 1 < (int4, int4), operator 3 = (int4, int4),
+          function 1 btint4cmp(int4, int4);
+        create function fired() returns event_trigger language plpgsql as 'begin end';
+        create event trigger watch on ddl_command_end execute function fired();
+        alter event trigger watch disable;
+    """
+    p = project(
+        """
+        -- reconciler: renamed_from far
+        create foreign data wrapper away;
+        -- reconciler: renamed_from there
+        create server over_there foreign data wrapper away;
+        -- reconciler: renamed_from remote
+        -- reconciler: column title renamed_from name
+        create foreign table distant (id int, title text) server over_there;
+        -- reconciler: renamed_from conv
+        create conversion latin for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8;
+        -- reconciler: renamed_from words
+        create text search dictionary plain_words (template = simple);
+        -- reconciler: renamed_from whole
+        create operator family entire using btree;
+        -- reconciler: renamed_from one_of
+        create operator class any_of for type int using btree as operator 1 < (int4, int4), operator 3 = (int4, int4),
+          function 1 btint4cmp(int4, int4);
+        create function fired() returns event_trigger language plpgsql as 'begin end';
+        -- reconciler: renamed_from watch
+        create event trigger look on ddl_command_end execute function fired();
+        alter event trigger look disable;
+        """,
+        live=live,
+        prune=True,
+    )
+    proposed = propose(p.database)
+    assert proposed.rehearsal is not None and proposed.rehearsal.residue == ()
+    changed = {(c.id.kind, c.id.name) for c in proposed.plan.changes if c.was is not None}
+    assert changed >= {
+        ("foreign_data_wrapper", "away"), ("server", "over_there"), ("foreign_table", "distant"), ("column", "distant"),
+        ("conversion", "latin"), ("text_search_dictionary", "plain_words"), ("operator_family", "entire"),
+        ("operator_class", "any_of"), ("event_trigger", "look"),
+    }  # fmt: skip
+    apply(p.database, allow={"all"})
+    assert drift(p.database).changes == ()
+
+
+@pytest.mark.parametrize("major", [14, 18])
+def test_partitions_and_children_follow(major: int, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    server = request.getfixturevalue("server_of")(require_major(major))
+    with connect(server.url) as admin:
+        admin.execute("drop database if exists renamed_partitions")
+        admin.execute("create database renamed_partitions")
+    try:
+        p = Project(tmp_path, server.url.with_database("renamed_partitions"), {"shadow": server.url})
+        p.sql(
+            "create table events (at date not null, what text, check (what <> '')) partition by range (at);"
+            "create table events_1 partition of events for values from ('2026-01-01') to ('2027-01-01');"
+            "create index events_what on events (what); create table base (id int, word text);"
+            "create table child (more int) inherits (base); insert into events values ('2026-05-05', 'x');"
+            "insert into child values (1, 'w', 2)"
+        )
+        p.declare(
+            "-- reconciler: renamed_from events\n"
+            "create table happenings (\n  at date not null,\n  title text, -- reconciler: renamed_from what\n  check (title <> '')\n)"
+            " partition by range (at);\n-- reconciler: renamed_from events_1\n"
+            "create table happenings_1 partition of happenings for values from ('2026-01-01') to ('2027-01-01');\n"
+            "-- reconciler: renamed_from events_what\ncreate index by_title on happenings (title);\n"
+            "create table base (\n  id int,\n  term text -- reconciler: renamed_from word\n);\n"
+            "create table child (more int) inherits (base);"
+        )
+        passed(propose(p.database))
+        apply(p.database)
+        assert drift(p.database).changes == ()
+        assert p.sql("select title from happenings_1") == [("x",)]
+        assert p.sql("select term, more from child") == [("w", 2)]
+    finally:
+        with connect(server.url) as admin:
+            admin.execute("drop database renamed_partitions with (force)")
+
+
+def test_yaml_renames_too(project: Make) -> None:
+    p = project(
+        "", live="create type mood as enum ('sad', 'ok'); create table people (id int primary key, name text not null, m mood,"
+        " constraint named check (name <> '')); create index by_name on people (name); insert into people values (1, 'Ada', 'ok')",
+    )  # fmt: skip
+    p.declare(
+        """
+        enums: {feeling: {renamed_from: mood, values: [sad, {value: fine, renamed_from: ok}]}}
+        tables:
+          persons:
+            renamed_from: people
+            columns:
+              id: int primary key
+              full_name: {type: text, nullable: false, renamed_from: name}
+              m: feeling
+            checks: {has_name: {condition: full_name <> '', renamed_from: named}}
+            indexes: {persons_by_name: {columns: [full_name], renamed_from: by_name}}
+        """,
+        "all.yaml",
+    )
+    proposed = passed(propose(p.database))
+    assert all(s.sql.startswith("do ") for s in proposed.plan.up)
+    apply(p.database)
+    assert drift(p.database).changes == ()
+    assert p.sql("select full_name, m::text from persons") == [("Ada", "fine")]
+
+
+def test_a_difference_says_which_hint_a_declaration_would_need(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "old.sql").write_text("create table t (id int, name text);")
+    (tmp_path / "new.sql").write_text("create table t (id int, full_name text);")
+    found = diff(str(tmp_path / "old.sql"), str(tmp_path / "new.sql"), where=server.url).plan
+    says = "column public.t.full_name looks like public.t.name renamed; to keep its rows declare: renamed_from: name"
+    assert [str(one) for one in found.suggestions] == [says]
+    assert [h.consequence.endswith(f"But {says}.") for h in found.hazards] == [True]
+    assert plan_document(found, None)["suggestions"][0]["hint"] == "renamed_from: name"
+    assert says in "\n".join(line.plain for line in plan_lines(found, None))
+
+
+def test_rows_lost_in_a_renamed_table_fail_the_rehearsal(database: Callable[..., Url]) -> None:
+    old, new = database(), database()
+    for url, sql in (
+        (old, "create table a (id int primary key)"),
+        (new, "create table b (id int primary key)"),
+    ):
+        with connect(url) as session:
+            session.execute(sql)
+    with connect(old) as one, connect(new) as other:
+        before, after = catalog.read(one), catalog.read(other)
+    moved = {ObjectId("table", "public", "a"): ObjectId("table", "public", "b"),
+             ObjectId("column", "public", "a", "id"): ObjectId("column", "public", "b", "id")}  # fmt: skip
+    up = (
+        Statement("drop table if exists a", ""),
+        Statement("create table if not exists b (id int primary key)", ""),
+    )
+    down = (
+        Statement("drop table if exists b", ""),
+        Statement("create table if not exists a (id int primary key)", ""),
+    )
+    found = rehearse(old, up, down, Expected(before, after, moved=moved))
+    assert not found.passed and "table public.a" in found.residue[0]
+
+
+def test_rows_are_asked_for_under_the_names_they_still_have(project: Make) -> None:
+    live = (
+        "create type mood as enum ('sad', 'ok'); create table people (id int primary key, m mood);"
+        " insert into people values (1, 'ok')"
+    )
+    value = "-- reconciler: value 'fine' renamed_from 'ok'\n"
+    table = "\n-- reconciler: renamed_from people\ncreate table persons (id int primary key, m mood, {});"
+    p = project(
+        value + "create type mood as enum ('sad', 'fine', 'glad');" + table.format("born date not null"),
+        live=live,
+    )
+    with pytest.raises(Stalled, match="nothing says what they get"):
+        propose(p.database)
+    p.declare(value + "create type mood as enum ('fine', 'glad');" + table.format("born date"))
+    passed(propose(p.database))  # no row is sad
+    p.sql("insert into people values (2, 'sad')")
+    with pytest.raises(Stalled, match="would lose: 'sad'"):
+        propose(p.database)
+    p.declare(value + "create type mood as enum ('sad', 'fine', 'glad');" + table.format("born date"))
+    passed(propose(p.database))
+    apply(p.database)
+    assert p.sql("select id, m::text from persons order by 1") == [(1, "fine"), (2, "sad")]
