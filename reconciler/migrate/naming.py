@@ -50,7 +50,8 @@ def slug_of(changes: Sequence[Change]) -> str:
     more = f"_and_{len(telling) - 1}_more" if len(telling) > 1 else ""
     kind = _word(first.id.kind)
     name = _word(first.id.name) or "unnamed"
-    start, end = (f"{first.verb}_{kind}_on_", "") if _is_part(first) else (f"{first.verb}_", f"_{kind}")
+    verb = "rename" if first.was is not None else first.verb
+    start, end = (f"{verb}_{kind}_on_", "") if _is_part(first) else (f"{verb}_", f"_{kind}")
     room = LONGEST - len(start) - len(end) - len(more)
     return f"{start}{name[:room].strip('_')}{end}{more}"
 

@@ -13,7 +13,8 @@ def _object(id: ObjectId) -> dict[str, str]:
 
 
 def _change(change: Change) -> dict[str, Any]:
-    return {"verb": change.verb, **_object(change.id), "attributes": list(change.attributes)}
+    was = {"was": str(change.was)} if change.was is not None else {}
+    return {"verb": change.verb, **_object(change.id), "attributes": list(change.attributes), **was}
 
 
 def as_json(status: Status) -> dict[str, Any]:

@@ -197,6 +197,7 @@ def test_a_file_with_renames_asks_for_no_consent(project: Make) -> None:
     p = project(PERSONS, live=PEOPLE)
     made = propose(p.database).migration
     assert made is not None
+    assert made.slug == "rename_persons_table_and_1_more"
     migrate.write(made, p.database.migrations)
     (done,) = apply(p.database)
     assert done.version == made.version
