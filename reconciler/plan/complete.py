@@ -7,7 +7,7 @@ where two objects need each other. What needs another is dropped before it and c
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from reconciler.catalog.compare import compare
@@ -63,10 +63,13 @@ def _arranged(context: Context, fates: Fates) -> tuple[dict[Operation, Operation
     """(each operation → the one it is written with, the order of those). Takes wholes apart until no circle is left."""
     everything = operations(fates)
     known = set(everything)
+    taken_along = list(_taken_along(context, fates))
     apart = {Operation("create", id) for id in fates.renewed}
     while True:
         wholes = {operation: _whole(operation, context, known, apart) for operation in everything}
-        edges = [(a, b) for a, b in hard(context, known, wholes) if a in known and b in known]
+        edges = [
+            (a, b) for a, b in (*hard(context, known, wholes), *taken_along) if a in known and b in known
+        ]
         heads = [operation for operation in everything if wholes[operation] == operation]
         first = _joined(edges, wholes)
         circles = cycles(heads, first)
@@ -85,6 +88,16 @@ def _arranged(context: Context, fates: Fates) -> tuple[dict[Operation, Operation
         first.setdefault(node, set()).update(wished - inside)
     order, _ = arranged(heads, first, lambda operation: _preference(operation, context, fates))
     return wholes, order
+
+
+def _taken_along(context: Context, fates: Fates) -> Iterator[Edge]:
+    """What stands on a column that is changed together with its type has to be gone by then, as on the type itself."""
+    for id, alteration in fates.altered.items():
+        for along in alteration.through:
+            for user in context.before.dependents.get(along, frozenset()) - alteration.through - {id}:
+                yield Operation("alter", id), Operation("drop", user)
+            for user in context.after.dependents.get(along, frozenset()) - alteration.through - {id}:
+                yield Operation("create", user), Operation("alter", id)
 
 
 def _whole(

@@ -90,8 +90,7 @@ def hard(
                 yield from (
                     (operation, o) for o in everything if o.verb == "create" and o.id.kind == "operator"
                 )
-            had = before.edges.get(id, frozenset())
-            has = after.edges.get(id, frozenset())
+            had, has = needs(before, id), needs(after, id)
             for need in had - has:  # it moves off what is changed or taken away
                 yield Operation("drop", need), operation
                 yield Operation("alter", need), operation

@@ -63,7 +63,11 @@ def _still_takes_a_default(fact: Fact, context: Context) -> bool:
     before, after = (
         side.facts.get(fact.parent) if fact.parent else None for side in (context.before, context.after)
     )
-    return before is not None and after is not None and not after["generated"] and not after["identity"]
+    if (
+        before is None or after is None or after["inherited"]
+    ):  # with its parent a partition's becomes an identity
+        return False
+    return not after["generated"] and not after["identity"]
 
 
 def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:

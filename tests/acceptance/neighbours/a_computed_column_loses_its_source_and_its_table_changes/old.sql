@@ -1,0 +1,1 @@
+create table t (s text, a text generated always as (lower(s)) stored);
