@@ -12,11 +12,11 @@ from dataclasses import replace
 
 from reconciler.catalog.compare import compare
 from reconciler.catalog.kinds import KINDS, RANK, Context, Unplannable
-from reconciler.model import Change, Fact, Hazard, HazardCode, ObjectId, Statement
+from reconciler.model import Change, Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
 from reconciler.plan.faithful import faithful
 from reconciler.plan.fate import Fates, decide
 from reconciler.plan.leaving import unless_gone
-from reconciler.plan.operation import Edge, Operation, side_of
+from reconciler.plan.operation import Edge, Operation, Verb, side_of
 from reconciler.plan.order import arranged, cycles
 from reconciler.plan.precedence import Name, hard, operations, soft, stands_inside
 from reconciler.plan.taken import bearers, unless_taken
@@ -92,12 +92,14 @@ def _arranged(context: Context, fates: Fates) -> tuple[dict[Operation, Operation
 
 def _taken_along(context: Context, fates: Fates) -> Iterator[Edge]:
     """What stands on a column that is changed together with its type has to be gone by then, as on the type itself."""
+    sides: tuple[tuple[Snapshot, Verb], ...] = ((context.before, "drop"), (context.after, "create"))
     for id, alteration in fates.altered.items():
-        for along in alteration.through:
-            for user in context.before.dependents.get(along, frozenset()) - alteration.through - {id}:
-                yield Operation("alter", id), Operation("drop", user)
-            for user in context.after.dependents.get(along, frozenset()) - alteration.through - {id}:
-                yield Operation("create", user), Operation("alter", id)
+        for side, verb in sides:
+            users = {user for along in alteration.through for user in side.dependents.get(along, frozenset())}
+            for user in users - alteration.through - {id}:
+                if user in side.facts and alteration.displaces(side.facts[user]):
+                    one, other = Operation("alter", id), Operation(verb, user)
+                    yield (one, other) if verb == "drop" else (other, one)
 
 
 def _whole(

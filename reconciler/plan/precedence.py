@@ -69,7 +69,7 @@ def hard(
                 yield Operation("drop", need), operation
                 yield Operation("alter", need), operation
             if id.kind == "partition":
-                yield from followed(operation, context)
+                yield from followed(operation, context, everything)
                 for part in before.children.get(ObjectId("table", id.schema, id.name), ()):
                     new = after.facts.get(part.id)
                     if (

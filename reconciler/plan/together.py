@@ -5,7 +5,7 @@ Knows what PostgreSQL checks between two tables besides dependencies. Gives edge
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from reconciler.catalog.kinds import Context
 from reconciler.model import ObjectId
@@ -27,11 +27,13 @@ def alike(attached: Operation, context: Context) -> Iterator[Edge]:
                 yield attached, Operation("alter", part.id)
 
 
-def followed(detached: Operation, context: Context) -> Iterator[Edge]:
-    """As long as a partition is attached it follows what becomes of its parent's columns."""
+def followed(detached: Operation, context: Context, everything: Container[Operation]) -> Iterator[Edge]:
+    """As long as a partition is attached it follows what becomes of its parent's columns, unless the parent is made anew."""
     none: frozenset[ObjectId] = frozenset()
     both = context.before.edges.get(detached.id, none) & context.after.edges.get(detached.id, none)
     for table in both:
+        if Operation("drop", table) in everything:
+            continue
         for column in (*context.before.children.get(table, ()), *context.after.children.get(table, ())):
             if column.id.kind == "column":
                 yield from ((detached, Operation(verb, column.id)) for verb in ALL_VERBS)

@@ -58,7 +58,7 @@ def remade(
         tables = ", ".join(sorted({w.name(c.id) for c in columns}))
         found.append(Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {tables} under an exclusive lock."))
     statement = w.say(sql, f"{new.id}: made anew under its columns", new.id, *found)
-    through = frozenset(c.id for c in columns)
+    through = frozenset(c.id for c in columns) | _following(old, context)
     direct = _users(old.id, context)
 
     def displaced(fact: Fact) -> bool:
@@ -106,6 +106,17 @@ def _columns(old: Fact, context: Context) -> list[Fact]:
         if not column["inherited"] and not column["generated"]:
             found.append(column)
     return found
+
+
+def _following(old: Fact, context: Context) -> frozenset[ObjectId]:
+    """The columns of children and partitions that change with their parent's."""
+    users = context.before.dependents.get(old.id, frozenset())
+    columns = (
+        context.before.facts[u]
+        for u in users
+        if u.kind == "column" and old.id in context.after.edges.get(u, ())
+    )
+    return frozenset(c.id for c in columns if c["inherited"] and not c["generated"])
 
 
 def _attributes(old: Fact, context: Context) -> list[str]:

@@ -1,2 +1,6 @@
 create domain d as integer;
 create table t (a d);
+create table u (b integer);
+create table parts (id integer, a d) partition by list (id);
+create table part partition of parts for values in (1);
+create policy kept on u using (exists (select from part where a is not null));
