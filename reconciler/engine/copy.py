@@ -23,8 +23,7 @@ from reconciler.errors import Stalled, Waiting
 from reconciler.model import Snapshot
 from reconciler.pg import Url, connect, ident
 from reconciler.plan.complete import complete
-from reconciler.run import run_step, steps
-from reconciler.run.placeholders import withheld
+from reconciler.shadow import trial
 from reconciler.shadow.scratch import Shadow
 
 Connection = psycopg.Connection[TupleRow]
@@ -159,8 +158,7 @@ def _by_the_kinds(url: Url, wanted: Snapshot, scope: Scope, shadow: Shadow, data
         with connect(database) as connection:
             empty = catalog.read(connection, scope)
             statements = complete(Context(empty, wanted, shadow.url.user))
-            for step in steps(statements):
-                run_step(connection, step, resolve=withheld)
+            trial.run(connection, statements)
     except (Stalled, Unplannable) as reason:
         return str(reason)
     return ""

@@ -27,9 +27,8 @@ from reconciler.model import ObjectId, Snapshot
 from reconciler.pg import Secret, Url, connect, ident, literal
 from reconciler.plan.complete import complete
 from reconciler.platforms import managed_schemas
-from reconciler.run import run_step, steps
-from reconciler.run.placeholders import withheld
 from reconciler.settings import Database
+from reconciler.shadow import trial
 from reconciler.shadow.materialise import load
 from reconciler.shadow.scratch import Shadow
 
@@ -128,8 +127,7 @@ def _lay_down(database: Url, whole: Snapshot, scope: Scope, owned: Collection[Ob
         empty = catalog.read(connection)
         wanted = catalog.restricted(whole, chosen)
         wanted = catalog.merged(wanted, {i: f for i, f in empty.facts.items() if i not in chosen}, {})
-        for step in steps(complete(Context(empty, wanted, connection.info.user))):
-            run_step(connection, step, resolve=withheld)
+        trial.run(connection, complete(Context(empty, wanted, connection.info.user)))
 
 
 def _schema_of(id: ObjectId) -> str:

@@ -21,9 +21,8 @@ from reconciler.pg import Url, connect
 from reconciler.plan.build import Bench, Renamed, build
 from reconciler.plan.draft import VERSION as MIGRA
 from reconciler.plan.rename import renames
-from reconciler.run import run_step, steps
-from reconciler.run.placeholders import withheld
 from reconciler.settings import Database
+from reconciler.shadow import trial
 from reconciler.shadow.rehearse import Expected
 
 
@@ -171,8 +170,7 @@ def _renamed(work: Work, before: Url) -> Renamed | None:
         return None
     database = work.shadow.create(template=before)
     with connect(database) as connection:
-        for step in steps(found.up):
-            run_step(connection, step, resolve=withheld)
+        trial.run(connection, found.up)
     with connect(database) as connection:
         return Renamed(database, catalog.read(connection, work.scope), found)
 

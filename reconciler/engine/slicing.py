@@ -20,8 +20,7 @@ from reconciler.pg import Url, connect
 from reconciler.plan.build import Bench, build
 from reconciler.plan.closure import closure, sliceable
 from reconciler.plan.complete import complete
-from reconciler.run import run_step, steps
-from reconciler.run.placeholders import withheld
+from reconciler.shadow import trial
 from reconciler.shadow.rehearse import Expected
 from reconciler.shadow.scratch import Shadow
 
@@ -119,8 +118,7 @@ def _fill(database: Url, part: Snapshot, scope: Scope, shadow: Shadow) -> None:
     try:
         with connect(database) as connection:
             empty = catalog.read(connection, scope)
-            for step in steps(complete(Context(empty, part, shadow.url.user))):
-                run_step(connection, step, resolve=withheld)
+            trial.run(connection, complete(Context(empty, part, shadow.url.user)))
         with connect(database) as connection:
             wrong = residue(catalog.read(connection, scope), part)
     except (ReconcilerError, Unplannable) as reason:

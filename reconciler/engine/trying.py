@@ -14,12 +14,11 @@ from reconciler.engine.refusals import refuse_failed
 from reconciler.engine.work import Told, Work
 from reconciler.errors import Stalled
 from reconciler.model import Change, Hazard, Migration, ObjectId, Snapshot, Statement
-from reconciler.pg import Url, connect, ident
+from reconciler.pg import Url, connect
 from reconciler.plan.complete import complete
 from reconciler.plan.relabel import moved_between, relabelled, rename_changes
-from reconciler.run import run_step, steps
-from reconciler.run.placeholders import withheld
-from reconciler.shadow.rehearse import Expected, rehearse
+from reconciler.shadow import trial
+from reconciler.shadow.rehearse import Expected, rehearsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +73,13 @@ def tried(
     template = work.shadow.create(template=start)
     with connect(start) as connection:
         then = addresses(connection, work.scope)
-        if role:
-            connection.execute(f"set session authorization {ident(role)}")
-        for step in steps(there):
-            run_step(connection, step, lock_timeout="10s", statement_timeout="10min", resolve=withheld)
+        trial.run(connection, there, role=role)
     with connect(start) as connection:
         after = catalog.read(connection, work.scope)
         moved = moved_between(then, addresses(connection, work.scope))
     if back:
-        rehearsal = rehearse(
-            template, there, back, Expected(state, after, work.scope, moved), role=role, told=told
-        )
-        if not rehearsal.passed:
-            with work.shadow.copy(template) as again:
-                bare = rehearse(
-                    again,
-                    there,
-                    back,
-                    Expected(state, after, work.scope, moved),
-                    role=role,
-                    seeded=False,
-                    told=told,
-                )
-            rehearsal = bare if bare.passed else rehearsal
+        expected = Expected(state, after, work.scope, moved)
+        rehearsal = rehearsed(work.shadow, template, there, back, expected, role=role, told=told)
         refuse_failed(rehearsal.passed, rehearsal.residue, migration.filename, state, work.role)
     work.shadow.drop(template)
     seen = relabelled(state, moved, after)

@@ -7,6 +7,8 @@ that nothing is renamed on the way.
 
 from __future__ import annotations
 
+import re
+
 from reconciler.catalog.kinds import carrying, column, constraint
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
@@ -62,7 +64,8 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
                 c, default["expression"] if default else None, typed=bool(fact["of"]), named=again
             )
         )
-    late = [c for c in constraints if fact["inherits"] and c["type"] == "p"]
+    given_not_null = [ident(c.id.part) for c in columns if c["not_null_given"]]
+    late = [c for c in constraints if fact["inherits"] and c["type"] == "p" and _covers(c, given_not_null)]
     given = [c for c in constraints if c["inherited"] and (fact["inherits"] or c["type"] == "x")]
     lines += [constraint.definition(c) for c in constraints if c not in late and c not in given]
     body = ("(\n  " + ",\n  ".join(line for line in lines if line) + "\n)") if any(lines) else "()"
@@ -93,6 +96,12 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
         elif not (c["inherited"] and c["type"] == "x"):
             found += constraint.dressed(c, context)
     return found
+
+
+def _covers(key: Fact, columns: list[str]) -> bool:
+    """Whether one of the columns, as SQL writes them, is in a primary key."""
+    found = re.match(r"PRIMARY KEY \((.*?)\)(?: |$)", key["definition"])
+    return found is not None and any(name in columns for name in found[1].split(", "))
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
