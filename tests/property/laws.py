@@ -238,7 +238,10 @@ def common(before: Snapshot, after: Snapshot) -> dict[tuple[str, str], list[str]
         if id.kind != "column" or other is None or fact["generated"] or other["generated"]:
             continue
         tables = [side.facts.get(ObjectId("table", id.schema, id.name)) for side in (before, after)]
-        if not all(tables) or fact["type"] != other["type"] or _made_of(before, id, changed):
+        # Rows of a partitioned table are in its partitions; when it becomes another sort of table they move.
+        if not all(tables) or any(table and table["partition_by"] for table in tables):
+            continue
+        if fact["type"] != other["type"] or _made_of(before, id, changed):
             continue
         found.setdefault((id.schema, id.name), []).append(id.part)
     return found
