@@ -69,13 +69,13 @@ def read(scope: Scope, major: int) -> str:
             generated="nullif(a.attgenerated, '')",
             expression="case when a.attgenerated <> '' then (select pg_catalog.pg_get_expr(d.adbin, d.adrelid)"
             " from pg_catalog.pg_attrdef as d where d.adrelid = a.attrelid and d.adnum = a.attnum) end",
-            identity="case when a.attidentity <> '' then (select " + sequence.OPTIONS + " || "
-            "pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('always', a.attidentity = 'a', 'sequence',"
-            " nullif(q.relname, pg_catalog.left(c.relname || '_' || a.attname || '_seq', 63)))) from pg_catalog.pg_depend as i"
-            " join pg_catalog.pg_sequence as s on s.seqrelid = i.objid join pg_catalog.pg_class as q on"
-            " q.oid = i.objid where i.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and i.refobjid ="
-            " a.attrelid and i.refobjsubid = a.attnum and i.deptype = 'i' and i.classid ="
-            " 'pg_catalog.pg_class'::pg_catalog.regclass) end",
+            identity=identity.reading(
+                sequence.OPTIONS + " || pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('always',"
+                " a.attidentity = 'a', 'sequence', nullif(q.relname, pg_catalog.left(c.relname || '_' || a.attname ||"
+                " '_seq', 63))))"
+            ),
+            identity_acl=identity.reading(r.acl("q.relacl", "s", "q.relowner")),
+            identity_comment=identity.reading(r.comment("pg_class", "q.oid")),
             storage="case when a.attstorage <> t.typstorage then a.attstorage end",
             compression="nullif(a.attcompression, '')",
             statistics="nullif(a.attstattarget, -1)",
@@ -139,7 +139,26 @@ def dressed(fact: Fact, context: Context) -> list[Statement]:
         found += granted(fact, {}, privileges, context)
     if fact["comment"] is not None:
         found.append(w.commented(fact, _noun(fact)))
+    if fact["identity"]:
+        found += identity.dressed(_counter(fact, context), context)
     return found + w.labelled(None, fact, _noun(fact))
+
+
+def _counter(fact: Fact, context: Context) -> Fact:
+    """The sequence behind an identity column, with what PostgreSQL lets it have of its own."""
+    own = {
+        "owner": _table_owner(fact, context),
+        "acl": fact["identity_acl"],
+        "comment": fact["identity_comment"],
+    }
+    return Fact(ObjectId("sequence", fact.id.schema, identity.counter(fact)), own, "")
+
+
+def _table_owner(fact: Fact, context: Context) -> str:
+    for side in (context.after, context.before):
+        if fact.parent is not None and fact.parent in side.facts:
+            return str(side.facts[fact.parent]["owner"])
+    return ""
 
 
 def _noun(fact: Fact) -> str:
@@ -166,14 +185,7 @@ def _is_foreign(fact: Fact) -> bool:
 
 def granted(fact: Fact, have: w.Acl, want: w.Acl, context: Context) -> list[Statement]:
     """GRANT on a column names the column after each privilege: `select (a), update (a)`."""
-    owner = next(
-        (
-            side.facts[fact.parent]["owner"]
-            for side in (context.after, context.before)
-            if fact.parent and fact.parent in side.facts
-        ),
-        "",
-    )
+    owner = _table_owner(fact, context)
     whole = Fact(fact.id, {**fact.attributes, "owner": owner}, fact.digest, fact.parent)
     column = ident(fact.id.part)
     named = [
@@ -294,6 +306,12 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     if old["not_null"] != new["not_null"] and not comes_along:
         found += not_null.changed(old, new, context)
     found += numbered
+    if new["identity"]:
+        counter = _counter(new, context)
+        if old["identity"]:
+            found += identity.redressed(_counter(old, context), counter, context)
+        else:
+            found += identity.dressed(counter, context)
     if old["storage"] != new["storage"]:
         storage = STORAGE[new["storage"]] if new["storage"] else "default"
         if storage == "default" and context.major < 16:

@@ -4,8 +4,38 @@ from __future__ import annotations
 
 from reconciler.catalog.kinds import sequence
 from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.kind import Context
 from reconciler.model import Fact, Statement
 from reconciler.pg import ident, literal
+
+
+def reading(what: str) -> str:
+    """SQL for something of the sequence behind an identity column: `s` is its row in pg_sequence, `q` in pg_class."""
+    return (
+        f"case when a.attidentity <> '' then (select {what} from pg_catalog.pg_depend as i"
+        " join pg_catalog.pg_sequence as s on s.seqrelid = i.objid join pg_catalog.pg_class as q on"
+        " q.oid = i.objid where i.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and i.refobjid ="
+        " a.attrelid and i.refobjsubid = a.attnum and i.deptype = 'i' and i.classid ="
+        " 'pg_catalog.pg_class'::pg_catalog.regclass) end"
+    )
+
+
+def counter(fact: Fact) -> str:
+    """The name of the sequence."""
+    return fact["identity"].get("sequence") or f"{fact.id.name}_{fact.id.part}_seq"[:63]
+
+
+def dressed(of: Fact, context: Context) -> list[Statement]:
+    """Grants on a new one (default privileges may be at work on it) and its comment. The table's owner has it."""
+    found = w.granted_afresh(of, context, "sequence", f"sequence {w.name(of.id)}")
+    if of["comment"] is not None:
+        found.append(w.commented(of, f"sequence {w.name(of.id)}"))
+    return found
+
+
+def redressed(old: Fact, new: Fact, context: Context) -> list[Statement]:
+    same_owner = Fact(old.id, {**old.attributes, "owner": new["owner"]}, "")
+    return w.redressed(same_owner, new, context, f"sequence {w.name(new.id)}", "sequence")
 
 
 def clause(fact: Fact) -> str:
@@ -72,14 +102,11 @@ def changed(old: Fact, new: Fact) -> list[Statement]:
             w.say(f"{alter} {clauses[0]}", f"{new.id}: identity {clauses[0].removeprefix('set ')}", new.id)
         )
     if options:
-        counter = ident(
-            new.id.schema, old["identity"].get("sequence") or f"{new.id.name}_{new.id.part}_seq"[:63]
-        )
-        sql = sequence.altered(counter, alter, options, old["identity"], new["identity"], "set ")
+        name = ident(new.id.schema, counter(old))
+        sql = sequence.altered(name, alter, options, old["identity"], new["identity"], "set ")
         found.append(w.say(sql, f"{new.id}: identity options", new.id))
     if old["identity"].get("sequence") != new["identity"].get("sequence"):
-        default = f"{new.id.name}_{new.id.part}_seq"[:63]
-        names = [ident(f["identity"].get("sequence") or default) for f in (old, new)]
+        names = [ident(counter(f)) for f in (old, new)]
         found.append(
             w.say(
                 w.guarded(

@@ -137,7 +137,7 @@ def dressed(fact: Fact, context: Context, noun: str, on: str = "", target: str =
     if fact["owner"] and fact["owner"] != context.applier:
         found.append(_owned(fact, noun))
     if on:
-        found += _granted_afresh(fact, context, on, target or noun)
+        found += granted_afresh(fact, context, on, target or noun)
     if fact["comment"] is not None:
         found.append(commented(fact, noun))
     found += labelled(None, fact, noun)
@@ -213,7 +213,7 @@ def _owned(fact: Fact, noun: str) -> Statement:
     )
 
 
-def _granted_afresh(fact: Fact, context: Context, on: str, target: str) -> list[Statement]:
+def granted_afresh(fact: Fact, context: Context, on: str, target: str) -> list[Statement]:
     """Grants of a new object. Where default privileges are at work, start from nothing: what they would add depends on
     who runs this and when."""
     default = default_acl(on, context.major)
