@@ -54,6 +54,12 @@ def complete(context: Context, changes: tuple[Change, ...] | None = None) -> tup
         else:
             written = tuple(sorted(parts[operation], key=_part_order))
             found += KINDS[operation.id.kind].create(context.after.facts[operation.id], context, written)
+    found += [
+        statement
+        for operation in order
+        if operation.verb == "alter"
+        for statement in fates.altered[operation.id].late
+    ]
     return _bodies_unchecked(
         [refusing(faithful(statement)) for statement in unless_gone(found, fates.dropped)]
     )

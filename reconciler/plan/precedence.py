@@ -68,6 +68,9 @@ def hard(
             for need in needs(side_of(operation, context), id):
                 yield Operation("drop", need), operation
                 yield Operation("alter", need), operation
+            for need in needs(after, id) if id in after.facts else ():
+                if need not in before.facts:  # the second time, what is new stands under what is made anew
+                    yield Operation("drop", need), operation
             if id.kind == "partition":
                 yield from followed(operation, context, everything)
                 for part in before.children.get(ObjectId("table", id.schema, id.name), ()):

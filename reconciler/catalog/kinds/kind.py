@@ -38,12 +38,13 @@ class Alteration:
 
     `displaces` says which objects that depend on it must be out of the way meanwhile: they are dropped before and
     created again after. `through` are objects changed by the same statements (the columns of a type that is made
-    anew): what depends on them is asked too.
+    anew): what depends on them is asked too. `late` are statements that take effect only when the rest of the plan is done.
     """
 
     statements: tuple[Statement, ...]
     displaces: Callable[[Fact], bool] = field(default=lambda fact: False)
     through: frozenset[ObjectId] = frozenset()
+    late: tuple[Statement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,7 +201,10 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         mode = "unlogged" if new["persistence"] == "u" else "logged"
         slow = Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {new.id} under an exclusive lock.")
         found.append(w.say(f"alter {_noun(new)} set {mode}", f"{new.id}: {mode}", new.id, slow))
-    found += w.changed_options(old["options"], new["options"], f"alter {_noun(new)}", new)
+    options = w.changed_options(old["options"], new["options"], f"alter {_noun(new)}", new)
+    # Those of the TOAST table are ignored before the table has one, which a new column may bring (manual: CREATE TABLE).
+    late = tuple(statement for statement in options if "toast." in statement.sql)
+    found += [statement for statement in options if statement not in late]
     if old["access_method"] != new["access_method"]:
         method = ident(new["access_method"] or "heap")
         slow = Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {new.id} under an exclusive lock.")
@@ -216,7 +219,7 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
             )
         )
     found += w.redressed(old, new, context, _noun(new), "table")
-    return Alteration((*found, *_granted_on_columns(old, new, context)))
+    return Alteration((*found, *_granted_on_columns(old, new, context)), late=late)
 
 
 def _granted_on_columns(old: Fact, new: Fact, context: Context) -> list[Statement]:
