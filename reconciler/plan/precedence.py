@@ -119,8 +119,8 @@ def soft(context: Context, everything: set[Operation]) -> Iterator[Edge]:
         id = operation.id
         if operation.verb == "drop":
             if id in before.facts and id in after.facts:
-                # A second run finds it standing on what is new.
-                for need in needs(after, id) - before.facts.keys():
+                # A second run finds it standing on what it will stand on.
+                for need in needs(after, id):
                     yield Operation("drop", need), operation
             continue
         if operation.verb == "alter":
