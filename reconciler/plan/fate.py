@@ -7,10 +7,11 @@ that is made anew, before or after, is taken away first. Never orders anything a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.catalog.kinds import KINDS, RANK, Alteration, Carry, Context, Unplannable
+from reconciler.catalog.kinds.partition import tree
 from reconciler.model import Change, Fact, ObjectId
 
 
@@ -56,6 +57,7 @@ def decide(context: Context, changes: Iterable[Change]) -> Fates:
         if carry is not None:
             carried[id] = carry(old, new, context)
             forced |= {part.id for part in before.children.get(id, ()) if part.id in after.facts}
+            forced |= set(_firing(id, context))
 
     def users(id: ObjectId) -> set[ObjectId]:
         return {user for side in sides for user in side.dependents.get(id, ())}
@@ -80,6 +82,15 @@ def decide(context: Context, changes: Iterable[Change]) -> Fates:
     renewed = _renewed(context, created, moved.union(*(users(id) for id in replaced)) if replaced else moved)
     kept = {id: alteration for id, alteration in altered.items() if id not in replaced}
     return Fates(dropped, created, frozenset(replaced), frozenset(renewed), kept, carried)
+
+
+def _firing(table: ObjectId, context: Context) -> Iterator[ObjectId]:
+    """The triggers of partitions themselves: rows that are carried over would fire them."""
+    before, after = context.before, context.after
+    for own in tree(before, table) | tree(after, table):
+        for part in before.children.get(own, ()):
+            if part.id.kind == "trigger" and part.id in after.facts and not part["copied"]:
+                yield part.id
 
 
 def remakeable(fact: Fact) -> bool:

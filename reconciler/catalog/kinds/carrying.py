@@ -37,10 +37,12 @@ def _stepped_aside(old: Fact, new: Fact, context: Context, aside: str) -> Statem
         moves.append(f"alter table {table} no force row level security")
         moves.append(f"alter table {table} disable row level security")
     if old["partition_by"]:
+        kept = _kept_partitions(old.id, context)
         moves += [
             f"create table {ident(aside, new.id.name)} as table {table}",
-            f"truncate {table}",
-            *(f"alter table {parent} detach partition {w.name(part)}" for part, parent in _kept_partitions(old.id, context)),
+            # Not what goes anyway: a foreign table among it would lose its rows on the other server.
+            *([f"truncate {', '.join(w.name(part) for part, _ in kept)}"] if kept else []),
+            *(f"alter table {parent} detach partition {w.name(part)}" for part, parent in kept),
             f"drop table {table}",
         ]  # fmt: skip
     else:
