@@ -25,6 +25,7 @@ from reconciler.run.invalid import drop_invalid
 from reconciler.run.measure import measured, measured_alone
 from reconciler.run.nature import ConcurrentBuild, concurrent_build, waits_without_blocking
 from reconciler.run.pace import Pace
+from reconciler.run.placeholders import withheld
 from reconciler.run.trouble import Verdict
 
 Connection = psycopg.Connection[TupleRow]
@@ -192,7 +193,7 @@ class _Attempt:
                 else:
                     outcome = Outcome(self._send(sql), self.number)
         except psycopg.Error as error:
-            raise _Failure(error, trouble.place(statement), self.lookout) from error
+            raise self._failure(error, statement, sql) from None
         if self.connection.info.transaction_status != TransactionStatus.INTRANS:
             raise Stalled(
                 f"a statement ended the transaction it stands in: {trouble.shortened(statement.sql)}",
@@ -223,11 +224,17 @@ class _Attempt:
                         self._clear(build, error)
                     raise
         except psycopg.Error as error:
-            raise _Failure(error, trouble.place(statement), self.lookout) from error
+            raise self._failure(error, statement, sql) from None
         outcome = Outcome(seconds, self.number, measured_alone(statement, seconds) if self.measure else None)
         if self.on_statement is not None:
             self.on_statement(statement, outcome)
         return outcome
+
+    def _failure(self, error: psycopg.Error, statement: Statement, sql: str) -> _Failure:
+        """`sql` is what was sent. Where a secret was filled into it, the error says no more than is safe."""
+        secret = sql not in (statement.sql, withheld(statement.sql))
+        told = trouble.discreet(error) if secret else error
+        return _Failure(told, trouble.place(statement), self.lookout)
 
     def _clear(self, build: ConcurrentBuild, cause: psycopg.Error) -> None:
         """Removes what the failed build left. What cannot be dropped now is dropped before the next build."""

@@ -73,6 +73,19 @@ def told(error: psycopg.Error) -> str:
     return f"{message}{detail}{state}"
 
 
+_SAID = ("2B", "3D", "3F", "40", "42", "53", "55", "57")
+_QUOTES = "42601"
+"""Classes of errors that speak of names, rights and locks; a syntax error quotes the value it stumbles over."""
+
+
+def discreet(error: psycopg.Error) -> psycopg.Error:
+    """The same error without what may quote a secret that was filled in: its context always, its message mostly."""
+    state = error.sqlstate or ""
+    tellable = state.startswith(_SAID) and state != _QUOTES
+    said = error.diag.message_primary if tellable else None
+    return type(error)(said or "PostgreSQL's message is withheld, since it may quote the secret")
+
+
 def place(statement: Statement) -> str:
     """Where something failed, as the messages say it."""
     return f"in: {shortened(statement.sql)}"

@@ -6,6 +6,9 @@ import psycopg
 import pytest
 
 from reconciler.errors import Stalled
+from reconciler.model import Statement, Step
+from reconciler.plan.unfilled import refusing
+from reconciler.run import run_step
 from reconciler.run.placeholders import from_environment, placeholders, withheld
 
 MAPPING = (
@@ -62,3 +65,16 @@ def test_a_scratch_database_gets_a_stand_in_that_any_object_takes(connection: ps
     row = connection.execute("select subconninfo from pg_catalog.pg_subscription").fetchone()
     connection.execute("drop subscription s")
     assert row == ("application_name=withheld",)
+
+
+@pytest.mark.parametrize("transactional", [True, False])
+def test_an_error_does_not_quote_what_was_filled_in(
+    connection: psycopg.Connection, transactional: bool
+) -> None:
+    """libpq names the word it stumbles over, and PL/pgSQL the whole statement."""
+    sql = "create subscription s connection '${S}' publication p with (connect = false, slot_name = none)"
+    wanted = Statement(sql, "test", transactional=transactional)
+    step = Step(1, (refusing(wanted) if transactional else wanted,))
+    with pytest.raises(Stalled, match="42601") as raised:
+        run_step(connection, step, resolve=from_environment({"S": "host=h password=hush1 hush2"}))
+    assert "hush" not in f"{raised.value} {raised.value.__cause__}"
