@@ -100,7 +100,7 @@ def hashed(
     """Number and hash of the rows of each table, over the given columns, in the order of their names.
 
     A partitioned table is read through its partitions; another one without the tables that inherit from it, which are asked
-    for by themselves. Foreign tables and what does not exist are left out. The server adds up one hash per row, so that
+    for by themselves. Foreign tables, what has one among its partitions, and what does not exist are left out. The server adds up one hash per row, so that
     nothing but sums is kept in memory, however large the table.
     """
     found = {}
@@ -150,7 +150,9 @@ def _line(names: Sequence[str]) -> str:
 
 def _kinds(connection: Connection, columns: Mapping[ObjectId, Sequence[str]]) -> dict[tuple[str, str], str]:
     rows = connection.execute(
-        "select n.nspname::text, c.relname::text, c.relkind::text from pg_catalog.pg_class as c join"
+        "select n.nspname::text, c.relname::text, case when c.relkind = 'p' and exists (select from"
+        " pg_catalog.pg_partition_tree(c.oid) as t join pg_catalog.pg_class as leaf on leaf.oid = t.relid where leaf.relkind = 'f')"
+        " then 'f' else c.relkind::text end from pg_catalog.pg_class as c join"
         " pg_catalog.pg_namespace as n on n.oid = c.relnamespace where n.nspname = any(%s) order by 1, 2",
         (sorted({table.schema for table in columns}),),
     ).fetchall()

@@ -20,7 +20,7 @@ from reconciler import embedded
 from reconciler.embedded import Binaries
 from reconciler.errors import Stalled
 from reconciler.pg import Url, connect, ident, literal
-from reconciler.shadow import subscriptions
+from reconciler.shadow import foreign, subscriptions
 
 PREFIX = "reconciler_scratch_"
 _LOCK_CLASS = 0x7265636F
@@ -64,6 +64,7 @@ class Shadow:
         made = self.url.with_database(name)
         if template:
             subscriptions.copied(self.admin, template, made)
+            foreign.cut_off(made)
         return made
 
     def drop(self, database: Url) -> None:

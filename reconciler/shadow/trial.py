@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from reconciler.errors import Stalled
 from reconciler.model import Statement
 from reconciler.pg import ident
 from reconciler.run import Outcome, run_step, steps
@@ -27,10 +28,23 @@ def run(
     """What became of each. `role` empty means the connection's own. Raises what `run_step` raises."""
     if role:
         connection.execute(f"set session authorization {ident(role)}")
-    return [
-        outcome
-        for step in steps(tuple(statements))
-        for outcome in run_step(
-            connection, step, lock_timeout="10s", statement_timeout="10min", measure=measure, resolve=withheld
-        )
-    ]
+    try:
+        return [
+            outcome
+            for step in steps(tuple(statements))
+            for outcome in run_step(
+                connection,
+                step,
+                lock_timeout="10s",
+                statement_timeout="10min",
+                measure=measure,
+                resolve=withheld,
+            )
+        ]
+    except Stalled as error:
+        if "has no handler" not in error.what:
+            raise
+        raise Stalled(
+            f"rows of a foreign table would be read or written, which a rehearsal never does: {error.what}",
+            hint="change those rows by hand on the other server, or detach the foreign table first",
+        ) from error

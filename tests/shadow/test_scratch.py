@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import psycopg
+import pytest
+
+from reconciler.catalog import snapshot as catalog
+from reconciler.catalog.scope import EVERYTHING
 from reconciler.embedded import Server
+from reconciler.engine.copy import copied
+from reconciler.errors import Stalled
+from reconciler.model import ObjectId, Statement
 from reconciler.pg import Url, connect
+from reconciler.shadow import rows, trial
 from reconciler.shadow.scratch import shadow
 
 
@@ -33,3 +42,44 @@ def test_a_scratch_database_with_a_subscription_goes_away(
             ).fetchall()
             == []
         )
+
+
+def test_a_copy_of_a_foreign_table_reaches_no_other_server(
+    server: Server, database: Callable[..., Url]
+) -> None:
+    live, far = database(), database()
+    with connect(far) as session:
+        session.execute("create table cold (id int, note text); insert into cold values (1, 'precious')")
+    with connect(live) as session:
+        try:
+            session.execute("create extension postgres_fdw")
+        except psycopg.errors.Error:
+            pytest.skip("this PostgreSQL comes without postgres_fdw")
+        session.execute(
+            "create server far foreign data wrapper postgres_fdw options"
+            f" (host '{server.url.host}', port '{server.url.port}', dbname '{far.database}')"
+        )
+        session.execute(
+            f"create user mapping for public server far options (user '{server.url.user}', password 'none')"
+        )
+        session.execute("create table hot (id int, note text) partition by range (id)")
+        session.execute(
+            "create foreign table cold partition of hot for values from (0) to (9) server far options (table_name 'cold')"
+        )
+    top, fill = ObjectId("table", "public", "hot"), Statement("update hot set note = 'made up'", "fill")
+    with shadow(server.url) as place:
+        with connect(live) as session:
+            scratch = copied(session, live, catalog.read(session), place, EVERYTHING)
+        with connect(scratch) as session:
+            assert rows.hashed(session, {top: ("id", "note")}) == {}
+            with pytest.raises(Stalled, match="which a rehearsal never does"):
+                trial.run(session, [fill])
+        place.drop(scratch)
+        with (
+            place.copy(live) as copy,
+            connect(copy) as session,
+            pytest.raises(psycopg.Error, match="no handler"),
+        ):
+            session.execute("insert into hot values (2, 'made up')")
+    with connect(far) as session:
+        assert session.execute("select note from cold").fetchall() == [("precious",)]
