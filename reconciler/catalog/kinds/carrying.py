@@ -3,7 +3,8 @@
 PostgreSQL cannot partition a table that exists, nor change the key of one (manual: CREATE TABLE, PARTITION BY). An ordinary
 table moves as it is into a schema of its own, with its indexes and names; of a partitioned one the rows of all partitions
 are copied there. Promises that both statements do nothing when the table is as it will be already, that no row is
-left out without an error, and that neither row level security nor numbering changes what is carried. Never decides
+left out without an error, and that neither row level security nor numbering changes what is carried,
+that no number is given twice, and that a table it leaves empty is named in a hazard. Never decides
 whether it is needed, and never orders anything.
 """
 
@@ -14,6 +15,7 @@ import hashlib
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.casting import lossy, using
 from reconciler.catalog.kinds.kind import Carry, Context
+from reconciler.catalog.kinds.partition import tree
 from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Statement
 from reconciler.pg import ident, literal
 
@@ -29,7 +31,9 @@ def _stepped_aside(old: Fact, new: Fact, context: Context, aside: str) -> Statem
     there = f"pg_catalog.to_regclass({literal(table)})"
     key = f"pg_catalog.pg_get_partkeydef({there})"
     wanted = literal(new["partition_by"]) if new["partition_by"] else "null"
-    moves = [f"create schema {ident(aside)}"]
+    # Before a row is read: what is written between the copy and the first exclusive lock would be lost.
+    moves = [f"lock table {table} in access exclusive mode", f"create schema {ident(aside)}"]
+    moves += [_number_kept(column, table, aside) for column in _numbered(old, new, context)]
     above = context.before.facts.get(ObjectId("partition", old.id.schema, old.id.name))
     if above is not None:
         moves.append(f"alter table {above['of']} detach partition {table}")
@@ -47,8 +51,14 @@ def _stepped_aside(old: Fact, new: Fact, context: Context, aside: str) -> Statem
         ]  # fmt: skip
     else:
         moves.append(f"alter table {table} set schema {ident(aside)}")
-    sql = w.guarded(f"{there} is not null and {key} is distinct from {wanted}", *moves)
-    return w.say(sql, f"{new.id}: its rows step aside, it is partitioned differently", new.id)
+    sql = w.guarded_in_full(f"{there} is not null and {key} is distinct from {wanted}", *moves)
+    inside = tree(context.after, new.id)
+    emptied = [
+        Hazard(HazardCode.DELETES_DATA, f"The rows of {part} go to {new.id}: {part} is left empty.")
+        for part, _ in _kept_partitions(old.id, context)
+        if part not in inside
+    ]
+    return w.say(sql, f"{new.id}: its rows step aside, it is partitioned differently", new.id, *emptied)
 
 
 def _kept_partitions(table: ObjectId, context: Context) -> list[tuple[ObjectId, str]]:
@@ -68,6 +78,7 @@ def _written(old: Fact, new: Fact, context: Context, aside: str) -> Statement:
     table, source = w.name(new.id), ident(aside, new.id.name)
     columns = {c.id.part: c for c in context.before.children.get(old.id, ()) if c.id.kind == "column"}
     names, values, steps = [], [], []
+    numbered = {column.id for column in _numbered(old, new, context)}
     hazards = [
         Hazard(HazardCode.REWRITES_TABLE, f"Copies all rows of {new.id} under an exclusive lock."),
     ]
@@ -96,7 +107,7 @@ def _written(old: Fact, new: Fact, context: Context, aside: str) -> Statement:
             continue
         names.append(column)
         if c["identity"]:
-            steps.append(_goes_on(c, table))
+            steps += _goes_on(c, table, aside, kept=c.id in numbered)
     for name, was in sorted(columns.items()):
         if (
             not was["generated"]
@@ -117,12 +128,40 @@ def _written(old: Fact, new: Fact, context: Context, aside: str) -> Statement:
     return w.say(sql, f"{new.id}: the rows it had", new.id, *hazards)
 
 
-def _goes_on(column: Fact, table: str) -> str:
-    """An identity column numbers from after its last value."""
+def _numbered(old: Fact, new: Fact, context: Context) -> list[Fact]:
+    """The columns that are numbered by an identity before and after."""
+    before = {c.id.part: c for c in context.before.children.get(old.id, ()) if c.id.kind == "column"}
+    return [
+        c for c in sorted(context.after.children.get(new.id, ()), key=lambda part: part.position)
+        if c.id.kind == "column" and c["identity"] and c.id.part in before and before[c.id.part]["identity"]
+    ]  # fmt: skip
+
+
+def _numbers(column: Fact, aside: str) -> str:
+    return ident(aside, f"numbers of {column.position}")
+
+
+def _counter(column: Fact, table: str) -> str:
+    return f"pg_catalog.pg_get_serial_sequence({literal(table)}, {literal(column.id.part)})"
+
+
+def _number_kept(column: Fact, table: str, aside: str) -> str:
+    """Notes how far the numbering went: further than the rows tell, when the last ones were deleted."""
+    made = f"create table {_numbers(column, aside)} as select last_value, is_called from "
+    return f"execute {literal(made)} || {_counter(column, table)}"
+
+
+def _goes_on(column: Fact, table: str, aside: str, *, kept: bool) -> list[str]:
+    """An identity column numbers on from where it was; a column that was none, from after its last value."""
+    if kept:
+        numbers = _numbers(column, aside)
+        return [
+            f"perform pg_catalog.setval({_counter(column, table)}, n.last_value, n.is_called) from {numbers} as n",
+            f"drop table {numbers}",
+        ]
     step = int(column["identity"]["increment"])
     name = ident(column.id.part)
     peak = f"max({name})" if step > 0 else f"min({name})"
-    return (
-        f"perform pg_catalog.setval(pg_catalog.pg_get_serial_sequence({literal(table)}, {literal(column.id.part)}),"
-        f" {peak} + {step}, false) from {table} having {peak} is not null"
-    )
+    return [
+        f"perform pg_catalog.setval({_counter(column, table)}, {peak} + {step}, false) from {table} having {peak} is not null"
+    ]
