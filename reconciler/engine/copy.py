@@ -23,7 +23,7 @@ from reconciler.errors import Stalled, Waiting
 from reconciler.model import Snapshot
 from reconciler.pg import Url, connect, ident
 from reconciler.plan.complete import complete
-from reconciler.shadow import foreign, trial
+from reconciler.shadow import foreign, subscriptions, trial
 from reconciler.shadow.scratch import Shadow
 
 Connection = psycopg.Connection[TupleRow]
@@ -105,6 +105,8 @@ def copied(live: Connection, url: Url, wanted: Snapshot, shadow: Shadow, scope: 
                 differences = residue(catalog.read(copy, scope), wanted)
             if not differences:
                 foreign.cut_off(database)
+                foreign.forgotten(database)
+                subscriptions.disarmed(database, scope)
                 return database
             trouble = "; ".join(differences[:3])
         troubles.append(trouble)

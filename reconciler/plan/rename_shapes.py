@@ -36,6 +36,14 @@ def _by_register(register: str, noun: str) -> Shape:
     )
 
 
+def _relation(noun: str, kinds: str) -> Shape:
+    """Of this kind: a view may have taken the old name of a table."""
+    there = (
+        "exists (select from pg_catalog.pg_class where oid = pg_catalog.to_regclass({PATH}) and relkind in "
+    )
+    return replace(_by_register("to_regclass", noun), there=f"{there}{kinds})")
+
+
 def _routine(noun: str) -> Shape:
     return replace(_by_register("to_regprocedure", noun), there="{ROUTINE} is not null")
 
@@ -83,11 +91,11 @@ SHAPES: dict[str, Shape] = {
     "range": _by_register("to_regtype", "type"),
     "domain": _by_register("to_regtype", "domain"),
     "collation": _by_catalog("pg_collation", "coll", "collation"),
-    "table": _by_register("to_regclass", "table"),
-    "foreign_table": _by_register("to_regclass", "foreign table"),
-    "view": _by_register("to_regclass", "view"),
-    "materialized_view": _by_register("to_regclass", "materialized view"),
-    "sequence": _by_register("to_regclass", "sequence"),
+    "table": _relation("table", "('r', 'p')"),
+    "foreign_table": _relation("foreign table", "('f')"),
+    "view": _relation("view", "('v')"),
+    "materialized_view": _relation("materialized view", "('m')"),
+    "sequence": _relation("sequence", "('S')"),
     "index": Shape("pg_catalog.to_regclass({PATH}) is not null", "alter index {path} rename to {new}"),
     "function": _routine("function"),
     "procedure": _routine("procedure"),

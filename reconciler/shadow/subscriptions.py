@@ -12,9 +12,10 @@ import psycopg
 
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.kinds import KINDS, Context
+from reconciler.catalog.kinds.subscription import SECRET_CONNECTION
 from reconciler.catalog.scope import Scope
-from reconciler.pg import Url, connect, ident
-from reconciler.run.placeholders import withheld
+from reconciler.pg import Url, connect, ident, literal
+from reconciler.run.placeholders import STANDIN, withheld
 
 Connection = psycopg.Connection[Any]
 _HERE = (
@@ -42,6 +43,16 @@ def copied(admin: Connection, template: Url, copy: Url) -> None:
         for fact in found.by_kind.get("subscription", ()):
             for statement in KINDS["subscription"].create(fact, context, ()):
                 connection.execute(withheld(statement.sql).encode())
+
+
+def disarmed(database: Url, scope: Scope) -> None:
+    """Of a dumped copy: nobody who enables one reaches the publisher, whose slot belongs to the original. Where connections are
+    compared, only those that hold a secret are overwritten."""
+    which = f" and {SECRET_CONNECTION}" if scope.connections else ""
+    with connect(database) as connection:
+        names = connection.execute(f"select s.subname from {_HERE}{which} order by 1".encode()).fetchall()
+        for (name,) in names:
+            connection.execute(f"alter subscription {ident(name)} connection {literal(STANDIN)}")
 
 
 def removed(database: Url) -> None:

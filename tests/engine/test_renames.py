@@ -372,6 +372,18 @@ def test_renamed_and_changed_at_once(project: Make) -> None:
     assert p.sql("select name from people") == [("Ada",)]
 
 
+def test_a_view_takes_the_old_name_of_a_table(project: Make) -> None:
+    """Run twice, the view is not taken for the table."""
+    p = project(
+        "-- reconciler: renamed_from people\ncreate table persons (id int primary key, name text);"
+        " create view people as select * from persons;",
+        live="create table people (id int primary key, name text); insert into people values (1, 'Ada')",
+    )
+    passed(propose(p.database))
+    apply(p.database, allow={"all"})
+    assert p.sql("select name from persons") == [("Ada",)]
+
+
 def test_an_overload_keeps_its_name(project: Make) -> None:
     two = "create function {}(n int) returns int language sql as 'select n'; create function {}(n text, m int[]) returns text language sql as 'select n';"
     p = project(

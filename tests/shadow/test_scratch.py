@@ -8,12 +8,13 @@ import psycopg
 import pytest
 
 from reconciler.catalog import snapshot as catalog
-from reconciler.catalog.scope import EVERYTHING
+from reconciler.catalog.scope import EVERYTHING, Scope
 from reconciler.embedded import Server
 from reconciler.engine.copy import copied
 from reconciler.errors import Stalled
 from reconciler.model import ObjectId, Statement
 from reconciler.pg import Url, connect
+from reconciler.run.placeholders import STANDIN
 from reconciler.shadow import rows, trial
 from reconciler.shadow.scratch import shadow
 
@@ -83,3 +84,34 @@ def test_a_copy_of_a_foreign_table_reaches_no_other_server(
             session.execute("insert into hot values (2, 'made up')")
     with connect(far) as session:
         assert session.execute("select note from cold").fetchall() == [("precious",)]
+
+
+def test_a_copy_holds_no_secret_and_its_subscriptions_name_no_publisher(
+    server: Server, database: Callable[..., Url]
+) -> None:
+    live = database()
+    with connect(live) as session:
+        session.execute("create foreign data wrapper w")
+        session.execute("create server far foreign data wrapper w options (host 'a', password 'hush')")
+        session.execute("create user mapping for public server far options (password 'hush')")
+        for name, more in (("near", " password=hush"), ("open", "")):
+            session.execute(
+                f"create subscription {name} connection 'host=nowhere.invalid{more}' publication p with (connect = false)"
+            )
+    kept = "select s.subconninfo from pg_catalog.pg_subscription as s join pg_catalog.pg_database as d on d.oid = s.subdbid"
+    mine = " where d.datname = pg_catalog.current_database() order by 1"
+    with shadow(server.url) as place:
+        for compared in (False, True):
+            scope = Scope(connections=compared)
+            with connect(live) as session:
+                wanted = catalog.read(session, scope)
+                scratch = copied(session, live, wanted, place, scope)
+            with connect(scratch) as session:
+                assert catalog.fingerprint(session, scope) == wanted.fingerprint
+                found = session.execute(kept + mine).fetchall()
+                assert found == [(STANDIN,), ("host=nowhere.invalid" if compared else STANDIN,)]
+                options = session.execute(
+                    "select m.umoptions::text || s.srvoptions::text from pg_catalog.pg_user_mappings as m, pg_catalog.pg_foreign_server as s"
+                ).fetchone()
+                assert options is not None and "hush" not in options[0]
+            place.drop(scratch)
