@@ -6,8 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 
+import pytest
+
 from reconciler.catalog import snapshot
 from reconciler.catalog.kinds import Context
+from reconciler.embedded import Server
 from reconciler.model import HazardCode, Snapshot, Statement
 from reconciler.pg import Url, connect
 from reconciler.plan.complete import complete
@@ -85,3 +88,24 @@ def test_a_partition_that_stands_alone_afterwards_is_said_to_lose_its_rows(
     load(new, PLAIN + "; create table visits_1 (id bigint not null, place text not null)")
     hazards = [h for one in complete(Context(read(old), read(new), "postgres")) for h in one.hazards]
     assert [h.code for h in hazards if "visits_1" in h.consequence] == [HazardCode.DELETES_DATA]
+
+
+@pytest.mark.parametrize(
+    ("publication", "codes"),
+    [
+        ("for all tables", [HazardCode.IRREVERSIBLE]),
+        ("for tables in schema public", [HazardCode.IRREVERSIBLE]),
+        ("for tables in schema other", []),
+        ("for table visits", []),
+    ],
+)
+def test_what_publishes_the_copied_rows_is_named(
+    server: Server, database: Callable[..., Url], publication: str, codes: list[HazardCode]
+) -> None:
+    if "schema" in publication and server.major < 15:
+        pytest.skip("schemas are published since 15")
+    old, new = database(), database()
+    for url, sql in ((old, PLAIN), (new, LISTED)):
+        load(url, f"{sql}; create schema other; create publication feed {publication}")
+    hazards = [h for one in complete(Context(read(old), read(new), "postgres")) for h in one.hazards]
+    assert [h.code for h in hazards if "Publication feed" in h.consequence] == codes

@@ -86,6 +86,7 @@ def _written(old: Fact, new: Fact, context: Context, aside: str) -> Statement:
         hazards.append(
             Hazard(HazardCode.DEPENDS_ON_DATA, f"Fails while a row of {new.id} fits no partition.")
         )
+    hazards += _published(old, context)
     for c in sorted(context.after.children.get(new.id, ()), key=lambda part: part.position):
         if c.id.kind != "column" or c["generated"]:
             continue
@@ -126,6 +127,24 @@ def _written(old: Fact, new: Fact, context: Context, aside: str) -> Statement:
         f"drop schema {ident(aside)}",
     )
     return w.say(sql, f"{new.id}: the rows it had", new.id, *hazards)
+
+
+def _published(table: Fact, context: Context) -> list[Hazard]:
+    """A publication of single tables lets go of this one meanwhile; the others publish all that is written here."""
+    schemas = {
+        f.id.name
+        for f in context.before.by_kind.get("publication_schema", ())
+        if f.id.part == table.id.schema
+    }
+    return [
+        Hazard(
+            HazardCode.IRREVERSIBLE,
+            f"Publication {p.id} sends the copied rows to subscribers, which have them already: stop these first, and copy"
+            f" {table.id} anew there.",
+        )
+        for p in context.before.by_kind.get("publication", ())
+        if p["all_tables"] or p.id.name in schemas
+    ]
 
 
 def _numbered(old: Fact, new: Fact, context: Context) -> list[Fact]:
