@@ -1,8 +1,8 @@
 """What was worked out before and still holds: the declared state, and that nothing moved since the last look.
 
-Files under `$XDG_CACHE_HOME/reconciler`, readable by their owner alone, named by a digest of everything they depend on: so a
-stale one is never found, only left behind. Losing the folder costs time, nothing else. Never holds a row, a password or an
-SQL script to run.
+Files under `$XDG_CACHE_HOME/reconciler`, readable by their owner alone, named by a digest of everything they depend on and of
+the day: so a stale one is never found, only left behind. Losing the folder costs time, nothing else. Never holds a row, a
+password or an SQL script to run.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -25,15 +26,19 @@ KEPT_BYTES = 256 * 1024 * 1024
 
 
 def key(*parts: object) -> str:
-    """A name for what depends on exactly these values, in this version of the program."""
-    text = json.dumps([FORMAT, __version__, *parts], sort_keys=True, default=str)
+    """A name for what depends on exactly these values, in this version of the program, today (UTC): a declaration may ask what day it
+    is, in a DO block that makes partitions for one."""
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    text = json.dumps([FORMAT, __version__, today, *parts], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def load(sort: str, name: str) -> Any | None:
-    """What was saved under that name; None when nothing was, or it cannot be read."""
+    """What was saved under that name; None when nothing was, it cannot be read, or somebody else wrote it."""
     path = _folder() / f"{sort}-{name}.json"
     try:
+        if path.stat().st_uid != os.geteuid():
+            return None
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None

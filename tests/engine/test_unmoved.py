@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
 
 from reconciler.embedded import Server, scratch
-from reconciler.engine import unmoved
+from reconciler.engine import cache, unmoved
 from reconciler.engine.drift import drift
 from reconciler.engine.planning import propose
 from reconciler.engine.unmoved import settled
@@ -151,3 +152,10 @@ def test_the_live_snapshot_is_reused_where_declarations_differ(
     assert {i: n for i, n in again.before.edges.items() if n} == {
         i: n for i, n in first.before.edges.items() if n
     }
+
+
+def test_nothing_is_believed_the_day_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = cache.key("what", "it depends on")
+    assert cache.key("what", "it depends on") == name
+    monkeypatch.setattr("time.gmtime", lambda: time.struct_time((2001, 2, 3, 4, 5, 6, 5, 34, 0)))
+    assert cache.key("what", "it depends on") != name
