@@ -22,6 +22,7 @@ from reconciler.plan.adopt import adopt
 from reconciler.plan.complete import complete
 from reconciler.plan.draft import DraftFailed, draft
 from reconciler.plan.rename import Renames
+from reconciler.plan.unfilled import unmistakable
 from reconciler.shadow import trial
 from reconciler.shadow.rehearse import Expected, rehearsed
 from reconciler.shadow.scratch import Shadow
@@ -146,6 +147,7 @@ def _plan(
         )
         up, down = (*found.up, *up), (*again, *down, *found.down)
     up, down = _relevant(up, bench.start, after), _relevant(down, after, bench.start)
+    unmistakable((*up, *down))
     likely = tuple(suggest.told(one, bench.places) for one in suggest.suggested(bench.start, after, changes))
     return Plan(
         before.fingerprint, after.fingerprint, changes, suggest.beside(_settled(up), likely), _settled(down),

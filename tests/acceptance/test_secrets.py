@@ -11,6 +11,7 @@ from judge import dump
 from reconciler.cli.present.script import script_of
 from reconciler.embedded import Server
 from reconciler.engine.diff import diff
+from reconciler.errors import Stalled
 from reconciler.pg import Url, connect
 
 SERVER = """create foreign data wrapper w;
@@ -64,3 +65,11 @@ def test_a_connection_without_a_secret_is_compared(server: Server, database: Cal
     found = diff(old.reveal(), new.reveal(), where=server.url, prove=True)
     assert found.rehearsal is not None and found.rehearsal.passed, found.rehearsal
     assert [s.sql for s in found.plan.up] == ["alter subscription near connection 'host=b dbname=x'"]
+
+
+def test_two_objects_are_not_given_one_secret(server: Server, database: Callable[..., Url]) -> None:
+    new = database()
+    line = "create server %s foreign data wrapper w options (password 'hush')"
+    load(new, ";\n".join(["create foreign data wrapper w", line % '"far-off"', line % "far_off"]))
+    with pytest.raises(Stalled, match="SERVER_FAR_OFF_PASSWORD"):
+        diff("empty", new.reveal(), where=server.url)
