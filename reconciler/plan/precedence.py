@@ -14,7 +14,7 @@ from reconciler.plan.fate import Fates
 from reconciler.plan.mentions import SPEAKERS, mentions
 from reconciler.plan.operation import CARRY, Edge, Operation, needs, side_of
 from reconciler.plan.rows_along import around_rows
-from reconciler.plan.together import alike, bounds, followed, inheritance, logged
+from reconciler.plan.together import alike, bounds, followed, inheritance, logged, whole_index
 
 Name = tuple[str, str]
 """(schema, name), of a routine with its argument types."""
@@ -68,9 +68,6 @@ def hard(
             for need in needs(side_of(operation, context), id):
                 yield Operation("drop", need), operation
                 yield Operation("alter", need), operation
-            for need in needs(after, id) if id in after.facts else ():
-                if need not in before.facts:  # the second time, what is new stands under what is made anew
-                    yield Operation("drop", need), operation
             if id.kind == "partition":
                 yield from followed(operation, context, everything)
                 for part in before.children.get(ObjectId("table", id.schema, id.name), ()):
@@ -85,6 +82,8 @@ def hard(
             yield operation, Operation("drop", id)
             if id.kind == "partition":
                 yield from alike(operation, context)
+            if id.kind == "index":
+                yield from whole_index(operation, context)
             for need in needs(after, id):
                 yield operation, Operation("create", need)
                 yield operation, Operation("alter", need)

@@ -105,3 +105,12 @@ def inheritance(operation: Operation, context: Context) -> Iterator[Edge]:
             own = after.facts.get(ObjectId("column", child.schema, child.name, id.part))
             if child.kind == "table" and own is not None and not own["inherited"]:
                 yield operation, Operation("create", own.id)
+
+
+def whole_index(made: Operation, context: Context) -> Iterator[Edge]:
+    """An index on a partitioned table is valid when all partitions have their part of it: those that leave are gone by then."""
+    table = context.after.facts[made.id].parent
+    for user in context.before.dependents.get(table, ()) if table is not None else ():
+        if user.kind == "partition":
+            yield made, Operation("drop", user)
+            yield made, Operation("drop", ObjectId("table", user.schema, user.name))

@@ -44,6 +44,14 @@ def test_a_source_compared_with_itself_is_empty(server: Server) -> None:
         assert (found.plan.changes, found.plan.up, found.plan.down) == ((), (), ())
 
 
+def test_the_type_of_a_partition_key_is_refused(server: Server, tmp_path: Path) -> None:
+    table = "create table p (id int, k %s) partition by list (id); create table q partition of p default partition by hash (k);"
+    (tmp_path / "old.sql").write_text(table % "int")
+    (tmp_path / "new.sql").write_text(table % "bigint")
+    with pytest.raises(Stalled, match=r"public\.q is partitioned by it"):
+        diff(str(tmp_path / "old.sql"), str(tmp_path / "new.sql"), where=server.url)
+
+
 def test_what_cannot_be_planned_is_refused_with_the_reason(server: Server, tmp_path: Path) -> None:
     types = "create type inner_one as enum (%s); create type outer_one as (mood inner_one); create table t (o outer_one);"
     (tmp_path / "old.sql").write_text(types % "'a', 'b'")

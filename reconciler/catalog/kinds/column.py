@@ -13,6 +13,7 @@ from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.casting import lossy, using
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind, Unplannable
+from reconciler.catalog.kinds.partition import tree
 from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
 from reconciler.pg import ident, literal
@@ -212,7 +213,7 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
     line = definition(Fact(fact.id, {**fact.attributes, "not_null": None}, "") if late else fact, default)
     hazards = []
     if (
-        fact["not_null"]
+        (fact["not_null"] or _of_full_domain(fact, context))
         and default is None
         and not late
         and not not_null.said_later(fact)
@@ -251,6 +252,16 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
             w.say(f"{table} alter column {column} set not null", f"{fact.id}: every row has one now", fact.id)
         )
     return found + dressed(fact, context)
+
+
+def _of_full_domain(fact: Fact, context: Context) -> bool:
+    """Whether its type is a domain that has to have a value and gives none by itself."""
+    domains = [
+        context.after.facts[need]
+        for need in context.after.edges.get(fact.id, frozenset())
+        if need.kind == "domain" and not fact["type"].endswith("[]")
+    ]
+    return any(domain["not_null"] and domain["default"] is None for domain in domains)
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
@@ -295,6 +306,7 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         found += numbered
         numbered = []
     if (old["type"], old["collation"]) != (new["type"], new["collation"]) and not inherited:
+        _refuse_in_key(new.id, context)
         found.append(_retyped(old, new, context))
         pinned = True
     detached = not_null.renamed_below(old, new, context)
@@ -369,6 +381,18 @@ def _recomputed(old: Fact, new: Fact, context: Context) -> Alteration | None:
             first = w.say(sql, f"{new.id}: computed differently", new.id, slow)
             return Alteration((first, *further.statements), further.displaces)
     return None
+
+
+def _refuse_in_key(column: ObjectId, context: Context) -> None:
+    """PostgreSQL changes no type of a column that rows are distributed by (manual: ALTER TABLE, SET DATA TYPE)."""
+    word = re.compile(rf'(?<![\w"]){re.escape(ident(column.part))}(?![\w"])')
+    for table in tree(context.before, ObjectId("table", column.schema, column.name)):
+        fact = context.before.facts.get(table)
+        if fact is not None and fact["partition_by"] and word.search(fact["partition_by"]):
+            raise Unplannable(
+                f"the type of column {column} would have to change, but {table} is partitioned by it: make a table with the"
+                " other type, move the rows and give it the name"
+            )
 
 
 def _retyped(old: Fact, new: Fact, context: Context) -> Statement:
