@@ -136,6 +136,10 @@ def soft(context: Context, everything: set[Operation]) -> Iterator[Edge]:
                 whole, ()
             ):  # once attached, what it inherits can no longer be renamed
                 yield operation, Operation("alter", part.id)
+                if (
+                    part.id.kind == "index"
+                ):  # one that is there is taken, else PostgreSQL makes one and names it
+                    yield operation, Operation("create", part.id)
         if operation.verb == "create" and id.kind == "column":
             # A child that goes may have a column of that name and another type.
             parent = after.facts[id].parent

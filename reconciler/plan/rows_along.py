@@ -53,10 +53,13 @@ def around_rows(
         made = other.verb == "create" and whole.id not in tables and _waits(context.after, other.id)
         if made and needs(context.after, other.id) & things:
             yield whole, operation
+    still = {need for thing in things for need in context.after.edges.get(thing, ())}
     had = _with_parts(context.before, tree(context.before, table))
     for need in {need for thing in had for need in context.before.edges.get(thing, ())} - had:
         if need.kind not in ("table", "sequence", "schema"):
             yield Operation("drop", need), operation
+            if need not in still:
+                yield Operation("alter", need), operation
 
 
 def _left(id: ObjectId, context: Context) -> frozenset[ObjectId]:

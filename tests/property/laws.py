@@ -37,6 +37,8 @@ REFUSALS = {
     "made of it": r"would have to be made anew, and .* is made of it",
     "array of a composite": r"is an array of type .*, which would have to be made anew",
     "made anew under it": r"needs .*, which would have to be made anew under it",
+    "inside others": r"would get a new condition, and .* holds values of it inside others",
+    "partitioned by it": r"would have to change, but .* is partitioned by it",
     "other parents": r"would have to be given other parents",
 }
 """The reasons for which a plan may be refused, as its message says them."""

@@ -413,6 +413,8 @@ def _retyped(old: Fact, new: Fact, context: Context) -> Statement:
     # The second time an identity has taken the place of the default, and has none to be dropped; and once a partition is
     # attached, it has its parent's type and none may be given to it.
     once = (had is not None and bool(new["identity"])) or w.becomes_partition(new, context)
+    # Children would lose their compression.
+    once = once or (old["type"] != new["type"] and w.has_children(new.id, context))
     if (not direct and not plain) or once:
         current = (
             f"(select pg_catalog.format_type(atttypid, atttypmod) from pg_catalog.pg_attribute where attrelid ="

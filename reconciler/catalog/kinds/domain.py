@@ -45,14 +45,17 @@ def _noun(fact: Fact) -> str:
     return f"domain {w.name(fact.id)}"
 
 
-def _made(fact: Fact, parts: tuple[Fact, ...]) -> str:
+def _made(fact: Fact, parts: tuple[Fact, ...], *, again: bool = False) -> str:
+    """`again` is for one that takes the place of another, which still has the names PostgreSQL would choose."""
     words = [f"create {_noun(fact)} as {fact['type']}"]
     if fact["collation"]:
         words.append(f"collate {fact['collation']}")
     if fact["default"] is not None:
         words.append(f"default {fact['default']}")
     if fact["not_null"]:
-        words.append(domain_constraint.not_null(fact))
+        name = f"{fact.id.name}_not_null"
+        usual = again and fact["not_null"] is True and len(name.encode()) < 64
+        words.append(f"constraint {ident(name)} not null" if usual else domain_constraint.not_null(fact))
     return " ".join([*words, *(domain_constraint.definition(p) for p in parts)])
 
 
@@ -83,6 +86,7 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         if old["not_null"]:
             found.append(w.say(f"{action} drop not null", f"{new.id}: may be null", new.id))
         if new["not_null"]:
+            domain_constraint.refuse_inside(new.id, context)
             doubt = Hazard(HazardCode.DEPENDS_ON_DATA, f"Fails while a column of type {new.id} holds a null.")
             if new["not_null"] is True:
                 found.append(w.say(f"{action} set not null", f"{new.id}: must have a value", new.id, doubt))
@@ -120,7 +124,9 @@ def _rebased(old: Fact, new: Fact, context: Context) -> Alteration:
     dress = w.dressed(new, context, _noun(new), "type", f"type {w.name(new.id)}")
     for check in checks:
         dress += domain_constraint.dressed(check)
-    return remade(old, new, context, "domain", _made(new, checks), outdated, carried, dress, *risks)
+    return remade(
+        old, new, context, "domain", _made(new, checks, again=True), outdated, carried, dress, *risks
+    )
 
 
 KIND = Kind("domain", read, create, drop, alter, replaceable=False)

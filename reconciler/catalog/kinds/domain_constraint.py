@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
-from reconciler.catalog.kinds.kind import Alteration, Context, Kind
+from reconciler.catalog.kinds.kind import Alteration, Context, Kind, Unplannable
 from reconciler.catalog.scope import Scope
-from reconciler.model import Fact, Hazard, HazardCode, Statement
+from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Statement
 from reconciler.pg import ident, literal
 
 
@@ -48,9 +48,31 @@ def _rebased(fact: Fact, context: Context) -> bool:
     return len(keys) == 2 and keys[0] != keys[1]
 
 
+def refuse_inside(domain: ObjectId, context: Context) -> None:
+    """PostgreSQL checks no value of a domain that is inside another value (manual: ALTER DOMAIN, Notes)."""
+    after = context.after
+    for user in sorted(context.before.dependents.get(domain, ())):
+        used = after.facts.get(user)
+        if used is None or domain not in after.edges.get(user, ()):
+            continue
+        inside = user.kind == "column" and used["type"].endswith("[]")
+        above = (
+            [u for u in after.dependents.get(user, ()) if u.kind == "column"]
+            if user.kind in ("composite", "range")
+            else []
+        )
+        if inside or above:
+            where = user if inside else sorted(above)[0]
+            raise Unplannable(
+                f"domain {domain} would get a new condition, and {where} holds values of it inside others"
+            )
+
+
 def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statement]:
     if valid(fact) and _rebased(fact, context):
         return []
+    if fact.parent is not None and fact.parent in context.before.facts and valid(fact):
+        refuse_inside(fact.parent, context)
     condition = (
         f"not exists (select from pg_catalog.pg_constraint where contypid = {literal(w.name(fact.id))}"
         f"::pg_catalog.regtype and conname = {literal(fact.id.part)})"

@@ -12,7 +12,7 @@ from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
 from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, Hazard, HazardCode, Statement
-from reconciler.pg import ident
+from reconciler.pg import ident, literal
 
 _HEAD = re.compile(r"CREATE (UNIQUE )?INDEX ")
 
@@ -75,7 +75,12 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
 def _finished(old: Fact | None, new: Fact) -> list[Statement]:
     found = []
     if new["part_of"] and (old is None or old["part_of"] != new["part_of"]):
-        sql = f"alter index {new['part_of']} attach partition {w.name(new.id)}"
+        # The index of a table that is attached later is found, and attached, then (manual: ALTER TABLE, ATTACH PARTITION).
+        attached = (
+            "exists (select from pg_catalog.pg_inherits as i join pg_catalog.pg_index as x on x.indrelid = i.inhrelid where"
+            f" x.indexrelid = {literal(w.name(new.id))}::pg_catalog.regclass)"
+        )
+        sql = w.guarded(attached, f"alter index {new['part_of']} attach partition {w.name(new.id)}")
         found.append(w.say(sql, f"{new.id}: part of {new['part_of']}", new.id))
     before = (old["statistics"] if old else None) or {}
     for number, target in sorted((new["statistics"] or {}).items(), key=lambda pair: int(pair[0])):

@@ -66,6 +66,9 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
         )
     given_not_null = [ident(c.id.part) for c in columns if c["not_null_given"]]
     late = [c for c in constraints if fact["inherits"] and c["type"] == "p" and _covers(c, given_not_null)]
+    if late:
+        own = f" REFERENCES {w.name(fact.id)}("
+        late += [c for c in constraints if c["type"] == "f" and own in c["definition"]]
     given = [c for c in constraints if c["inherited"] and (fact["inherits"] or c["type"] == "x")]
     lines += [constraint.definition(c) for c in constraints if c not in late and c not in given]
     body = ("(\n  " + ",\n  ".join(line for line in lines if line) + "\n)") if any(lines) else "()"
