@@ -36,7 +36,8 @@ def common_columns(
             continue
         if (
             fact.parent in moving
-            or other.parent not in after.facts
+            or other.parent is None
+            or other.parent.kind != "table"
             or fact["generated"]
             or other["generated"]
         ):
