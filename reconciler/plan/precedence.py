@@ -117,6 +117,11 @@ def soft(context: Context, everything: set[Operation]) -> Iterator[Edge]:
             continue
         id = operation.id
         if operation.verb == "drop":
+            table = before.facts[id].parent if id.kind == "index" and id in before.facts else None
+            if (
+                table is not None
+            ):  # a part of another index goes by itself once its table is a partition no more
+                yield operation, Operation("drop", ObjectId("partition", table.schema, table.name))
             if id in before.facts and id in after.facts:
                 # A second run finds it standing on what it will stand on.
                 for need in needs(after, id):

@@ -96,9 +96,16 @@ def _finished(old: Fact | None, new: Fact) -> list[Statement]:
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
-    if fact["part_of"]:
-        return []  # goes with the index it is a part of, or with its table
-    return [w.say(f"drop index if exists {w.name(fact.id)}", f"index {fact.id}: no longer declared", fact.id)]
+    sql = f"drop index if exists {w.name(fact.id)}"
+    after = context.after.facts.get(fact.id)
+    if fact["part_of"] or (after is not None and after["part_of"]):
+        # It goes with the index it is a part of, or with its table; but it stays with a table that is taken off.
+        there = f"pg_catalog.to_regclass({literal(w.name(fact.id))})"
+        alone = (
+            f"exists (select from pg_catalog.pg_class as c where c.oid = {there} and not c.relispartition)"
+        )
+        sql = w.guarded(alone, sql)
+    return [w.say(sql, f"index {fact.id}: no longer declared", fact.id)]
 
 
 def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
