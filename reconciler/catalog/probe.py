@@ -138,7 +138,8 @@ def identity(connection: psycopg.Connection[Any]) -> str:
     equal numbers in two looks mean equal rows when both looks saw the same run (start time, to the microsecond) of the same
     cluster (system identifier, timeline) in the same epoch, in the same database (OID: one dropped and made again has
     another). A backup restored, a disk set back or a standby promoted is another run or timeline, however many numbers
-    it gives out again. The connection must be in autocommit mode.
+    it gives out again. One thing escapes: with `synchronous_commit` off, a crash of a backend may take back a DDL transaction
+    whose number the same run then gives to another that writes as many rows. The connection must be in autocommit mode.
     """
     found = [str(value) for value in connection.execute(_WHERE).fetchone() or ()]
     try:

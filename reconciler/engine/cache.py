@@ -1,8 +1,8 @@
 """What was worked out before and still holds: the declared state, and that nothing moved since the last look.
 
 Files under `$XDG_CACHE_HOME/reconciler`, readable by their owner alone, named by a digest of everything they depend on and of
-the day: so a stale one is never found, only left behind. Losing the folder costs time, nothing else. Never holds a row, a
-password or an SQL script to run.
+the day: so a stale one is never found, only left behind. Losing the folder costs time, nothing else. Never holds a row or an
+SQL script to run, nor a secret that stands where secrets belong; the bodies of functions and views are in it as they are.
 """
 
 from __future__ import annotations
