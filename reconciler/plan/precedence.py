@@ -14,7 +14,7 @@ from reconciler.plan.fate import Fates
 from reconciler.plan.mentions import SPEAKERS, mentions
 from reconciler.plan.operation import CARRY, Edge, Operation, needs, side_of
 from reconciler.plan.rows_along import around_rows
-from reconciler.plan.together import alike, bounds, followed, inheritance, logged, whole_index
+from reconciler.plan.together import alike, bounds, followed, inheritance, logged, whole_index, with_parents
 
 Name = tuple[str, str]
 """(schema, name), of a routine with its argument types."""
@@ -92,6 +92,8 @@ def hard(
                 yield from (
                     (operation, o) for o in everything if o.verb == "create" and o.id.kind == "operator"
                 )
+            if id.kind == "column":
+                yield from with_parents(operation, context)
             had, has = needs(before, id), needs(after, id)
             for need in had - has:  # it moves off what is changed or taken away
                 yield Operation("drop", need), operation

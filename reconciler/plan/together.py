@@ -108,9 +108,23 @@ def inheritance(operation: Operation, context: Context) -> Iterator[Edge]:
 
 
 def whole_index(made: Operation, context: Context) -> Iterator[Edge]:
-    """An index on a partitioned table is valid when all partitions have their part of it: those that leave are gone by then."""
-    table = context.after.facts[made.id].parent
+    """An index on a partitioned table is valid when all partitions have their part of it: those that leave are gone by then.
+    One that shall lack parts comes when all are there, since PostgreSQL makes them for each that is attached later."""
+    fact = context.after.facts[made.id]
+    table = fact.parent
+    for user in context.after.dependents.get(table, ()) if table is not None and fact["incomplete"] else ():
+        if user.kind == "partition":
+            yield made, Operation("create", user)
     for user in context.before.dependents.get(table, ()) if table is not None else ():
         if user.kind == "partition":
             yield made, Operation("drop", user)
             yield made, Operation("drop", ObjectId("table", user.schema, user.name))
+
+
+def with_parents(altered: Operation, context: Context) -> Iterator[Edge]:
+    """An inherited column changes with its parent's, so what waits for the one waits for the other."""
+    id = altered.id
+    own = {ObjectId(kind, id.schema, id.name) for kind in ("table", "partition")}
+    for need in {need for one in own for need in needs(context.before, one)} - own:
+        if need.kind == "table":
+            yield altered, Operation("alter", ObjectId("column", need.schema, need.name, id.part))

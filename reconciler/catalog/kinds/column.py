@@ -305,10 +305,13 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         # The identity's bounds have to fit into the new type before the column gets it.
         found += numbered
         numbered = []
-    if (old["type"], old["collation"]) != (new["type"], new["collation"]) and not inherited:
-        _refuse_in_key(new.id, context)
-        found.append(_retyped(old, new, context))
+    if (old["type"], old["collation"]) != (new["type"], new["collation"]):
         pinned = True
+        if (
+            not inherited
+        ):  # else it changes with its parent's, and what holds on to it is in the way all the same
+            _refuse_in_key(new.id, context)
+            found.append(_retyped(old, new, context))
     detached = not_null.renamed_below(old, new, context)
     if detached and not (table and table["partition"]):
         raise Unplannable(

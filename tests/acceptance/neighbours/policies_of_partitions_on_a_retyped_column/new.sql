@@ -1,0 +1,10 @@
+create table t (id int, c bigint) partition by list (id);
+create table part_1 partition of t for values in (1);
+create table part_2 partition of t default partition by list (id);
+create table part_3 partition of part_2 for values in (3);
+create policy everyone on part_1 using (c > 0);
+create policy deeper on part_3 using (c > 0);
+create view seen as select c from part_3;
+create table base (a bigint);
+create table kid () inherits (base);
+create policy own on kid using (a > 0);
