@@ -214,7 +214,7 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
     hazards = []
     if (
         (fact["not_null"] or _of_full_domain(fact, context))
-        and default is None
+        and (default is None or re.match(r"\(*NULL\b", default))
         and not late
         and not not_null.said_later(fact)
         and not fact["generated"]

@@ -69,6 +69,7 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
     if late:
         own = f" REFERENCES {w.name(fact.id)}("
         late += [c for c in constraints if c["type"] == "f" and own in c["definition"]]
+    late += [c for c in constraints if c not in late and _is_double(c, constraints)]
     given = [c for c in constraints if c["inherited"] and (fact["inherits"] or c["type"] == "x")]
     lines += [constraint.definition(c) for c in constraints if c not in late and c not in given]
     body = ("(\n  " + ",\n  ".join(line for line in lines if line) + "\n)") if any(lines) else "()"
@@ -99,6 +100,17 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
         elif not (c["inherited"] and c["type"] == "x"):
             found += constraint.dressed(c, context)
     return found
+
+
+def _is_double(key: Fact, constraints: list[Fact]) -> bool:
+    """Whether an earlier key has the same columns: PostgreSQL leaves the second one out of a CREATE TABLE without a word."""
+    if key["type"] != "u":
+        return False
+    columns = key["definition"].partition("(")[2].partition(")")[0]
+    before = constraints[: constraints.index(key)]
+    return any(
+        c["type"] in "pu" and c["definition"].partition("(")[2].partition(")")[0] == columns for c in before
+    )
 
 
 def _covers(key: Fact, columns: list[str]) -> bool:
