@@ -31,7 +31,7 @@ EVERY_FIFTH = 5
 """Which pairs are planned with migra's draft and rehearsed too."""
 LIMIT = 2.0
 """Seconds a pair may take, in the middle of them."""
-MOST_REFUSED = 0.03
+MOST_REFUSED = 0.06
 MOST_LEFT_OUT = 0.10
 
 
