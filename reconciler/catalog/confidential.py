@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from reconciler.catalog.kinds.foreign_options import HIDDEN, HIDDEN_VALUE
+from reconciler.catalog.kinds.reading import HERE
 from reconciler.catalog.kinds.subscription import SECRET_CONNECTION
 from reconciler.catalog.scope import Scope
 from reconciler.pg import literal
@@ -43,8 +44,7 @@ select 'column ' || c.oid::pg_catalog.regclass::text || '.' || pg_catalog.quote_
 _CONNECTIONS = f"""
 union all
 select 'subscription ' || pg_catalog.quote_ident(s.subname), array['connection_string=' || s.subconninfo], null
-  from pg_catalog.pg_subscription as s join pg_catalog.pg_database as d on d.oid = s.subdbid
- where d.datname = pg_catalog.current_database() and {SECRET_CONNECTION}
+  from pg_catalog.pg_subscription as s where s.subdbid = {HERE} and {SECRET_CONNECTION}
 """
 
 

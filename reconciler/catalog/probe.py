@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from reconciler.catalog.kinds import foreign_options
+from reconciler.catalog.kinds import reading as r
 
 _OWN = (
     "class",
@@ -66,16 +67,15 @@ _PARTS = [
     + ")) & 2147483647)::text::xid from pg_catalog.pg_user_mappings as m",
 ]
 
-_HERE = "(select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())"
 _AROUND = (
     "select r::text from pg_catalog.pg_roles as r",
     "select m::text from pg_catalog.pg_auth_members as m",
     "select pg_catalog.concat_ws(':', t.oid, t.spcname) from pg_catalog.pg_tablespace as t",
     "select d::text from pg_catalog.pg_shdescription as d",
     "select l::text from pg_catalog.pg_shseclabel as l",
-    f"select g::text from pg_catalog.pg_db_role_setting as g where g.setdatabase in (0, {_HERE})",
+    f"select g::text from pg_catalog.pg_db_role_setting as g where g.setdatabase in (0, {r.HERE})",
     "select pg_catalog.concat_ws(':', b.oid, b.datname, b.datdba, b.encoding, b.datcollate, b.datctype, b.datacl)"
-    f" from pg_catalog.pg_database as b where b.oid = {_HERE}",
+    f" from pg_catalog.pg_database as b where b.oid = {r.HERE}",
 )
 """What all databases of a server share and a snapshot still shows: the names of roles in owners, grants and policies, for
 one. By content, since these catalogs' rows are few. Without what VACUUM changes (datfrozenxid)."""
@@ -101,7 +101,7 @@ def question(major: int) -> str:
     ]
     subscription = (
         f"select pg_catalog.concat_ws(':', {', '.join(f's.{c}' for c in columns)}) from pg_catalog.pg_subscription as s"
-        f" where s.subdbid = {_HERE}"
+        f" where s.subdbid = {r.HERE}"
     )
     around = " || ".join(
         f"coalesce((select pg_catalog.md5(pg_catalog.string_agg(a.t, '|' order by a.t collate \"C\")) from ({part}) as a(t)), '-')"

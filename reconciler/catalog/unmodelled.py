@@ -65,8 +65,6 @@ class Catalog:
         return f"{found} where {' and '.join(where)}"
 
 
-_HERE = "(select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())"
-
 CATALOGS = (
     Catalog("pg_am"),
     Catalog("pg_attrdef", relation="adrelid", rows="not exists (select from pg_catalog.pg_attribute as a where"
@@ -100,7 +98,7 @@ CATALOGS = (
     Catalog("pg_rewrite", relation="ev_class"),
     Catalog("pg_statistic_ext", schema="stxnamespace", relation="stxrelid"),
     Catalog("pg_subscription", source="(select oid, subdbid from pg_catalog.pg_subscription)",
-            rows=f"o.subdbid = {_HERE}"),
+            rows=f"o.subdbid = {r.HERE}"),
     Catalog("pg_transform"),
     Catalog("pg_trigger", relation="tgrelid", rows="not o.tgisinternal and o.tgparentid = 0"),
     Catalog("pg_ts_config", schema="cfgnamespace"),

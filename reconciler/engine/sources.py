@@ -19,6 +19,7 @@ from reconciler.engine.copy import copied, database_owner, replicate_roles
 from reconciler.errors import Usage
 from reconciler.model import Snapshot
 from reconciler.pg import Url, connect, ident
+from reconciler.shadow import subscriptions
 from reconciler.shadow.materialise import load
 from reconciler.shadow.scratch import Shadow
 
@@ -50,13 +51,12 @@ def major_of(*sources: str) -> int | None:
 
 def sees_connections(shadow: Shadow, *sources: str) -> bool:
     """Whether the connection strings of subscriptions may be read wherever these sources stand, or will stand."""
-    question = "select pg_catalog.has_column_privilege('pg_catalog.pg_subscription', 'subconninfo', 'select')"
-    answers = [shadow.admin.execute(question).fetchone()]
+    seen = [subscriptions.readable(shadow.admin)]
     for source in sources:
         if is_url(source):
             with connect(Url.parse(source)) as connection:
-                answers.append(connection.execute(question).fetchone())
-    return all(answer is not None and answer[0] for answer in answers)
+                seen.append(subscriptions.readable(connection))
+    return all(seen)
 
 
 def materialised(source: str, shadow: Shadow, scope: Scope = EVERYTHING, salt: str = "") -> Materialised:

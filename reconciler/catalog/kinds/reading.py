@@ -135,6 +135,10 @@ def in_scope(scope: Scope, namespace: str = "n") -> str:
     return scope.sql(f"{namespace}.nspname")
 
 
+HERE = "(select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())"
+"""The OID of this database: subscriptions and some settings are kept for the whole server."""
+
+
 def outside(scope: Scope) -> str:
     """The condition for objects that live in no schema."""
     return "true" if scope.outside else "false"

@@ -62,8 +62,7 @@ def read(scope: Scope, major: int) -> str:
             streaming=streaming,
             **later,
         ),
-        source="pg_catalog.pg_subscription as s where s.subdbid = (select d.oid from pg_catalog.pg_database as d where"
-        f" d.datname = pg_catalog.current_database()) and {r.outside(scope)}",
+        source=f"pg_catalog.pg_subscription as s where s.subdbid = {r.HERE} and {r.outside(scope)}",
     )
 
 
@@ -120,7 +119,7 @@ def _connection(fact: Fact) -> str:
 def _there(fact: Fact) -> str:
     return (
         f"exists (select from pg_catalog.pg_subscription as s where s.subname = {literal(fact.id.name)} and s.subdbid ="
-        " (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database()))"
+        f" {r.HERE})"
     )
 
 
