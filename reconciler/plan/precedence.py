@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from reconciler.catalog.kinds import KINDS, Context, not_null
+from reconciler.catalog.kinds import KINDS, Context, identity, not_null
 from reconciler.model import Fact, ObjectId, Snapshot
 from reconciler.plan.fate import Fates
 from reconciler.plan.mentions import SPEAKERS, mentions
@@ -213,7 +213,7 @@ def names(fact: Fact) -> frozenset[Name]:
     if id.kind == "constraint" and fact["type"] in ("p", "u", "x"):
         return frozenset({(id.schema, id.part)})
     if id.kind == "column" and fact["identity"]:
-        return frozenset({(id.schema, fact["identity"].get("sequence") or f"{id.name}_{id.part}_seq"[:63])})
+        return frozenset({(id.schema, identity.counter(fact))})
     return frozenset()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 
 from reconciler.catalog.kinds import Context
+from reconciler.catalog.kinds import writing as w
 from reconciler.model import ObjectId
 from reconciler.plan.operation import ALL_VERBS, Edge, Operation, needs
 
@@ -124,7 +125,5 @@ def whole_index(made: Operation, context: Context) -> Iterator[Edge]:
 def with_parents(altered: Operation, context: Context) -> Iterator[Edge]:
     """An inherited column changes with its parent's, so what waits for the one waits for the other."""
     id = altered.id
-    own = {ObjectId(kind, id.schema, id.name) for kind in ("table", "partition")}
-    for need in {need for one in own for need in needs(context.before, one)} - own:
-        if need.kind == "table":
-            yield altered, Operation("alter", ObjectId("column", need.schema, need.name, id.part))
+    for table in w.parents(id, context.before):
+        yield altered, Operation("alter", ObjectId("column", table.schema, table.name, id.part))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 
+from reconciler.catalog.kinds import identity
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.casting import lossy, using
 from reconciler.catalog.kinds.kind import Carry, Context
@@ -33,15 +34,15 @@ def _stepped_aside(old: Fact, new: Fact, context: Context, aside: str) -> Statem
     wanted = literal(new["partition_by"]) if new["partition_by"] else "null"
     # Before a row is read: what is written between the copy and the first exclusive lock would be lost.
     moves = [f"lock table {table} in access exclusive mode", f"create schema {ident(aside)}"]
-    moves += [_number_kept(column, table, aside) for column in _numbered(old, new, context)]
+    moves += [_number_kept(column, aside) for column in _numbered(old, new, context)]
     above = context.before.facts.get(ObjectId("partition", old.id.schema, old.id.name))
     if above is not None:
         moves.append(f"alter table {above['of']} detach partition {table}")
     if old["rls"] or old["force_rls"]:
         moves.append(f"alter table {table} no force row level security")
         moves.append(f"alter table {table} disable row level security")
+    kept = _kept_partitions(old.id, context)
     if old["partition_by"]:
-        kept = _kept_partitions(old.id, context)
         moves += [
             f"create table {ident(aside, new.id.name)} as table {table}",
             # Not what goes anyway: a foreign table among it would lose its rows on the other server.
@@ -55,7 +56,7 @@ def _stepped_aside(old: Fact, new: Fact, context: Context, aside: str) -> Statem
     inside = tree(context.after, new.id)
     emptied = [
         Hazard(HazardCode.DELETES_DATA, f"The rows of {part} go to {new.id}: {part} is left empty.")
-        for part, _ in _kept_partitions(old.id, context)
+        for part, _ in kept
         if part not in inside
     ]
     return w.say(sql, f"{new.id}: its rows step aside, it is partitioned differently", new.id, *emptied)
@@ -108,7 +109,7 @@ def _written(old: Fact, new: Fact, context: Context, aside: str) -> Statement:
             continue
         names.append(column)
         if c["identity"]:
-            steps += _goes_on(c, table, aside, kept=c.id in numbered)
+            steps += _goes_on(c, aside, kept=c.id in numbered)
     for name, was in sorted(columns.items()):
         if (
             not was["generated"]
@@ -160,27 +161,18 @@ def _numbers(column: Fact, aside: str) -> str:
     return ident(aside, f"numbers of {column.position}")
 
 
-def _counter(column: Fact, table: str) -> str:
-    return f"pg_catalog.pg_get_serial_sequence({literal(table)}, {literal(column.id.part)})"
-
-
-def _number_kept(column: Fact, table: str, aside: str) -> str:
+def _number_kept(column: Fact, aside: str) -> str:
     """Notes how far the numbering went: further than the rows tell, when the last ones were deleted."""
     made = f"create table {_numbers(column, aside)} as select last_value, is_called from "
-    return f"execute {literal(made)} || {_counter(column, table)}"
+    return f"execute {literal(made)} || {identity.found(column)}"
 
 
-def _goes_on(column: Fact, table: str, aside: str, *, kept: bool) -> list[str]:
+def _goes_on(column: Fact, aside: str, *, kept: bool) -> list[str]:
     """An identity column numbers on from where it was; a column that was none, from after its last value."""
-    if kept:
-        numbers = _numbers(column, aside)
-        return [
-            f"perform pg_catalog.setval({_counter(column, table)}, n.last_value, n.is_called) from {numbers} as n",
-            f"drop table {numbers}",
-        ]
-    step = int(column["identity"]["increment"])
-    name = ident(column.id.part)
-    peak = f"max({name})" if step > 0 else f"min({name})"
+    if not kept:
+        return [identity.after_the_last(column)]
+    numbers = _numbers(column, aside)
     return [
-        f"perform pg_catalog.setval({_counter(column, table)}, {peak} + {step}, false) from {table} having {peak} is not null"
+        f"perform pg_catalog.setval({identity.found(column)}, n.last_value, n.is_called) from {numbers} as n",
+        f"drop table {numbers}",
     ]

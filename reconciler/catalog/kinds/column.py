@@ -306,10 +306,9 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         found += numbered
         numbered = []
     if (old["type"], old["collation"]) != (new["type"], new["collation"]):
+        # An inherited one changes with its parent's, and what holds on to it is in the way all the same.
         pinned = True
-        if (
-            not inherited
-        ):  # else it changes with its parent's, and what holds on to it is in the way all the same
+        if not inherited:
             _refuse_in_key(new.id, context)
             found.append(_retyped(old, new, context))
     detached = not_null.renamed_below(old, new, context)

@@ -38,6 +38,21 @@ def redressed(old: Fact, new: Fact, context: Context) -> list[Statement]:
     return w.redressed(same_owner, new, context, f"sequence {w.name(new.id)}", "sequence")
 
 
+def found(column: Fact) -> str:
+    """SQL that finds the sequence, whatever it is called."""
+    return f"pg_catalog.pg_get_serial_sequence({literal(w.name(column.id))}, {literal(column.id.part)})"
+
+
+def after_the_last(column: Fact) -> str:
+    """Inside a DO block: the numbering goes on after the last value that is there."""
+    step, name = int(column["identity"]["increment"]), ident(column.id.part)
+    peak = f"max({name})" if step > 0 else f"min({name})"
+    return (
+        f"perform pg_catalog.setval({found(column)}, {peak} + {step}, false) from {w.name(column.id)}"
+        f" having {peak} is not null"
+    )
+
+
 def clause(fact: Fact) -> str:
     options = fact["identity"]
     clauses = sequence.settings({**options, "type": "bigint"} | _typed_limits(options))
@@ -79,15 +94,8 @@ def changed(old: Fact, new: Fact) -> list[Statement]:
             f" {literal(table)}::pg_catalog.regclass and attname = {literal(new.id.part)} and attidentity = '')"
         )
         add = f"alter table {table} alter column {column} add {clause(new)}"
-        step = int(new["identity"]["increment"])
-        peak = f"max({column})" if step > 0 else f"min({column})"
-        go_on = (
-            f"perform pg_catalog.setval(pg_catalog.pg_get_serial_sequence({literal(table)}, {literal(new.id.part)}),"
-            f" {peak} + {step}, false) from {table} having {peak} is not null"
-        )
-        return [
-            w.say(w.guarded(condition, add, go_on), f"{new.id}: numbered from after its last value", new.id)
-        ]
+        sql = w.guarded(condition, add, after_the_last(new))
+        return [w.say(sql, f"{new.id}: numbered from after its last value", new.id)]
     clauses = []
     if old["identity"]["always"] != new["identity"]["always"]:
         clauses.append("set generated " + ("always" if new["identity"]["always"] else "by default"))

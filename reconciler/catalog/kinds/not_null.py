@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Context
-from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
+from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Statement
 from reconciler.pg import ident, literal
 
 
@@ -94,21 +94,12 @@ def renamed_below(old: Fact, new: Fact, context: Context) -> bool:
     both = bool(old["not_null"] and new["not_null"])
     if not both or old["not_null"] == new["not_null"] or not follows(old, new):
         return False
-    for table in _parents(new.id, context.before):
+    for table in w.parents(new.id, context.before):
         id = ObjectId("column", table.schema, table.name, new.id.part)
         was, now = context.before.facts.get(id), context.after.facts.get(id)
         if was and now and was["not_null"] and now["not_null"] and _renaming(was, now) == _renaming(old, new):
             return False
     return True
-
-
-def _parents(column: ObjectId, side: Snapshot) -> list[ObjectId]:
-    """The tables that the column's table is a child or a partition of."""
-    none: frozenset[ObjectId] = frozenset()
-    own = [ObjectId(kind, column.schema, column.name) for kind in ("table", "partition")]
-    return [
-        need for id in own for need in side.edges.get(id, none) if need.kind == "table" and need != own[0]
-    ]
 
 
 def _renaming(old: Fact, new: Fact) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 
 from reconciler.catalog.kinds.kind import Context
-from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Statement
+from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
 from reconciler.pg import dollar, ident, literal
 
 COMMON = frozenset({"owner", "acl", "comment", "labels"})
@@ -101,6 +101,15 @@ def has_children(part: ObjectId, context: Context) -> bool:
         for side in (context.before, context.after)
         for user in side.dependents.get(ObjectId("table", *table), ())
     )
+
+
+def parents(part: ObjectId, side: Snapshot) -> list[ObjectId]:
+    """The tables that the table of this column is a child or a partition of."""
+    none: frozenset[ObjectId] = frozenset()
+    own = [ObjectId(kind, part.schema, part.name) for kind in ("table", "partition")]
+    return [
+        need for id in own for need in side.edges.get(id, none) if need.kind == "table" and need != own[0]
+    ]
 
 
 def inherits(child: ObjectId, parent: str) -> str:
