@@ -17,4 +17,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         help="judge this one, and shrink it if it breaks a law",
     )
+    group.addoption("--pairs-from", type=int, help="the number of a new log's first pair")
     group.addoption("--pairs-log", type=Path, help="where verdicts are kept, one JSON object a line")

@@ -112,7 +112,7 @@ def test_as_many_pairs_as_wished(
     log: Path = option("--pairs-log") or Path(request.config.cache.mkdir("pairs")) / "pairs.jsonl"  # type: ignore[union-attr]
     log.parent.mkdir(parents=True, exist_ok=True)
     known = entries(log)
-    begin = max((entry["number"] for entry in known), default=FEW) + 1
+    begin = max((entry["number"] + 1 for entry in known), default=option("--pairs-from") or FEW + 1)
     for number in range(begin, begin + option("--pairs")):
         entry = {"number": number, "major": server.major, "hypothesis": hypothesis.__version__}
         began = time.monotonic()
