@@ -272,6 +272,11 @@ class Rehearsal:
     measured_down: tuple[Measured, ...] = ()
     seconds: float = 0.0
 
+    @classmethod
+    def of_nothing(cls) -> Rehearsal:
+        """The rehearsal of a plan without statements."""
+        return cls(up=True, up_again=True, down=True, down_again=True, reup=True)
+
     @property
     def passed(self) -> bool:
         """Every stage ran and ended where it had to. Rows lost by an announced DELETES_DATA do not fail it."""

@@ -64,20 +64,16 @@ def propose(
         return _nothing_to_do(database, done, prove)
     look = looked(database, trust=trust, told=told)
     if look.wanted is not None and not compare(look.live, look.wanted):
-        remember(look, look.wanted, look.extra, trust)
-        strange = tuple(sorted({*look.live.unmodelled, *look.wanted.unmodelled}))
-        return _nothing_to_do(database, Settled(look.live, look.wanted, look.extra, strange), prove)
+        return _nothing_to_do(database, remember(look, look.wanted, look.extra, trust), prove)
     with opened(look, trust=trust, told=told) as work:
         if not compare(work.live, work.wanted):
-            remember(look, work.wanted, work.extra, trust)
-            strange = tuple(sorted({*work.live.unmodelled, *work.wanted.unmodelled}))
-            return _nothing_to_do(database, Settled(work.live, work.wanted, work.extra, strange), prove)
+            return _nothing_to_do(database, remember(look, work.wanted, work.extra, trust), prove)
         return proposal(work, told=told, prove=prove, now=now)
 
 
 def _nothing_to_do(database: Database, found: Settled, prove: bool) -> Proposal:
     plan = Plan(found.before.fingerprint, found.after.fingerprint, (), (), (), unmodelled=found.unmodelled)
-    done = Rehearsal(up=True, up_again=True, down=True, down_again=True, reup=True) if prove else None
+    done = Rehearsal.of_nothing() if prove else None
     return Proposal(
         database.name,
         plan,

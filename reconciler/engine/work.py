@@ -119,13 +119,14 @@ def looked(database: Database, *, trust: Trust, told: Told = lambda stage: None)
     return replace(look, asked=asked, wanted=wanted, extra=extra)
 
 
-def remember(look: Look, wanted: Snapshot, extra: tuple[ObjectId, ...], trust: Trust) -> None:
+def remember(look: Look, wanted: Snapshot, extra: tuple[ObjectId, ...], trust: Trust) -> unmoved.Settled:
     """Keeps for later that this look found no difference."""
+    strange = tuple(sorted({*look.live.unmodelled, *wanted.unmodelled}))
+    found = unmoved.Settled(look.live, wanted, extra, strange)
     content = look.declarations.content
     if content:
-        strange = tuple(sorted({*look.live.unmodelled, *wanted.unmodelled}))
-        found = unmoved.Settled(look.live, wanted, extra, strange)
         unmoved.remember(look.database, trust, content, look.moment, look.owned, found)
+    return found
 
 
 @contextmanager

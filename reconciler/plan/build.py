@@ -93,7 +93,9 @@ def build(bench: Bench, *, prove: bool = True, use_migra: bool = True) -> tuple[
         changes = (*bench.renamed.renames.changes, *changes)
     strange = tuple(sorted({*before.unmodelled, *after.unmodelled}))
     if not changes:
-        return Plan(before.fingerprint, after.fingerprint, (), (), (), unmodelled=strange), _nothing_to_do()
+        return Plan(
+            before.fingerprint, after.fingerprint, (), (), (), unmodelled=strange
+        ), Rehearsal.of_nothing()
     try:
         bench.told("plan")
         up = _direction(bench, use_migra, forward=True)
@@ -124,10 +126,6 @@ def build(bench: Bench, *, prove: bool = True, use_migra: bool = True) -> tuple[
         if not rehearsal.passed or (tried.passed and not tried.unseeded):
             return own, tried
     return plan, rehearsal
-
-
-def _nothing_to_do() -> Rehearsal:
-    return Rehearsal(up=True, up_again=True, down=True, down_again=True, reup=True)
 
 
 def _plan(
