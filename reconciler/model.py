@@ -218,7 +218,7 @@ class Statement:
     `sql` has no trailing semicolon and can run twice. `reason` is the one-line comment written above it.
     `transactional` is false for what PostgreSQL refuses inside a transaction block, or must commit before the next
     statement may use it. `lock_timeout` and `statement_timeout` are in PostgreSQL's notation ("2s"); empty means
-    the migration's own.
+    the migration's own. `apart` says that the transactional statements before this one are committed before it begins.
     """
 
     sql: str
@@ -229,6 +229,7 @@ class Statement:
     hazards: tuple[Hazard, ...] = ()
     subject: ObjectId | None = None
     statement_timeout: str = ""
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,7 +356,7 @@ class Migration:
         total = hashlib.sha256()
         for direction, statements in (("up", self.up), ("down", self.down)):
             for s in statements:
-                timeouts = f"{s.lock_timeout}\0{s.statement_timeout}"
+                timeouts = f"{s.lock_timeout}\0{s.statement_timeout}" + ("\0apart" if s.apart else "")
                 total.update(f"{direction}\0{s.transactional}\0{timeouts}\0{s.sql}\0".encode())
         return total.hexdigest()
 

@@ -14,6 +14,7 @@ from reconciler.declare.lexer import Text
 from reconciler.migrate.items import items
 from reconciler.migrate.naming import next_version, slug_of
 from reconciler.model import Hazard, HazardCode, Measured, Migration, Plan, Rehearsal, Statement
+from reconciler.run.steps import normalised
 
 _NO_DOWN = "the plan has no statement that would undo it"
 
@@ -58,8 +59,11 @@ def in_form(statements: Sequence[Statement]) -> tuple[Statement, ...]:
         if len(parts) == 1 and statement.sql.strip().endswith(parts[0].text):
             formed.append(replace(statement, sql=statement.sql.strip()))
         else:
-            formed += [replace(statement, sql=part.text) for part in parts]
-    return tuple(formed)
+            formed += [
+                replace(statement, sql=part.text, apart=statement.apart and part is parts[0])
+                for part in parts
+            ]
+    return normalised(formed)
 
 
 def _header(

@@ -75,6 +75,8 @@ def _function(migration: Migration, statements: Sequence[Statement]) -> str:
     lines: list[str] = []
     for step in steps(statements):
         if step.transactional:
+            if step.statements[0].apart:  # entering the block commits what stands before it
+                lines += ["with op.get_context().autocommit_block():", '    op.execute(text("select 1"))']
             lines += [
                 _execute(line.rstrip(";")) for line in settings(timeouts.lock, timeouts.statement, local=True)
             ]

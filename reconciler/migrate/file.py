@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import groupby
+from dataclasses import replace
 from typing import Literal
 
 from reconciler.declare.lexer import Text
@@ -20,6 +20,7 @@ from reconciler.migrate.items import Item, ends_in_comment, items
 from reconciler.migrate.naming import version_and_slug
 from reconciler.migrate.remarks import MARKER, escaped, remark, remarks, unescaped
 from reconciler.model import Hazard, HazardCode, Migration, Statement
+from reconciler.run import steps
 
 Section = Literal["up", "down"]
 
@@ -107,11 +108,11 @@ def _text(migration: Migration) -> str:
 
 def _body(statements: Sequence[Statement], timeouts: Timeouts) -> list[str]:
     lines = [""]
-    for transactional, group in groupby(statements, key=lambda statement: statement.transactional):
-        if transactional:
-            lines += ["begin;", *together(tuple(group), timeouts), "commit;", ""]
+    for step in steps(statements):
+        if step.transactional:
+            lines += ["begin;", *together(step.statements, timeouts), "commit;", ""]
             continue
-        for statement in group:
+        for statement in step.statements:
             lock, limit = _own(statement, timeouts)
             lines += [*settings(lock, limit, local=False), *alone(statement)]
             lines += ["reset lock_timeout;", "reset statement_timeout;", ""]
@@ -226,13 +227,7 @@ def _irreversible(up: tuple[Statement, ...], reason: str) -> tuple[Statement, ..
         return up
     last = up[-1]
     hazards = (*last.hazards, Hazard(code, unescaped(reason)))
-    return (
-        *up[:-1],
-        Statement(
-            last.sql, last.reason, last.source, last.transactional, last.lock_timeout, hazards, last.subject,
-            last.statement_timeout,
-        ),
-    )  # fmt: skip
+    return (*up[:-1], replace(last, hazards=hazards))
 
 
 def _reason(migration: Migration) -> str:

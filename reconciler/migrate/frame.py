@@ -64,6 +64,8 @@ class Frame:
     def __init__(self, timeouts: Timeouts) -> None:
         self._own = timeouts
         self._open: Source | None = None
+        self._begun = False
+        self._after_transactional = False
         self._session: dict[str, str] = {}
         self._local: dict[str, str] = {}
 
@@ -74,11 +76,12 @@ class Frame:
             if self._open is not None:
                 raise Usage(f"begin inside the transaction that began at {self._open}", sources=(source,))
             self._open = source
+            self._begun = True
             return True
         if _COMMIT.match(bare):
             if self._open is None:
                 raise Usage("commit without begin", sources=(source,))
-            self._open = None
+            self._open, self._begun = None, False
             self._local.clear()
             return True
         if _CONTROL.match(bare):
@@ -97,7 +100,7 @@ class Frame:
         return bool(_ENCODING.match(bare))
 
     def statement(self, sql: str, said: Remarks, source: Source) -> Statement:
-        """The statement that stands here."""
+        """The statement that stands here: apart from those before it where a `begin` stands between."""
         able = is_transactional(sql)
         if self._open is not None and not may_stand_inside(sql):
             raise Usage(
@@ -106,6 +109,8 @@ class Frame:
                 sources=(source,),
             )
         transactional = self._open is not None or (able and not said.written)
+        apart = self._begun and transactional and self._after_transactional
+        self._begun, self._after_transactional = False, transactional
         lock = self._timeout("lock_timeout", self._own.lock_for(sql, transactional=transactional))
         return Statement(
             sql,
@@ -119,6 +124,7 @@ class Frame:
             said.subject,
             self._timeout("statement_timeout", self._own.statement)
             or self._meant(said.statement_timeout, self._own.statement),
+            apart,
         )
 
     def close(self) -> None:

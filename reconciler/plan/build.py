@@ -23,6 +23,7 @@ from reconciler.plan.complete import complete
 from reconciler.plan.draft import DraftFailed, draft
 from reconciler.plan.rename import Renames
 from reconciler.plan.unfilled import unmistakable
+from reconciler.run.steps import normalised
 from reconciler.shadow import trial
 from reconciler.shadow.rehearse import Expected, rehearsed
 from reconciler.shadow.scratch import Shadow
@@ -252,16 +253,19 @@ def _settled(statements: Sequence[Statement]) -> tuple[Statement, ...]:
     settled: list[Statement] = []
     run: list[Statement] = []
     for statement in [*found, None]:
-        if statement is not None and statement.transactional:
+        if statement is not None and statement.transactional and not (statement.apart and run):
             run.append(statement)
             continue
         if any("create or replace" in s.sql[:17].lower() and _is_routine(s) for s in run):
-            settled.append(Statement(_BODIES, "a function may use what is created after it"))
+            unchecked = Statement(_BODIES, "a function may use what is created after it", apart=run[0].apart)
+            run = [unchecked, replace(run[0], apart=False), *run[1:]]
         settled += run
         run = []
-        if statement is not None:
+        if statement is not None and statement.transactional:
+            run = [statement]
+        elif statement is not None:
             settled.append(statement)
-    return tuple(settled)
+    return normalised(settled)
 
 
 def _relevant(statements: Sequence[Statement], before: Snapshot, after: Snapshot) -> list[Statement]:

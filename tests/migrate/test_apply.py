@@ -373,3 +373,11 @@ class TestLostConnections:
             apply(through, made, pace=QUICK)
         assert history(url) == ()
         assert latest(history(url)) == {}
+
+
+def test_what_stands_before_a_statement_apart_is_committed_first(url: Url) -> None:
+    up = ["create table if not exists public.t ()", Statement("select 1/0", "", apart=True)]
+    with pytest.raises(Stalled, match="division by zero"):
+        apply(url, migration(up, DOWN))
+    assert value(url, "select to_regclass('public.t') is not null")
+    assert standing(url) == [("00", "partly applied", 1, 2)]

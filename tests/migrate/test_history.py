@@ -145,6 +145,7 @@ def test_a_migration_comes_back_from_the_history(url: Url) -> None:
             hazards=(Hazard(HazardCode.IRREVERSIBLE, "gone"),),
             subject=ObjectId("table", "public", "a b"),
         ),
+        Statement("select 2", "in a transaction of its own", apart=True),
         Statement("select 1", "", transactional=False),
     )
     timeouts = (("lock_timeout", "9s"), ("statement_timeout", "3min"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from reconciler.errors import Stalled, Usage
 from reconciler.migrate import parse, render, render_section
 from reconciler.model import Hazard, HazardCode, Migration, ObjectId, Statement
+from reconciler.run.steps import normalised
 
 NAME = "20261123040000_add_total.sql"
 
@@ -69,8 +72,11 @@ def statements(minimum: int) -> st.SearchStrategy[tuple[Statement, ...]]:
         "statement_timeout": timeout,
     }
     joined = st.builds(Statement, sql=st.sampled_from(NASTY), transactional=st.just(True), **parts)
+    apart = st.builds(
+        Statement, sql=st.sampled_from(NASTY), transactional=st.just(True), apart=st.just(True), **parts
+    )
     alone = st.builds(Statement, sql=st.sampled_from(NASTY + ALONE), transactional=st.just(False), **parts)
-    return st.lists(st.one_of(joined, alone), min_size=minimum, max_size=5).map(tuple)
+    return st.lists(st.one_of(joined, apart, alone), min_size=minimum, max_size=5).map(normalised)
 
 
 header = st.lists(
@@ -106,6 +112,21 @@ def test_any_text_is_read_back_or_refused(sql: str) -> None:
     except Stalled:
         return
     assert parse(written, migration.filename) == migration
+
+
+def test_a_transaction_behind_another_is_a_step_of_its_own() -> None:
+    up = (Statement("select 1", "one"), Statement("select 2", "two", apart=True), Statement("select 3", ""))
+    migration = Migration("20261123040000", "x", up, up)
+    written = render(migration)
+    body = written.split("-- UP\n")[1].split("\\quit")[0]
+    assert [line for line in body.splitlines() if line.startswith(("begin", "commit", "select"))] == [
+        "begin;", "select 1;", "commit;", "begin;", "select 2;", "select 3;", "commit;",
+    ]  # fmt: skip
+    assert parse(written, migration.filename) == migration
+    assert (
+        migration.checksum
+        != Migration("20261123040000", "x", tuple(replace(s, apart=False) for s in up), up).checksum
+    )
 
 
 def test_the_shape_of_a_file() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reconciler.model import Statement
@@ -13,6 +15,7 @@ from reconciler.run import (
     steps,
     waits_without_blocking,
 )
+from reconciler.run.steps import normalised
 
 
 def statement(name: str, *, transactional: bool = True) -> Statement:
@@ -27,6 +30,16 @@ def test_contiguous_transactional_statements_are_one_step() -> None:
 
     assert [(step.number, step.statements) for step in cut] == [(1, (a, b)), (2, (c,)), (3, (e,)), (4, (d,))]
     assert [step.transactional for step in cut] == [True, False, False, True]
+
+
+def test_a_statement_apart_begins_a_step() -> None:
+    a, b, c, d = (statement(name) for name in "abcd")
+    alone = statement("alone", transactional=False)
+    apart = replace(b, apart=True)
+
+    assert [s.statements for s in steps([a, apart, c])] == [(a,), (apart, c)]
+    assert [s.statements for s in steps([apart, c, alone, apart, d])] == [(apart, c), (alone,), (apart, d)]
+    assert normalised([apart, c, alone, apart, apart]) == (b, c, alone, b, apart)
 
 
 def test_nothing_has_no_steps() -> None:

@@ -72,6 +72,7 @@ def _statement(statement: Statement, measured: Measured | None) -> dict[str, Any
         "reason": statement.reason,
         "source": statement.source,
         "transactional": statement.transactional,
+        "apart": statement.apart,
         "hazards": [str(hazard.code) for hazard in statement.hazards],
         "consequences": [hazard.consequence for hazard in statement.hazards],
         "locks": [{"relation": lock.relation, "mode": lock.mode} for lock in seen.locks],

@@ -81,6 +81,8 @@ def statement_lines(statements: Sequence[Statement], measured: Sequence[Measured
         head.append(f"  [{statement.source}]", style="dim")
         if not statement.transactional:
             head.append("  outside a transaction", style="yellow")
+        elif statement.apart:
+            head.append("  in a new transaction", style="yellow")
         yield head
         for line in f"{statement.sql};".splitlines():
             yield Text(f"  {line}")
