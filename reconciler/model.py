@@ -232,12 +232,41 @@ class Statement:
     apart: bool = False
 
 
+COMMANDS: Mapping[str, str] = {
+    "SELECT": "AccessShareLock",
+    "INSERT": "RowExclusiveLock",
+    "UPDATE": "RowExclusiveLock",
+    "DELETE": "RowExclusiveLock",
+    "FK INSERT": "RowShareLock",
+    "VACUUM": "ShareUpdateExclusiveLock",
+}
+"""What the everyday commands ask for on a table (manual, "Explicit Locking"). FK INSERT is an insert into a table that
+references this one: it looks the key up here FOR KEY SHARE."""
+
+CONFLICTS: Mapping[str, frozenset[str]] = {
+    "AccessShareLock": frozenset({"AccessExclusiveLock"}),
+    "RowShareLock": frozenset({"ExclusiveLock", "AccessExclusiveLock"}),
+    "RowExclusiveLock": frozenset(
+        {"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"}
+    ),
+    "ShareUpdateExclusiveLock": frozenset(
+        {"ShareUpdateExclusiveLock", "ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"}
+    ),
+}  # fmt: skip
+"""The rows of the manual's table of conflicting lock modes that the commands above need: asked for → held by another."""
+
+
 @dataclass(frozen=True, slots=True)
 class LockTaken:
     """The strongest lock one statement took on one relation, as `pg_locks` showed it."""
 
     relation: str
     mode: str
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Which commands on that relation wait until the transaction ends, in the order of COMMANDS."""
+        return tuple(command for command, asked in COMMANDS.items() if self.mode in CONFLICTS[asked])
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from datetime import datetime
 from reconciler.declare.lexer import Text
 from reconciler.migrate.items import items
 from reconciler.migrate.naming import next_version, slug_of
+from reconciler.migrate.weights import effects
 from reconciler.model import Hazard, HazardCode, Measured, Migration, Plan, Rehearsal, Statement
 from reconciler.run.steps import normalised
 
@@ -93,8 +94,7 @@ def _header(
 def _measured(direction: str, found: Sequence[Measured]) -> Iterable[tuple[str, str]]:
     """One line per statement that locked, rewrote or scanned anything, numbered as in the section."""
     for number, one in enumerate(found, start=1):
-        parts = [f"{lock.mode} on {lock.relation}" for lock in one.locks]
-        parts += [f"rewrites {name}" for name in one.rewrites] + [f"scans {name}" for name in one.scans]
+        parts = effects(one)
         if parts:
             yield f"{direction} {number}", f"{one.seconds:.3f} s; " + "; ".join(parts)
     if found:

@@ -59,7 +59,8 @@ def test_diff_has_the_promised_shape(place: Place, files: tuple[str, str]) -> No
             assert statement["source"] in ("migra", "catalog")
             assert isinstance(statement["seconds"], float)
     locks = [lock for statement in found["up"] for lock in statement["locks"]]
-    assert {"relation": "public.notes", "mode": "AccessExclusiveLock"} in locks
+    everybody = ["SELECT", "INSERT", "UPDATE", "DELETE", "FK INSERT", "VACUUM"]
+    assert {"relation": "public.notes", "mode": "AccessExclusiveLock", "blocks": everybody} in locks
     assert any("DELETES_DATA" in statement["hazards"] for statement in found["down"])
     shaped(found["proof"], PROOF)
     assert found["proof"]["passed"]

@@ -186,7 +186,11 @@ def test_a_plan_becomes_a_migration_that_tells_its_evidence() -> None:
         ("form", "plain"),
         ("hazards", "REWRITES_TABLE"),
         ("rehearsed", "up, up again, down, down again, reup; rows kept; scope full; 1.50 s"),
-        ("up 1", "0.012 s; AccessExclusiveLock on public.invoices; rewrites public.invoices"),
+        (
+            "up 1",
+            "0.012 s; AccessExclusiveLock on public.invoices (blocks SELECT, INSERT, UPDATE, DELETE, FK INSERT, VACUUM);"
+            " rewrites public.invoices",
+        ),
         ("up total", "0.012 s"),
     )
     assert parse(render(migration), migration.filename) == migration

@@ -75,7 +75,9 @@ def _statement(statement: Statement, measured: Measured | None) -> dict[str, Any
         "apart": statement.apart,
         "hazards": [str(hazard.code) for hazard in statement.hazards],
         "consequences": [hazard.consequence for hazard in statement.hazards],
-        "locks": [{"relation": lock.relation, "mode": lock.mode} for lock in seen.locks],
+        "locks": [
+            {"relation": lock.relation, "mode": lock.mode, "blocks": list(lock.blocks)} for lock in seen.locks
+        ],
         "rewrites": list(seen.rewrites),
         "scans": list(seen.scans),
         "seconds": round(seen.seconds, 6) if measured else None,

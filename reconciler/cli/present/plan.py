@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.text import Text
 
 from reconciler.cli.present.document import STAGES
+from reconciler.migrate.weights import effects
 from reconciler.model import Change, Measured, ObjectId, Plan, Rehearsal, Statement
 
 SIGNS = {"create": ("+", "green"), "alter": ("~", "yellow"), "drop": ("-", "red")}
@@ -145,10 +146,7 @@ def _counted(statements: Sequence[Statement]) -> str:
 
 
 def _measured(found: Measured) -> str:
-    parts = [f"{lock.mode} on {lock.relation}" for lock in found.locks]
-    parts += [f"rewrites {name}" for name in found.rewrites]
-    parts += [f"scans {name}" for name in found.scans]
-    return " · ".join([*parts, f"{found.seconds:.3f} s"])
+    return " · ".join([*effects(found), f"{found.seconds:.3f} s"])
 
 
 def _is_part(id: ObjectId) -> bool:
