@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.compare import compare
@@ -17,7 +18,7 @@ from reconciler.catalog.scope import Scope
 from reconciler.errors import ReconcilerError, Source, Stalled
 from reconciler.model import Change, Hazard, HazardCode, ObjectId, Plan, Rehearsal, Snapshot, Statement
 from reconciler.pg import Url, connect, ident
-from reconciler.plan import suggest
+from reconciler.plan import quarantine, suggest
 from reconciler.plan.adopt import adopt
 from reconciler.plan.complete import complete
 from reconciler.plan.draft import DraftFailed, draft
@@ -60,6 +61,7 @@ class Bench:
     fills: Mapping[ObjectId, str] = field(default_factory=dict)
     downs: Mapping[ObjectId, str] = field(default_factory=dict)
     places: Mapping[ObjectId, Source] = field(default_factory=dict)
+    form: Literal["plain", "quarantine"] = "plain"
     told: Callable[[str], None] = lambda stage: None
 
     @property
@@ -148,8 +150,12 @@ def _plan(
     up, down = _relevant(up, bench.start, after), _relevant(down, after, bench.start)
     unmistakable((*up, *down))
     likely = tuple(suggest.told(one, bench.places) for one in suggest.suggested(bench.start, after, changes))
+    up, down = suggest.beside(_settled(up), likely), _settled(down)
+    if bench.form == "quarantine":
+        applier = bench.role or bench.shadow.url.user
+        up, down = quarantine.kept(up, down, bench.start, after, applier=applier)
     return Plan(
-        before.fingerprint, after.fingerprint, changes, suggest.beside(_settled(up), likely), _settled(down),
+        before.fingerprint, after.fingerprint, changes, tuple(up), tuple(down), form=bench.form,
         set_aside=set_aside, unmodelled=strange, suggestions=likely,
     )  # fmt: skip
 

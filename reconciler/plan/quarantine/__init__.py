@@ -1,0 +1,49 @@
+"""Drops that keep what they drop: the quarantine form of a plan.
+
+Pure functions over statements and the two snapshots between which they lead. What is dropped moves to, or is copied into, the
+schema `reconciler_quarantine`; what is created looks there first whether this very plan once put it there. Promises
+statements that run with psql alone, that can run twice, and that end at the same two states as the plain ones. Never
+decides what is dropped, and never destroys what is kept: that is `reconciler purge`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.model import Snapshot, Statement
+from reconciler.plan.quarantine import registry, tables
+from reconciler.plan.quarantine.way import Rewrite, Way
+
+REWRITES: tuple[Rewrite, ...] = (tables.kept,)
+"""One function for each class of things with rows; each sees what the ones before it left."""
+
+
+def kept(
+    up: Sequence[Statement],
+    down: Sequence[Statement],
+    before: Snapshot,
+    after: Snapshot,
+    *,
+    applier: str = "",
+    rewrites: Sequence[Rewrite] = REWRITES,
+) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
+    """Both directions in quarantine form.
+
+    `before` and `after` are the states between which UP leads. Raises Stalled when something can neither move nor be copied.
+    """
+    ends = (before.fingerprint, after.fingerprint)
+    there = Way(before, after, ends, forward=True, applier=applier)
+    back = Way(after, before, ends, forward=False, applier=applier)
+    return _rewritten(up, there, rewrites), _rewritten(down, back, rewrites)
+
+
+def _rewritten(
+    statements: Sequence[Statement], way: Way, rewrites: Sequence[Rewrite]
+) -> tuple[Statement, ...]:
+    found = tuple(statements)
+    for rewrite in rewrites:
+        found = rewrite(found, way)
+    return (*registry.prelude(found), *found)
+
+
+__all__ = ["REWRITES", "Rewrite", "Way", "kept"]

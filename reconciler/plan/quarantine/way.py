@@ -1,0 +1,41 @@
+"""One direction of a plan, as the functions that keep data see it. No SQL."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from reconciler.catalog.kinds import Context
+from reconciler.model import ObjectId, Snapshot, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Leads from `before` to `after`; `forward` is the UP. `ends` are the fingerprints of the states before and after the UP."""
+
+    before: Snapshot
+    after: Snapshot
+    ends: tuple[str, str]
+    forward: bool
+    applier: str = ""
+
+    @property
+    def context(self) -> Context:
+        """What the kinds need to write SQL for this direction."""
+        return Context(self.before, self.after, self.applier)
+
+    def tag(self, id: ObjectId) -> str:
+        """16 hex digits, the same in both directions of one plan: what UP keeps of an object its DOWN finds, and the other way
+        round. Other migrations have other tags, unless they lead between the same two states."""
+        return hashlib.sha256("\0".join((*id, *sorted(self.ends))).encode()).hexdigest()[:16]
+
+    def gone(self, id: ObjectId) -> bool:
+        return id in self.before.facts and id not in self.after.facts
+
+    def new(self, id: ObjectId) -> bool:
+        return id in self.after.facts and id not in self.before.facts
+
+
+Rewrite = Callable[[tuple[Statement, ...], Way], tuple[Statement, ...]]
+"""The statements of one direction → the same, keeping what they would destroy."""
