@@ -100,7 +100,9 @@ def read(scope: Scope, major: int) -> str:
     )
 
 
-def definition(fact: Fact, default: str | None, *, typed: bool = False, named: bool = False) -> str:
+def definition(
+    fact: Fact, default: str | None, context: Context, *, typed: bool = False, named: bool = False
+) -> str:
     """The column as it stands inside CREATE TABLE or after ADD COLUMN. `typed` is for a table made of a type, `named` for
     one where the names of NOT NULL constraints have to be said."""
     words = [ident(fact.id.part), "with options" if typed else fact["type"]]
@@ -118,7 +120,7 @@ def definition(fact: Fact, default: str | None, *, typed: bool = False, named: b
     elif default is not None:
         words.append(f"default {default}")
     if fact["not_null"] and not not_null.said_later(fact):
-        words.append(not_null.clause(fact, named=named))
+        words.append(not_null.clause(fact, context, named=named))
     return "" if typed and len(words) == 2 else " ".join(words)
 
 
@@ -210,7 +212,8 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
     fill = context.fills.get(fact.id)
     table, column = _alter(fact), ident(fact.id.part)
     late = fill is not None and bool(fact["not_null"])
-    line = definition(Fact(fact.id, {**fact.attributes, "not_null": None}, "") if late else fact, default)
+    bare = Fact(fact.id, {**fact.attributes, "not_null": None}, "") if late else fact
+    line = definition(bare, default, context)
     hazards = []
     if (
         (fact["not_null"] or _of_full_domain(fact, context))
@@ -248,9 +251,7 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
             )
         )
     if late:
-        found.append(
-            w.say(f"{table} alter column {column} set not null", f"{fact.id}: every row has one now", fact.id)
-        )
+        found.append(w.say(not_null.put(fact, context), f"{fact.id}: every row has one now", fact.id))
     return found + dressed(fact, context)
 
 

@@ -50,7 +50,7 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
         if fact["inherits"] and c["inherited"]:
             continue
         default = next((d["expression"] for d in after.get(c.id, ()) if d.id.kind == "default"), None)
-        lines.append(column.definition(c, default))
+        lines.append(column.definition(c, default, context))
     lines += [constraint.definition(c) for c in constraints if not (fact["inherits"] and c["inherited"])]
     body = ("(\n  " + ",\n  ".join(lines) + "\n)") if lines else "()"
     parents = f" inherits ({', '.join(fact['inherits'])})" if fact["inherits"] else ""

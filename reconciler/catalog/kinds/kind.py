@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, ObjectId, Snapshot, Statement
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Context:
     """What a kind may know about the plan it writes for.
 
@@ -30,6 +31,19 @@ class Context:
     def major(self) -> int:
         """The server's major version."""
         return self.after.major or self.before.major
+
+    @cached_property
+    def constraint_names(self) -> frozenset[tuple[str, str]]:
+        """(schema, name) of the constraints that have a name of their own, on either side: PostgreSQL gives none of these to
+        a constraint that it names itself."""
+        found = set()
+        for side in (self.before, self.after):
+            for kind in ("constraint", "domain_constraint"):
+                found |= {(fact.id.schema, fact.id.part) for fact in side.by_kind.get(kind, ())}
+            for fact in side.by_kind.get("column", ()):
+                if isinstance(fact["not_null"], dict):
+                    found.add((fact.id.schema, fact["not_null"]["name"]))
+        return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)

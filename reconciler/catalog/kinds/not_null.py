@@ -18,21 +18,35 @@ def said_later(fact: Fact) -> bool:
 
 def added(fact: Fact) -> str:
     """ADD CONSTRAINT … NOT NULL, by name."""
-    named, table = fact["not_null"], w.name(fact.id)
+    name, table = _name(fact), w.name(fact.id)
     condition = (
         f"not exists (select from pg_catalog.pg_constraint where conrelid = {literal(table)}"
-        f"::pg_catalog.regclass and conname = {literal(named['name'])})"
+        f"::pg_catalog.regclass and conname = {literal(name)})"
     )
-    return w.guarded(condition, f"alter table {table} add constraint {ident(named['name'])} {named['def']}")
+    return w.guarded(condition, f"alter table {table} add constraint {ident(name)} {_printed(fact)}")
 
 
-def clause(fact: Fact, *, named: bool = False) -> str:
+def put(fact: Fact, context: Context) -> str:
+    """SET NOT NULL of an ordinary one, which is said by name where PostgreSQL would choose another."""
+    if _name_taken(fact, context):
+        return added(fact)
+    foreign = "foreign " if fact.parent is not None and fact.parent.kind == "foreign_table" else ""
+    return f"alter {foreign}table {w.name(fact.id)} alter column {ident(fact.id.part)} set not null"
+
+
+def clause(fact: Fact, context: Context, *, named: bool = False) -> str:
     """As it stands after ADD COLUMN. `named` says the name PostgreSQL would choose too, if no partition had it still."""
     if not isinstance(fact["not_null"], dict):
         name = f"{fact.id.name}_{fact.id.part}_not_null"
-        return f"constraint {ident(name)} not null" if named and len(name.encode()) < 64 else "not null"
+        named = (named and len(name.encode()) < 64) or _name_taken(fact, context)
+        return f"constraint {ident(name)} not null" if named else "not null"
     no_inherit = " no inherit" if "NO INHERIT" in fact["not_null"]["def"] else ""
     return f"constraint {ident(fact['not_null']['name'])} not null{no_inherit}"
+
+
+def _name_taken(fact: Fact, context: Context) -> bool:
+    """Whether another constraint in the schema has the name PostgreSQL would give this one. Since 18 it has one."""
+    return context.major >= 18 and (fact.id.schema, _name(fact)) in context.constraint_names
 
 
 def changed(old: Fact, new: Fact, context: Context) -> list[Statement]:
@@ -69,7 +83,7 @@ def changed(old: Fact, new: Fact, context: Context) -> list[Statement]:
             hazards.append(
                 Hazard(HazardCode.SCANS_UNDER_LOCK, f"Reads all of {w.name(new.id)} under an exclusive lock.")
             )
-            found.append(w.say(f"{action} set not null", f"{new.id}: must have a value", new.id, *hazards))
+            found.append(w.say(put(new, context), f"{new.id}: must have a value", new.id, *hazards))
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from reconciler.catalog.kinds import carrying, column, constraint
+from reconciler.catalog.kinds import carrying, column, constraint, not_null
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind, Unplannable
@@ -61,7 +61,7 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
         default = defaults.get(c.id)
         lines.append(
             column.definition(
-                c, default["expression"] if default else None, typed=bool(fact["of"]), named=again
+                c, default["expression"] if default else None, context, typed=bool(fact["of"]), named=again
             )
         )
     given_not_null = [ident(c.id.part) for c in columns if c["not_null_given"]]
@@ -182,8 +182,7 @@ def _differently(
             sql = f"alter {_noun(fact)} alter column {ident(c.id.part)} {what}"
             found.append(w.say(sql, f"{c.id}: a default of its own", c.id))
         if c["not_null"] and not any(a["not_null"] for a in above):
-            sql = f"alter {_noun(fact)} alter column {ident(c.id.part)} set not null"
-            found.append(w.say(sql, f"{c.id}: must have a value", c.id))
+            found.append(w.say(not_null.put(c, context), f"{c.id}: must have a value", c.id))
     return found
 
 

@@ -1,0 +1,8 @@
+create table t (a int not null, b int);
+create table k (a int);
+create table c (x int) inherits (k);
+create table other (
+  a int constraint s_a_not_null not null, b int constraint t_b_not_null not null, c int constraint k_b_not_null not null,
+  d int constraint c_a_not_null not null, e int check (e > 0)
+);
+create domain d as int constraint s_b_not_null check (value > 0);
