@@ -232,6 +232,23 @@ class Statement:
     apart: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a table or materialized view is on the target, without its indexes: an estimate of PostgreSQL's."""
+
+    rows: int
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From how many rows a table counts as busy: `online_rows` gives its changes the online form, `guarded_rows` asks more of
+    the plan."""
+
+    online_rows: int = 100_000
+    guarded_rows: int = 1_000_000
+
+
 COMMANDS: Mapping[str, str] = {
     "SELECT": "AccessShareLock",
     "INSERT": "RowExclusiveLock",

@@ -121,7 +121,8 @@ def _planned(work: Work, told: Told, prove: bool) -> tuple[Work, Renamed | None,
             plan, rehearsal = slicing.planned(
                 work.shadow, work.whole, _surrounded(work), read_as=EVERYTHING, scope=work.scope, owners=(owner, work.role),
                 bench=lambda part: Bench(
-                    work.shadow, part.before, part.after, part.states, role=role, fills=fills, downs=downs, places=work.declarations.places, told=told
+                    work.shadow, part.before, part.after, part.states, role=role, fills=fills, downs=downs, places=work.declarations.places,
+                    sizes=work.sizes, limits=work.database.limits, told=told
                 ),
                 texts=(*fills.values(), *downs.values()), prove=prove, ends=(work.live.fingerprint, work.wanted.fingerprint),
             )  # fmt: skip
@@ -137,7 +138,8 @@ def _planned(work: Work, told: Told, prove: bool) -> tuple[Work, Renamed | None,
     moved = renamed.renames.moved if renamed else {}
     bench = Bench(
         work.shadow, before, work.declared(), Expected(work.live, work.wanted, work.scope, moved),
-        role=role, renamed=renamed, fills=fills, downs=downs, places=work.declarations.places, told=told,
+        role=role, renamed=renamed, fills=fills, downs=downs, places=work.declarations.places,
+        sizes=work.sizes, limits=work.database.limits, told=told,
     )  # fmt: skip
     plan, rehearsal = build(bench, prove=prove)
     return work, renamed, replace(plan, notes=(*plan.notes, *notes)), rehearsal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -15,8 +15,9 @@ from reconciler.engine import cache, unmoved
 from reconciler.engine.copy import copied, replicate_roles, settings_of
 from reconciler.engine.declared import Said, said
 from reconciler.engine.desired import Desired, Trust, depends_on, desired, scope_of, with_what_is_there
+from reconciler.engine.sizes import sizes
 from reconciler.errors import Waiting
-from reconciler.model import Applied, Fact, ObjectId, Snapshot
+from reconciler.model import Applied, Fact, ObjectId, Size, Snapshot
 from reconciler.pg import Url, connect
 from reconciler.settings import Database
 from reconciler.shadow.scratch import Shadow, shadow
@@ -45,6 +46,7 @@ class Work:
     role: str
     history: tuple[Applied, ...] = ()
     owned: dict[ObjectId, str] = field(default_factory=dict)
+    sizes: Mapping[ObjectId, Size] = field(default_factory=dict)
 
     def copy_of_live(self) -> Url:
         """The live schema in a scratch database."""
@@ -140,6 +142,7 @@ def opened(look: Look, *, trust: Trust, told: Told = lambda stage: None) -> Iter
     with shadow(database.shadow, major=look.live.major, target=look.url, settings=look.settings) as server:
         with connect(look.url) as live:
             replicate_roles(live, server)
+            large = sizes(live, look.scope)
 
         @functools.cache
         def goal() -> Desired:
@@ -163,7 +166,7 @@ def opened(look: Look, *, trust: Trust, told: Told = lambda stage: None) -> Iter
             )
         yield Work(
             database, look.url, look.declarations, server, look.scope, look.live, look.whole, asked, wanted,
-            lambda: goal().database, extra, look.role, look.history, look.owned,
+            lambda: goal().database, extra, look.role, look.history, look.owned, large,
         )  # fmt: skip
 
 

@@ -16,7 +16,18 @@ from reconciler.catalog.compare import compare
 from reconciler.catalog.kinds import Context, Unplannable
 from reconciler.catalog.scope import Scope
 from reconciler.errors import ReconcilerError, Source, Stalled
-from reconciler.model import Change, Hazard, HazardCode, ObjectId, Plan, Rehearsal, Snapshot, Statement
+from reconciler.model import (
+    Change,
+    Hazard,
+    HazardCode,
+    Limits,
+    ObjectId,
+    Plan,
+    Rehearsal,
+    Size,
+    Snapshot,
+    Statement,
+)
 from reconciler.pg import Url, connect, ident
 from reconciler.plan import quarantine, suggest
 from reconciler.plan.adopt import adopt
@@ -49,7 +60,7 @@ class Bench:
     `before` and `after` are scratch databases that nobody is connected to, and `states` what was read from them, in which
     objects that stay although undeclared are on both sides. `renamed` is there when something is to be renamed. `role` will apply the plan; empty means the shadow's own user.
     `fills` and `downs` give, per column, the declared value for rows that exist already, going up and going down; `places` say
-    where an object is declared, as far as that is known.
+    where an object is declared, as far as that is known. `sizes` are those of the target's tables, by their names of before; one that is not named is small.
     """
 
     shadow: Shadow
@@ -62,6 +73,8 @@ class Bench:
     downs: Mapping[ObjectId, str] = field(default_factory=dict)
     places: Mapping[ObjectId, Source] = field(default_factory=dict)
     form: Literal["plain", "quarantine"] = "plain"
+    sizes: Mapping[ObjectId, Size] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
     told: Callable[[str], None] = lambda stage: None
 
     @property

@@ -153,6 +153,15 @@ def _flag(value: Any) -> Any:
     return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
 
 
+def _count(value: Any) -> int:
+    text = str(value).replace("_", "") if isinstance(value, str) else value
+    if isinstance(text, str) and text.isdecimal():
+        text = int(text)
+    if not isinstance(text, int) or isinstance(text, bool) or text < 1:
+        raise ValueError("must be a whole number above zero, like 100000")
+    return text
+
+
 def _json(schema: dict[str, Any], reader: Callable[[Any], Any]) -> tuple[Any, ...]:
     return (
         PlainValidator(reader),
@@ -194,4 +203,5 @@ Hazards = Annotated[
     WithJsonSchema({"type": "array", "items": {"enum": [*HazardCode, "all"]}}),
     _AS_IS,
 ]
+Count = Annotated[int, *_json({"type": "integer", "minimum": 1, "examples": [100000]}, _count)]
 Flag = Annotated[bool, BeforeValidator(_flag)]

@@ -13,9 +13,11 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from reconciler.errors import Usage
+from reconciler.model import Limits
 from reconciler.pg import Secret, Url
 from reconciler.settings.duration import Duration
 from reconciler.settings.fields import (
+    Count,
     DatabaseUrl,
     Flag,
     Hazards,
@@ -67,10 +69,21 @@ class Database(_Section):
     )
     lock_timeout: Annotated[Positive, Field(description="Longest wait for a lock")] = Duration(2, "2s")
     statement_timeout: Annotated[Positive, Field(description="Longest statement")] = Duration(1200, "20min")
+    online_rows: Annotated[
+        Count, Field(description="From how many rows on a table is changed without blocking its users")
+    ] = 100_000
+    guarded_rows: Annotated[
+        Count, Field(description="From how many rows on a plan needs measured locks and times")
+    ] = 1_000_000
     allow: Annotated[Hazards, Field(description="Hazards that need no approval")] = ()
     retention: Annotated[Length, Field(description="How long dropped data is kept")] = Duration(
         1209600, "14d"
     )
+
+    @property
+    def limits(self) -> Limits:
+        """From how many rows on a table is busy."""
+        return Limits(self.online_rows, self.guarded_rows)
 
     @property
     def migrations(self) -> Path:

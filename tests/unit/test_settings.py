@@ -108,6 +108,8 @@ def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
         "lease": "15s",
         "lock_timeout": "2s",
         "statement_timeout": "20min",
+        "online_rows": "100000",
+        "guarded_rows": "1000000",
         "allow": "()",
         "retention": "14d",
     }
