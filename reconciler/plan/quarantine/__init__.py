@@ -8,13 +8,13 @@ decides what is dropped, and never destroys what is kept: that is `reconciler pu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from reconciler.model import Snapshot, Statement
-from reconciler.plan.quarantine import registry, tables
+from reconciler.model import ObjectId, Snapshot, Statement
+from reconciler.plan.quarantine import along, keys, registry, tables
 from reconciler.plan.quarantine.way import Rewrite, Way
 
-REWRITES: tuple[Rewrite, ...] = (tables.kept,)
+REWRITES: tuple[Rewrite, ...] = (tables.kept, along.sequences_kept, along.needed_kept, keys.kept)
 """One function for each class of things with rows; each sees what the ones before it left."""
 
 
@@ -25,15 +25,16 @@ def kept(
     after: Snapshot,
     *,
     applier: str = "",
+    large: Collection[ObjectId] = (),
     rewrites: Sequence[Rewrite] = REWRITES,
 ) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
     """Both directions in quarantine form.
 
-    `before` and `after` are the states between which UP leads. Raises Stalled when something can neither move nor be copied.
+    `before` and `after` are the states between which UP leads, `large` the tables that must not be read under a lock. Raises Stalled when something can neither move nor be copied.
     """
     ends = (before.fingerprint, after.fingerprint)
-    there = Way(before, after, ends, forward=True, applier=applier)
-    back = Way(after, before, ends, forward=False, applier=applier)
+    there = Way(before, after, ends, forward=True, applier=applier, large=frozenset(large))
+    back = Way(after, before, ends, forward=False, applier=applier, large=frozenset(large))
     return _rewritten(up, there, rewrites), _rewritten(down, back, rewrites)
 
 

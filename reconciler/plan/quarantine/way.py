@@ -19,6 +19,11 @@ class Way:
     ends: tuple[str, str]
     forward: bool
     applier: str = ""
+    large: frozenset[ObjectId] = frozenset()
+
+    def is_large(self, table: ObjectId) -> bool:
+        """Whether a lock must not last as long as it takes to read the table."""
+        return table in self.large
 
     @property
     def context(self) -> Context:
