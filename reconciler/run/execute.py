@@ -22,9 +22,10 @@ from reconciler.model import Measured, Statement, Step
 from reconciler.run import trouble
 from reconciler.run.holders import Lookout
 from reconciler.run.invalid import drop_invalid
-from reconciler.run.measure import measured, measured_alone
+from reconciler.run.measure import measured
 from reconciler.run.nature import ConcurrentBuild, concurrent_build, waits_without_blocking
 from reconciler.run.pace import Pace
+from reconciler.run.peak import watching
 from reconciler.run.placeholders import withheld
 from reconciler.run.trouble import Verdict
 
@@ -85,7 +86,7 @@ def run_step(
             attempt += 1
             work = _Attempt(
                 attempt, connection, step, lookout, (lock_timeout, statement_timeout),
-                on_statement, at_begin, before_commit, within, resolve, measure,
+                on_statement, at_begin, before_commit, within, resolve, measure, side,
             )  # fmt: skip
             try:
                 return work.run()
@@ -141,6 +142,7 @@ class _Attempt:
     within: Hook | None
     resolve: Callable[[str], str] | None
     measure: bool
+    side: Callable[[], Connection] | None
 
     def run(self) -> tuple[Outcome, ...]:
         if self.step.transactional:
@@ -217,7 +219,7 @@ class _Attempt:
                 if build is not None and build.guarded:
                     drop_invalid(self.connection, build)
                 try:
-                    seconds = self._send(sql)
+                    outcome = self._sent_alone(sql)
                 except psycopg.Error as error:
                     ours = error.sqlstate != "42P07"  # else the name was taken before, and not by us
                     if build is not None and ours and not self.connection.closed:
@@ -225,10 +227,16 @@ class _Attempt:
                     raise
         except psycopg.Error as error:
             raise self._failure(error, statement, sql) from None
-        outcome = Outcome(seconds, self.number, measured_alone(statement, seconds) if self.measure else None)
         if self.on_statement is not None:
             self.on_statement(statement, outcome)
         return outcome
+
+    def _sent_alone(self, sql: str) -> Outcome:
+        if not self.measure:
+            return Outcome(self._send(sql), self.number)
+        with watching(self.connection, sql, self.side) as seen:
+            seconds = self._send(sql)
+        return Outcome(seconds, self.number, seen.measured(self.connection, seconds))
 
     def _failure(self, error: psycopg.Error, statement: Statement, sql: str) -> _Failure:
         """`sql` is what was sent. Where a secret was filled into it, the error says no more than is safe."""

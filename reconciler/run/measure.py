@@ -8,28 +8,12 @@ what the statement itself creates cannot block anybody. Never estimates.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import psycopg
 from psycopg.rows import TupleRow
 
-from reconciler.model import LockTaken, Measured, Statement
-from reconciler.run.nature import concurrent_build
-
-_STRENGTH = (
-    "AccessShareLock",
-    "RowShareLock",
-    "RowExclusiveLock",
-    "ShareUpdateExclusiveLock",
-    "ShareLock",
-    "ShareRowExclusiveLock",
-    "ExclusiveLock",
-    "AccessExclusiveLock",
-)
-"""Table-level lock modes, weakest first (manual, "Explicit Locking")."""
-
-_READING = _STRENGTH.index("AccessShareLock")
-_DDL = _STRENGTH.index("ShareUpdateExclusiveLock")
+from reconciler.model import Measured, Statement
+from reconciler.run.locks import Touched, strongest, taken
 
 # The cursor is opened before the statement and read after it. Its snapshot is the one of its opening (manual,
 # DECLARE: cursors are insensitive), so pg_class shows the relations as they were: names, files, and nothing
@@ -73,22 +57,6 @@ select c.oid::int8, pg_catalog.pg_stat_get_xact_tuples_returned(c.oid)
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Touched:
-    """A relation that is locked after the statement. `mode` and `before` are indexes into _STRENGTH, −1 for
-    none.
-    """
-
-    oid: int
-    name: str
-    kind: str
-    table: int | None
-    mode: int
-    before: int
-    rewritten: bool
-    scanned: bool
-
-
 def measured(connection: psycopg.Connection[TupleRow], statement: Statement, *, sql: str = "") -> Measured:
     """Executes `statement` and reports the locks it newly took or strengthened, rewrites, scans and seconds.
 
@@ -96,7 +64,7 @@ def measured(connection: psycopg.Connection[TupleRow], statement: Statement, *, 
     reading locks (ACCESS SHARE) are left out. `sql` replaces the statement's text where placeholders were
     resolved. PostgreSQL's errors pass through.
     """
-    held = {oid: _strongest(modes) for oid, modes in connection.execute(_HELD).fetchall()}
+    held = {oid: strongest(modes) for oid, modes in connection.execute(_HELD).fetchall()}
     counted: dict[int, int] = dict(connection.execute(_COUNTED).fetchall())
     connection.execute(_OPEN)
     began = time.perf_counter()
@@ -105,46 +73,15 @@ def measured(connection: psycopg.Connection[TupleRow], statement: Statement, *, 
     rows = connection.execute("fetch all from reconciler_look").fetchall()
     connection.execute("close reconciler_look")
     touched = [
-        _Touched(
-            oid, f"{schema}.{name}", kind, table, _strongest(modes), held.get(oid, -1), rewritten,
+        Touched(
+            oid, f"{schema}.{name}", kind, table, strongest(modes), held.get(oid, -1), rewritten,
             kind in ("r", "m") and returned > counted.get(oid, 0),
         )
         for oid, schema, name, kind, table, modes, rewritten, returned in rows
     ]  # fmt: skip
     return Measured(
-        _locks(touched),
+        taken(touched),
         tuple(sorted(one.name for one in touched if one.rewritten and one.kind in ("r", "m"))),
         tuple(sorted(one.name for one in touched if one.scanned)),
         seconds,
     )
-
-
-def measured_alone(statement: Statement, seconds: float) -> Measured:
-    """For a statement outside transactions, whose locks are gone before anybody can look.
-
-    A concurrent index build holds SHARE UPDATE EXCLUSIVE on its table from beginning to end (manual,
-    "Explicit Locking"); about other statements nothing but the time is said.
-    """
-    build = concurrent_build(statement.sql)
-    locks = (LockTaken(build.table, "ShareUpdateExclusiveLock"),) if build else ()
-    return Measured(locks, seconds=seconds)
-
-
-def _strongest(modes: list[str]) -> int:
-    return max((_STRENGTH.index(mode) for mode in modes if mode in _STRENGTH), default=-1)
-
-
-def _locks(touched: list[_Touched]) -> tuple[LockTaken, ...]:
-    """The strongest new lock per relation.
-
-    An index counts only where its table is locked less, a sequence only when its definition is touched.
-    """
-    mode_of = {one.oid: one.mode for one in touched}
-    taken = {
-        one.name: one.mode
-        for one in touched
-        if one.mode > max(one.before, _READING)
-        and (one.kind != "S" or one.mode >= _DDL)
-        and (one.table is None or one.mode > max(mode_of.get(one.table, -1), _DDL - 1))
-    }
-    return tuple(LockTaken(name, _STRENGTH[mode]) for name, mode in sorted(taken.items()))

@@ -36,6 +36,12 @@ _BUILD = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+_DETACH = re.compile(
+    rf"""alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?(?P<table>{_NAME}(?:\s*\.\s*{_NAME})?)\s+
+         detach\s+partition\s+(?P<partition>{_NAME}(?:\s*\.\s*{_NAME})?)\s+concurrently\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
 _ADDS_VALUE = re.compile(r"alter\s+type\s.*\badd\s+value\b", re.IGNORECASE | re.DOTALL)
 
 _PATIENT = re.compile(
@@ -51,6 +57,14 @@ class ConcurrentBuild:
     index: str
     table: str
     guarded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConcurrentDetach:
+    """DETACH PARTITION CONCURRENTLY. Names are written as in the statement, quotes included."""
+
+    table: str
+    partition: str
 
 
 def head(sql: str) -> str:
@@ -81,6 +95,12 @@ def concurrent_build(sql: str) -> ConcurrentBuild | None:
     return (
         ConcurrentBuild(found["index"], found["table"], guarded=found["guard"] is not None) if found else None
     )
+
+
+def concurrent_detach(sql: str) -> ConcurrentDetach | None:
+    """What this statement takes off its partitioned table without locking that against readers and writers."""
+    found = _DETACH.match(head(sql))
+    return ConcurrentDetach(found["table"], found["partition"]) if found else None
 
 
 def waits_without_blocking(sql: str) -> bool:

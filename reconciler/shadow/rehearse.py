@@ -132,5 +132,11 @@ def _plant(database: Url, before: Snapshot) -> Seeded:
 
 def _run(database: Url, statements: Sequence[Statement], role: str, measure: bool) -> tuple[Measured, ...]:
     with connect(database) as connection:
-        outcomes = trial.run(connection, statements, role=role, measure=measure)
+        outcomes = trial.run(
+            connection,
+            statements,
+            role=role,
+            measure=measure,
+            side=(lambda: connect(database)) if measure else None,
+        )
     return tuple(outcome.measured or Measured(seconds=outcome.seconds) for outcome in outcomes)

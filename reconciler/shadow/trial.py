@@ -6,7 +6,7 @@ runs them looks at what they led to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import psycopg
@@ -24,8 +24,10 @@ def run(
     *,
     role: str = "",
     measure: bool = False,
+    side: Callable[[], psycopg.Connection[Any]] | None = None,
 ) -> list[Outcome]:
-    """What became of each. `role` empty means the connection's own. Raises what `run_step` raises."""
+    """What became of each. `role` empty means the connection's own; `side` opens a second session, to measure what runs outside
+    transactions. Raises what `run_step` raises."""
     if role:
         connection.execute(f"set session authorization {ident(role)}")
     try:
@@ -38,6 +40,7 @@ def run(
                 lock_timeout="10s",
                 statement_timeout="10min",
                 measure=measure,
+                side=side,
                 resolve=withheld,
             )
         ]

@@ -124,3 +124,34 @@ def test_measuring_works_on_every_major(database: Callable[..., Url]) -> None:
         session.execute(SETUP)
         found = take(session, "alter table public.t alter column a type bigint")
     assert found == Measured((LockTaken("public.t", AXL),), ("public.t",), ("public.t",), found.seconds)
+
+
+ALONE = (
+    "do $$ begin update public.t set a = a + 1; commit; alter table public.p add column x int; commit; end $$"
+)
+
+
+@pytest.mark.parametrize(
+    ("sql", "locks", "rewrites", "scans"),
+    [
+        ("vacuum full public.t", {"public.t": AXL}, ("public.t",), ("public.t",)),
+        ("create index concurrently on public.t (b)", {"public.t": "ShareUpdateExclusiveLock"}, (), ("public.t",)),
+        ("drop index concurrently public.t_a", {"public.t": "ShareUpdateExclusiveLock"}, (), ()),
+        (ALONE, {"public.t": "RowExclusiveLock", "public.p": AXL}, (), ("public.t",)),
+    ],
+)  # fmt: skip
+def test_a_statement_outside_transactions_is_watched(
+    database: Callable[..., Url],
+    sql: str,
+    locks: dict[str, str],
+    rewrites: tuple[str, ...],
+    scans: tuple[str, ...],
+) -> None:
+    url = database()
+    with connect(url) as session:
+        session.execute(SETUP)
+        step = Step(1, (Statement(sql, "", transactional=False),))
+        found = run_step(session, step, measure=True, side=lambda: connect(url))[0].measured
+    assert found is not None
+    assert {lock.relation: lock.mode for lock in found.locks} == locks
+    assert (found.rewrites, found.scans) == (rewrites, scans)
