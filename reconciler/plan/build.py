@@ -166,7 +166,9 @@ def _plan(
     up, down = suggest.beside(_settled(up), likely), _settled(down)
     if bench.form == "quarantine":
         applier = bench.role or bench.shadow.url.user
-        up, down = quarantine.kept(up, down, bench.start, after, applier=applier)
+        up, down = quarantine.kept(
+            up, down, bench.start, after, applier=applier, fills=bench.fills, downs=bench.downs
+        )
     return Plan(
         before.fingerprint, after.fingerprint, changes, tuple(up), tuple(down), form=bench.form,
         set_aside=set_aside, unmodelled=strange, suggestions=likely,

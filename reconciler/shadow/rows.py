@@ -114,7 +114,7 @@ def hashed(
             name = ident(table.schema, table.name)
             source = name if kind == "p" else f"only {name}"
             answer = connection.execute(
-                f"select count(*), {_sums} from (select pg_catalog.sha256(pg_catalog.convert_to({_line(names)}, 'UTF8'))"
+                f"select count(*), {_sums} from (select pg_catalog.sha256(pg_catalog.convert_to({line(names)}, 'UTF8'))"
                 f" as h from {source} as t) as hashes"
             ).fetchone()
             if answer is not None:
@@ -131,7 +131,7 @@ _sums = ", ".join(
 """The sum of the hashes, as four numbers of 64 bits: the same in any order, and a row twice is not the row once."""
 
 
-def _line(names: Sequence[str]) -> str:
+def line(names: Sequence[str]) -> str:
     """The row as one text from which each value can be read back: its length, a colon, the value; `n` for NULL.
 
     The length comes first, so that no value can look like the end of another, or like NULL.

@@ -8,13 +8,20 @@ decides what is dropped, and never destroys what is kept: that is `reconciler pu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from reconciler.model import ObjectId, Snapshot, Statement
-from reconciler.plan.quarantine import along, keys, registry, tables
+from reconciler.plan.quarantine import along, columns, keys, registry, tables
 from reconciler.plan.quarantine.way import Rewrite, Way
 
-REWRITES: tuple[Rewrite, ...] = (tables.kept, along.sequences_kept, along.needed_kept, keys.kept)
+REWRITES: tuple[Rewrite, ...] = (
+    tables.kept,
+    along.sequences_kept,
+    along.needed_kept,
+    keys.kept,
+    columns.kept,
+)
 """One function for each class of things with rows; each sees what the ones before it left."""
 
 
@@ -26,15 +33,19 @@ def kept(
     *,
     applier: str = "",
     large: Collection[ObjectId] = (),
+    fills: Mapping[ObjectId, str] = MappingProxyType({}),
+    downs: Mapping[ObjectId, str] = MappingProxyType({}),
     rewrites: Sequence[Rewrite] = REWRITES,
 ) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
     """Both directions in quarantine form.
 
-    `before` and `after` are the states between which UP leads, `large` the tables that must not be read under a lock. Raises Stalled when something can neither move nor be copied.
+    `before` and `after` are the states between which UP leads, `large` the tables that must not be read under a lock; `fills` and
+    `downs` the declared values, by column, for rows that exist already. Raises Stalled when something can neither move nor be
+    copied.
     """
-    ends = (before.fingerprint, after.fingerprint)
-    there = Way(before, after, ends, forward=True, applier=applier, large=frozenset(large))
-    back = Way(after, before, ends, forward=False, applier=applier, large=frozenset(large))
+    ends, busy = (before.fingerprint, after.fingerprint), frozenset(large)
+    there = Way(before, after, ends, forward=True, applier=applier, large=busy, fills=fills, undo=downs)
+    back = Way(after, before, ends, forward=False, applier=applier, large=busy, fills=downs, undo=fills)
     return _rewritten(up, there, rewrites), _rewritten(down, back, rewrites)
 
 

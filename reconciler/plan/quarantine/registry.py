@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from reconciler.model import Statement
 from reconciler.plan.quarantine.routines import ROUTINES
+from reconciler.plan.quarantine.row_routines import ROW_ROUTINES
 
 SCHEMA = "reconciler_quarantine"
 
@@ -56,23 +57,27 @@ values. `kept_as` is its name here; `names` says what went along (name here → 
 has none. `held` is the reason for which it must not be purged; null means that it may."""
 
 
+LOOKS = f"pg_catalog.to_regclass('{SCHEMA}.kept') is not null"
+"""The condition under which a statement looks into the quarantine that can do without one."""
+
+
 def prelude(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     """What these statements need to be there first; nothing when none of them speaks of the quarantine."""
-    text = "\n".join(statement.sql for statement in statements)
+    text = "\n".join(statement.sql for statement in statements if LOOKS not in statement.sql)
     if f"{SCHEMA}." not in text:
         return ()
+    known = {**ROUTINES, **ROW_ROUTINES}
     wanted: dict[str, str] = {}
-    todo = [name for name in ROUTINES if f"{SCHEMA}.{name}(" in text]
+    todo = [name for name in known if f"{SCHEMA}.{name}(" in text]
+    if any(name in ROW_ROUTINES for name in todo):
+        # What gives the values back may be a migration that brings none along.
+        todo = [*(name for name in todo if name not in ROW_ROUTINES), *ROW_ROUTINES]
     while todo:
         name = todo.pop()
-        wanted[name] = ROUTINES[name]
-        todo += [n for n in ROUTINES if n not in wanted and f"{SCHEMA}.{n}(" in ROUTINES[name]]
+        wanted[name] = known[name]
+        todo += [n for n in known if n not in wanted and f"{SCHEMA}.{n}(" in known[name]]
     return (
         Statement(_MADE, "where dropped data is kept: nobody but its owner may look"),
         Statement(_KEPT, "what is kept there, and what it was called"),
-        *(
-            Statement(wanted[name], f"how it gets there and back: {name}")
-            for name in ROUTINES
-            if name in wanted
-        ),
+        *(Statement(wanted[name], f"how it gets there and back: {name}") for name in known if name in wanted),
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from reconciler.catalog.kinds import Context
 from reconciler.model import ObjectId, Snapshot, Statement
@@ -12,7 +12,8 @@ from reconciler.model import ObjectId, Snapshot, Statement
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Leads from `before` to `after`; `forward` is the UP. `ends` are the fingerprints of the states before and after the UP."""
+    """Leads from `before` to `after`; `forward` is the UP. `ends` are the fingerprints of the states before and after the UP.
+    `fills` are the declared values for rows that exist already, `undo` those of the opposite direction."""
 
     before: Snapshot
     after: Snapshot
@@ -20,6 +21,8 @@ class Way:
     forward: bool
     applier: str = ""
     large: frozenset[ObjectId] = frozenset()
+    fills: Mapping[ObjectId, str] = field(default_factory=dict)
+    undo: Mapping[ObjectId, str] = field(default_factory=dict)
 
     def is_large(self, table: ObjectId) -> bool:
         """Whether a lock must not last as long as it takes to read the table."""

@@ -1,0 +1,256 @@
+"""Values kept and given back in one transaction, under the lock of the statement that takes them away: for tables that are small.
+
+The lock comes before the copy, so that no write falls between them. Promises that a direction that is run twice keeps nothing twice,
+and that a value somebody gave a row meanwhile is not overwritten. Writes SQL, runs none.
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+from reconciler.catalog.kinds import column as columns
+from reconciler.catalog.kinds import identity, not_null
+from reconciler.catalog.kinds import writing as w
+from reconciler.model import Fact, ObjectId
+from reconciler.pg import dollar, ident, literal
+from reconciler.plan.quarantine import row_keys as keys
+from reconciler.plan.quarantine.loss import Loss
+from reconciler.plan.quarantine.registry import LOOKS, SCHEMA
+
+
+def kept(loss: Loss) -> str:
+    """Copies the columns with what finds their rows, unless they are gone already."""
+    wanted = [*keys.names(loss.key), *(c.id.part for c in loss.columns)]
+    shape = [*keys.shape(loss.key), *(f"{ident(c.id.part)} {keys.own_type(c['type'])}" for c in loss.columns)]
+    if loss.key.by_content:
+        more = "".join(f", {keys.kept_value(c, 't.')} as {ident(c.id.part)}" for c in loss.columns)
+        picked = ", ".join(["content", "number", *(ident(c.id.part) for c in loss.columns)])
+        source = f"select {picked} from ({keys.numbered(loss.key, loss.live, more)}) as c"
+    else:
+        values = ", ".join(keys.kept_value(c, "t.") for c in (*loss.key.columns, *loss.columns))
+        source = f"select {values} from {loss.live} as t"
+    return _block(
+        ["was jsonb", "total bigint"],
+        [
+            f"if {_all_there(loss)} then",
+            *_in(
+                "-- Before a row is read: what is written between the copy and the drop would be lost.",
+                f"lock table {loss.live} in access exclusive mode;",
+                f"was := {SCHEMA}.prepared({literal(w.name(loss.table))}, false);",
+                f"perform {SCHEMA}.make_room({literal(loss.name)});",
+                f"create table {loss.copy} ({', '.join(shape)});",
+                f"alter table {loss.copy} replica identity full;",
+                f"insert into {loss.copy} ({', '.join(ident(name) for name in wanted)}) {source};",
+                "get diagnostics total = row_count;",
+                entered(loss, "total"),
+                f"perform {SCHEMA}.finished({literal(w.name(loss.table))}, was);",
+            ),
+            "end if;",
+        ],
+    )
+
+
+def entered(loss: Loss, count: str) -> str:
+    """The registry's rows, one for each column."""
+    parts = ", ".join(literal(c.id.part) for c in loss.columns)
+    return (
+        f"perform {SCHEMA}.entered({literal(w.name(loss.table))}, {literal(loss.tag)}, 'column', {literal(loss.table.schema)},"
+        f" {literal(loss.table.name)}, array[{parts}], {literal(loss.name)}, {count});"
+    )
+
+
+def given_back(
+    loss: Loss, defaults: dict[str, str], fills: dict[str, str], full: frozenset[ObjectId] = frozenset()
+) -> str:
+    """Adds the columns and puts the values back, when they were kept; else says what is missing where a row would have none.
+
+    `defaults` and `fills` are SQL expressions by column: of the declaration, and for the rows that were written meanwhile. `full`
+    are columns of a domain that refuses NULL: these hold text until they are filled.
+    """
+    table = w.name(loss.table)
+    others = {**defaults, **fills}
+    inner: list[str] = []
+    for number, column in enumerate(loss.columns, 1):
+        # What was computed meanwhile nobody wrote.
+        inner.append(f"had_{number} := {'false' if column.id in loss.computed else _there(column)};")
+    inner += [
+        f"lock table {loss.live} in access exclusive mode;",
+        f"alter table {table} {', '.join(f'add column if not exists {bare(c, c.id in full)}' for c in loss.columns)};",
+        f"was := {SCHEMA}.prepared({literal(table)}, true);",
+    ]
+    rest = [(number, c) for number, c in enumerate(loss.columns, 1) if c.id.part in others or c["identity"]]
+    back = _put_back(loss, full)
+    ahead = [line for number, c in rest for line in _for_the_others(loss, number, c, others, c.id in full)]
+    # Rows without a key are known by their number among their equals, which writing them changes: these all get the other value first.
+    inner += [*ahead, *back] if loss.key.by_content else [*back, *ahead]
+    inner += [f"perform {SCHEMA}.finished({literal(table)}, was);"]
+    for number, column in enumerate(loss.columns, 1):
+        inner += _dressed(loss, number, column, defaults, full=column.id in full)
+    inner += [f"perform {SCHEMA}.given_back({literal(loss.tag)}, {literal(loss.name)}, total);"]
+    unfilled = [c for c in loss.columns if (needs_a_value(c) or c.id in full) and c.id.part not in others]
+    otherwise = [line for c in unfilled for line in _said_before(loss, c)]
+    return _block(
+        ["was jsonb", "total bigint", "missing bigint", "peak bigint"]
+        + [f"had_{number} boolean" for number in range(1, len(loss.columns) + 1)],
+        [
+            f"if {LOOKS} then",
+            f"  if exists (select from {SCHEMA}.kept as k where k.tag = {literal(loss.tag)}) then",
+            *_in(*_in(*inner, "return;")),
+            "  end if;",
+            "end if;",
+            *otherwise,
+        ],
+    )
+
+
+def bare(column: Fact, full: bool = False) -> str:
+    """The column without anything that a row has to meet or would be filled from; as text when its domain refuses NULL."""
+    if full:
+        return f"{ident(column.id.part)} text"
+    words = [ident(column.id.part), column["type"]]
+    if column["compression"]:
+        words.append(f"compression {columns.COMPRESSION[column['compression']]}")
+    if column["collation"]:
+        words.append(f"collate {column['collation']}")
+    return " ".join(words)
+
+
+def needs_a_value(column: Fact) -> bool:
+    return bool(column["not_null"]) and not column["identity"] and not not_null.said_later(column)
+
+
+def _put_back(loss: Loss, full: frozenset[ObjectId]) -> list[str]:
+    sets = []
+    for number, column in enumerate(loss.columns, 1):
+        name = ident(column.id.part)
+        cast = keys.own_type(column["type"]) != column["type"] and column.id not in full
+        value = f"k.{name}" + (f"::{column['type']}" if cast else "")
+        sets.append(
+            f"{name} = case when had_{number} and pg_catalog.num_nulls(t.{name}) = 0 then t.{name} else {value} end"
+        )
+    if loss.key.by_content:
+        found = (
+            f" from ({keys.numbered(loss.key, loss.live)}) as r join {loss.copy} as k on k.{ident(keys.CONTENT)} = r.content"
+            f" and k.{ident(keys.NUMBER)} = r.number where t.ctid = r.place and t.tableoid = r.home"
+        )
+    else:
+        found = f" from {loss.copy} as k where {keys.same_row(loss.key, 't.', 'k.')}"
+    return [f"update {loss.live} as t set {', '.join(sets)}{found};", "get diagnostics total = row_count;"]
+
+
+def _for_the_others(loss: Loss, number: int, column: Fact, others: dict[str, str], full: bool) -> list[str]:
+    """Rows written while the column was away get the declared value, or the next numbers."""
+    name, whole = ident(column.id.part), ident(loss.table.name)
+    unless = f"not (had_{number} and pg_catalog.num_nulls({whole}.{name}) = 0)"
+    if not loss.key.by_content:
+        match = keys.same_row(loss.key, f"{whole}.", "kept_row.")
+        unless += f" and not exists (select from {loss.copy} as kept_row where {match})"
+    if column["identity"] and column.id.part not in others:
+        return _numbered_on(loss, column, unless)
+    value = f"({others[column.id.part]})" + ("::text" if full else "")
+    return [f"update {loss.live} set {name} = {value} where {unless};"]
+
+
+def _numbered_on(loss: Loss, column: Fact, unless: str) -> list[str]:
+    name, whole = ident(column.id.part), ident(loss.table.name)
+    step = int(column["identity"]["increment"])
+    furthest, start = ("greatest", "max") if step > 0 else ("least", "min")
+    first = int(column["identity"]["start"]) - step
+    return [
+        f"select {furthest}({first}, (select {start}(k.{name}) from {loss.copy} as k), (select {start}((k.names ->>"
+        f" 'last_value')::bigint) from {SCHEMA}.kept as k where k.tag = {literal(loss.tag)} and k.part ="
+        f" {literal(column.id.part)})) into peak;",
+        f"update {loss.live} set {name} = n.number from (select {whole}.tableoid as home, {whole}.ctid as place, peak + {step} *"
+        f" pg_catalog.row_number() over (order by {whole}.tableoid, {whole}.ctid) as number from {loss.live} where {unless})"
+        f" as n where {whole}.tableoid = n.home and {whole}.ctid = n.place;",
+    ]
+
+
+def _dressed(loss: Loss, number: int, column: Fact, defaults: dict[str, str], *, full: bool) -> list[str]:
+    """What the column has beside its values: default, NOT NULL, identity."""
+    table, name = w.name(loss.table), ident(column.id.part)
+    found = []
+    if needs_a_value(column) or full:
+        found += [
+            f"select pg_catalog.count(*) into missing from {loss.live} where pg_catalog.num_nulls({name}) = 1;",
+            "if missing > 0 then",
+            *_in(_refused(column, "missing")),
+            "end if;",
+        ]
+    if full:
+        collate = f" collate {column['collation']}" if column["collation"] else ""
+        kind = f"type {column['type']}{collate} using {name}::{column['type']}"
+        found.append(f"if not had_{number} then alter table {table} alter column {name} {kind}; end if;")
+    if column.id.part in defaults:
+        found.append(f"alter table {table} alter column {name} set default {defaults[column.id.part]};")
+    if column["not_null"] and not not_null.said_later(column):
+        found.append(_demanded(column))
+    if column["identity"]:
+        found += [
+            f"alter table {table} alter column {name} add {identity.clause(column)};",
+            f"{identity.after_the_last(column)};",
+            f"perform pg_catalog.setval({identity.found(column)}, (k.names ->> 'last_value')::bigint) from {SCHEMA}.kept as k"
+            f" where k.tag = {literal(loss.tag)} and k.part = {literal(column.id.part)} and (k.names ->> 'last_value')::bigint"
+            f" {'>' if int(column['identity']['increment']) > 0 else '<'} all (select {name} from {table} where {name} is not"
+            " null);",
+        ]
+    return found
+
+
+def _demanded(column: Fact) -> str:
+    table, name = w.name(column.id), ident(column.id.part)
+    if isinstance(column["not_null"], dict):
+        return f"alter table {table} add constraint {ident(column['not_null']['name'])} {column['not_null']['def']};"
+    return f"alter table {table} alter column {name} set not null;"
+
+
+def _said_before(loss: Loss, column: Fact) -> list[str]:
+    """Nothing was kept: where rows have come all the same, the plain statement would fail without saying what to do."""
+    return [
+        f"if not {_there(column)} and exists (select from {loss.live}) then",
+        f"  select pg_catalog.count(*) into missing from {loss.live};",
+        *_in(_refused(column, "missing")),
+        "end if;",
+    ]
+
+
+def _refused(column: Fact, count: str) -> str:
+    return (
+        f"raise exception '%', {count} || {literal(f' row(s) of {w.name(column.id)} were written while column {column.id.part} was gone, and have no value for it; it is NOT NULL')}"
+        f" using errcode = 'not_null_violation', hint = {literal(how_to_fill(column))};"
+    )
+
+
+def how_to_fill(column: Fact) -> str:
+    """What a person can do about rows that have no value."""
+    name = ident(column.id.part)
+    return (
+        f"add the column yourself, without NOT NULL, and give these rows a value: alter table {w.name(column.id)} add column"
+        f" {bare(column)}; update {w.name(column.id)} set {name} = … where …; then run this again. What it finds there stays, and"
+        " the other rows get their kept values"
+    )
+
+
+def _there(column: Fact) -> str:
+    return (
+        "exists (select from pg_catalog.pg_attribute as a where a.attrelid ="
+        f" pg_catalog.to_regclass({literal(w.name(column.id))}) and a.attname = {literal(column.id.part)})"
+    )
+
+
+def _all_there(loss: Loss) -> str:
+    names = ", ".join(literal(c.id.part) for c in loss.columns)
+    return (
+        "(select pg_catalog.count(*) from pg_catalog.pg_attribute as a where a.attrelid ="
+        f" pg_catalog.to_regclass({literal(w.name(loss.table))}) and a.attname in ({names}) and a.attgenerated = '') = {len(loss.columns)}"
+    )
+
+
+def _in(*lines: str) -> list[str]:
+    return [textwrap.indent(line, "  ") for line in lines]
+
+
+def _block(declared: list[str], lines: list[str]) -> str:
+    heading = "".join(f"  {one};\n" for one in declared)
+    body = "\n".join(textwrap.indent(line, "  ") for line in lines)
+    return "do " + dollar(f"\ndeclare\n{heading}begin\n{body}\nend\n")

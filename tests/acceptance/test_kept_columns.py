@@ -1,0 +1,248 @@
+"""Columns that are dropped in quarantine form: their values come back, whatever finds their rows and whatever stands around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import pytest
+from judge import difference, dump
+
+from reconciler.catalog import snapshot
+from reconciler.catalog.compare import residue
+from reconciler.catalog.kinds import Context
+from reconciler.embedded import Server
+from reconciler.model import ObjectId, Snapshot, Statement
+from reconciler.pg import Url, connect
+from reconciler.plan import quarantine
+from reconciler.plan.complete import complete
+from reconciler.shadow.rows import hashed, stored_columns
+
+APART = "--exclude-schema=reconciler_quarantine"
+
+
+@dataclass(frozen=True)
+class Case:
+    """`before` and `after` are scripts of both states; `rows` fill the first, `more` adds rows to the second and `then` says what
+    DOWN makes of them: a query and its answer. `downs` are declared values by `table.column`."""
+
+    before: str
+    after: str
+    rows: str
+    more: str = ""
+    then: tuple[str, list[tuple[object, ...]]] | None = None
+    downs: Mapping[str, str] = field(default_factory=dict)
+
+
+MANY = "generate_series(1, 40) as n"
+CASES = {
+    "a_primary_key": Case(
+        "create table notes (id integer primary key, mood text, body text not null)",
+        "create table notes (id integer primary key, mood text)",
+        f"insert into notes select n, nullif('m' || n % 3, 'm0'), 'b' || n from {MANY}",
+        "insert into notes values (100, 'new')",
+        ("select body from notes where id = 100", [("unknown",)]),
+        {"notes.body": "'unknown'"},
+    ),
+    "a_default_for_the_others": Case(
+        "create table notes (id integer primary key, mood text default 'calm')",
+        "create table notes (id integer primary key)",
+        f"insert into notes select n, case when n % 4 > 0 then 'm' || n end from {MANY}",
+        "insert into notes values (100)",
+        ("select mood from notes where id = 100", [("calm",)]),
+    ),
+    "two_columns_quoted_names_composite_key": Case(
+        'create schema "A b"; create table "A b"."No tes" ("Key 1" text collate "C", "k""2" integer, "V, 1" text not null,'
+        ' "order" numeric(6,2), rest text, primary key ("Key 1", "k""2"))',
+        'create schema "A b"; create table "A b"."No tes" ("Key 1" text collate "C", "k""2" integer, rest text,'
+        ' primary key ("Key 1", "k""2"))',
+        f"""insert into "A b"."No tes" select 'x' || n % 3, n, 'v' || n, n / 7.0, 'r' from {MANY}""",
+    ),
+    "no_key_and_types_without_equality": Case(
+        "create table bag (what json, place point, shade text, tone text)",
+        "create table bag (what json, place point)",
+        "insert into bag select '{\"a\": 1}', '(1,2)', 's' || n % 5, 't' || n % 7 from generate_series(1, 30) as n;"
+        " insert into bag values (null, null, 'x', null), (null, null, null, 'y')",
+        "insert into bag values ('7', null)",
+        ("select shade, tone from bag where what::text = '7'", [(None, None)]),
+    ),
+    "the_key_goes_too": Case(
+        "create table t (id integer primary key, code text not null unique, v text)",
+        "create table t (code text not null unique, v text)",
+        f"insert into t select n, 'c' || n, 'v' from {MANY}",
+        "insert into t values ('new', 'v')",
+        ("select id from t where code = 'new'", [(1000,)]),
+        {"t.id": "1000"},
+    ),
+    "an_identity_goes_on": Case(
+        "create table t (code text primary key, id bigint generated always as identity (start 5 increment 2) unique)",
+        "create table t (code text primary key)",
+        f"insert into t select 'c' || n from {MANY}; delete from t where code in ('c40', 'c39')",
+        "insert into t values ('new')",
+        ("insert into t values ('newer') returning (select id from t where code = 'new'), id", [(85, 87)]),
+    ),
+    "a_serial_goes_on": Case(
+        "create sequence numbers; create table t (code text primary key, id integer not null default nextval('numbers') unique)",
+        "create sequence numbers; create table t (code text primary key)",
+        f"insert into t select 'c' || n from {MANY}",
+        "insert into t values ('new')",
+        ("select id from t where code = 'new'", [(41,)]),
+    ),
+    "an_enum_that_goes_with_its_column": Case(
+        "create type mood as enum ('a', 'b,c'); create domain name as text check (value <> '');"
+        " create type pair as (x integer, y mood);"
+        " create table t (id integer primary key, m mood not null, ms mood[], p pair, n name, d pair[])",
+        "create table t (id integer primary key)",
+        "insert into t values (1, 'a', '{a,\"b,c\"}', '(1,a)', 'x', array[row(1, 'b,c')::pair, null]),"
+        " (2, 'b,c', '{}', '(,)', null, null), (3, 'a', null, null, 'y', '{}')",
+        "insert into t values (4)",
+        ("select m::text from t where id = 4", [("a",)]),
+        {"t.m": "'a'"},
+    ),
+    "a_domain_that_refuses_null": Case(
+        "create domain filled as text not null check (value <> ''); create table t (id integer primary key, n filled)",
+        "create domain filled as text not null check (value <> ''); create table t (id integer primary key)",
+        f"insert into t select n, 'n' || n from {MANY}",
+        "insert into t values (100)",
+        ("select n::text from t where id = 100", [("none",)]),
+        {"t.n": "'none'"},
+    ),
+    "partitions": Case(
+        "create table p (id integer, at date, v text, w integer, u text not null, primary key (id, at)) partition by range (at);"
+        " create table p1 partition of p for values from ('2020-01-01') to ('2021-01-01');"
+        " create table p2 (at date not null, junk int, w integer, v text, u text constraint p_u_not_null not null, id integer not null);"
+        " alter table p2 drop column junk; alter table p attach partition p2 default",
+        "create table p (id integer, at date, primary key (id, at)) partition by range (at);"
+        " create table p1 partition of p for values from ('2020-01-01') to ('2021-01-01');"
+        " create table p2 partition of p default",
+        f"insert into p select n, date '2020-12-20' + n, 'v' || n, n, 'u' || n from {MANY}",
+    ),
+    "children": Case(
+        "create table a (id integer primary key, v text); create table b (w text) inherits (a);"
+        " create table c (v text) inherits (a)",
+        "create table a (id integer primary key); create table b (w text) inherits (a); create table c (v text) inherits (a)",
+        f"insert into a select n, 'a' || n from {MANY}; insert into b select n, 'b' || n, 'w' from {MANY};"
+        f" insert into c select n, 'c' || n from {MANY}",
+    ),
+    "used_everywhere": Case(
+        "create table t (id integer primary key, v integer not null check (v > 0), twice integer generated always as (v * 2) stored);"
+        " create index t_v on t (v); create view visible as select id, v from t; alter table t enable row level security;"
+        " create policy seen on t using (v > 3); create unique index t_u on t (v, id);"
+        " create statistics st on id, v from t; comment on column t.v is 'value'; grant select (v) on t to public;"
+        " create table other (v integer, t integer references t); alter table t add constraint uv unique (v);"
+        " alter table other add foreign key (v) references t (v)",
+        "create table t (id integer primary key); create view visible as select id from t; alter table t enable row level security;"
+        " create table other (v integer, t integer references t)",
+        f"insert into t select n, n + 7 from {MANY}; insert into other select n + 7, n from {MANY}",
+    ),
+    "triggers_and_rules_in_every_state": Case(
+        "create table log (what text);"
+        " create function noted() returns trigger language plpgsql as 'begin insert into log values (tg_name); return new; end';"
+        " create table t (id integer primary key, v text not null);"
+        + "".join(
+            f"create trigger {state} before update on t for each row execute function noted();"
+            f"alter table t {words} trigger {state};"
+            for state, words in (
+                ("plain", "enable"), ("always", "enable always"), ("replica", "enable replica"), ("off", "disable"),
+            )
+        )
+        + "create rule r as on update to t do also insert into log values ('rule'); alter table t enable always rule r",
+        "create table log (what text);"
+        " create function noted() returns trigger language plpgsql as 'begin insert into log values (tg_name); return new; end';"
+        " create table t (id integer primary key);"
+        + "".join(
+            f"create trigger {state} before update on t for each row execute function noted();"
+            f"alter table t {words} trigger {state};"
+            for state, words in (
+                ("plain", "enable"), ("always", "enable always"), ("replica", "enable replica"), ("off", "disable"),
+            )
+        )
+        + "create rule r as on update to t do also insert into log values ('rule'); alter table t enable always rule r",
+        f"insert into t select n, 'v' || n from {MANY}",
+        "",
+        ("select count(*)::integer from log", [(0,)]),
+    ),
+    "columns_made_and_dropped_at_once": Case(
+        "create table t (id integer primary key, a text not null, b integer default 3)",
+        "create table t (id integer primary key, c text, d integer not null default 4)",
+        f"insert into t select n, 'a' || n, nullif(n % 5, 0) from {MANY}",
+        "insert into t values (100, 'c', 5)",
+        ("select a, b from t where id = 100", [("fresh", 3)]),
+        {"t.a": "'fresh'"},
+    ),
+    "computed_from_values_from_then_on": Case(
+        "create table t (id integer primary key, v integer)",
+        "create table t (id integer primary key, v integer generated always as (id * 2) stored)",
+        f"insert into t select n, n * 3 from {MANY}",
+    ),
+    "system_values_to_the_byte": Case(
+        "create table t (id uuid primary key, f double precision, r real, i interval, z timestamptz, m money, b bytea, n numeric,"
+        " s \"char\", bits bit varying, j jsonb, ip inet, o regclass, tags text[])",
+        "create table t (id uuid primary key)",
+        "insert into t select gen_random_uuid(), 'nan', 1e-30, '1 mon -2 days 03:04:05.678', 'infinity', 12.5, '\\x00ff',"
+        " 1.2300, 'x', '101', '{\"b\":1}', '10.0.0.1/8', 'pg_class', array[null, '', 'a,b']; insert into t values (gen_random_uuid())",
+    ),
+}  # fmt: skip
+
+
+def load(url: Url, text: str) -> None:
+    with connect(url) as session:
+        session.execute(text.encode())
+
+
+def read(url: Url) -> Snapshot:
+    with connect(url) as session:
+        return snapshot.read(session)
+
+
+def run(url: Url, statements: Iterable[Statement]) -> None:
+    with connect(url) as session, session.transaction():
+        for statement in statements:
+            session.execute(statement.sql.encode())
+
+
+def rows(url: Url, state: Snapshot) -> Mapping[ObjectId, tuple[int, str]]:
+    with connect(url) as session:
+        return hashed(session, stored_columns(state))
+
+
+def plans(
+    before: Snapshot, after: Snapshot, downs: Mapping[str, str]
+) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
+    declared = {ObjectId("column", "public", *name.split(".")): value for name, value in downs.items()}
+    up = complete(Context(before, after, "postgres"))
+    down = complete(Context(after, before, "postgres", declared))
+    return quarantine.kept(up, down, before, after, applier="postgres", downs=declared)
+
+
+@pytest.mark.majors
+@pytest.mark.parametrize("name", CASES)
+def test_values_come_back(server: Server, database: Callable[..., Url], name: str) -> None:
+    case = CASES[name]
+    old, new = database(), database()
+    load(old, case.before)
+    load(new, case.after)
+    before, after = read(old), read(new)
+    load(old, case.rows)
+    up, down = plans(before, after, case.downs)
+    dumps = {"up": dump(new, APART), "down": dump(old, APART)}
+    first = rows(old, before)
+    assert any(count for count, _ in first.values())
+    for way, statements, goal in (
+        ("up", up, after), ("up", up, after), ("down", down, before), ("down", down, before), ("up", up, after),
+        ("down", down, before),
+    ):  # fmt: skip
+        run(old, statements)
+        assert residue(read(old), goal) == (), way
+        assert difference(dump(old, APART), dumps[way]) == "", way
+        if way == "down":
+            assert rows(old, before) == first
+    if case.more:
+        run(old, up)
+        load(old, case.more)
+        run(old, down)
+        assert residue(read(old), before) == ()
+    if case.then:
+        query, answer = case.then
+        with connect(old) as session:
+            assert session.execute(query.encode()).fetchall() == answer
