@@ -31,6 +31,16 @@ select l.pid, coalesce(a.usename::text, ''), coalesce(a.application_name, ''), c
  order by l.pid
 """
 
+_SILENCE = (
+    ("tcp_keepalives_idle", "15"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "30s"),
+)
+"""A client whose machine or network vanished without a word is given up within half a minute: until then its locks stand, and
+the systems' own keep-alive waits two hours before it asks.
+"""
+
 
 @contextmanager
 def applier(connect: Callable[[], Connection], *, wait: float, pace: Pace) -> Iterator[Connection]:
@@ -62,7 +72,7 @@ def _require_direct(connection: Connection) -> None:
 
 def _settle(connection: Connection) -> None:
     """Settings of the session: notice a dead client soon, and outlive the limits meant for applications."""
-    settings = [("idle_in_transaction_session_timeout", "0"), ("idle_session_timeout", "0")]
+    settings = [("idle_in_transaction_session_timeout", "0"), ("idle_session_timeout", "0"), *_SILENCE]
     if connection.info.server_version >= 170000:
         settings.append(("transaction_timeout", "0"))
     for name, value in settings:

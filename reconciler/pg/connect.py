@@ -26,6 +26,7 @@ _KEEPALIVE = {
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
+    "tcp_user_timeout": "60000",  # milliseconds; while an answer is awaited to what was sent, keep-alives do not count
 }
 
 

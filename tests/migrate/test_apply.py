@@ -318,6 +318,23 @@ def test_behind_a_pooler_nothing_is_applied(
     assert value(url, "select to_regclass('public.t')") is None
 
 
+def test_a_client_that_vanished_without_a_word_is_given_up_soon(url: Url) -> None:
+    found: list[str] = []
+
+    def look(inside: psycopg.Connection) -> None:
+        for name in (
+            "tcp_keepalives_idle",
+            "tcp_keepalives_interval",
+            "tcp_keepalives_count",
+            "tcp_user_timeout",
+        ):
+            row = inside.execute("select pg_catalog.current_setting(%s)", (name,)).fetchone()
+            found.append(row[0] if row else "")
+
+    apply(url, migration(["select 1"]), fence=look)
+    assert found == ["15", "5", "3", "30000"]
+
+
 class TestLostConnections:
     MADE = migration([*THREE_STEPS[:2], "insert into public.t values (1)"], DOWN)
 

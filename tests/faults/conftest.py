@@ -1,0 +1,45 @@
+"""Options of the sweep of faults, and the server they happen to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from cluster import cluster
+from runs import Killable
+from sweep import Bench
+from wire import Wire
+
+from reconciler.embedded import Server
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("faults", "crashes, kills and cut connections")
+    group.addoption(
+        "--faults", type=int, default=1000, help="how many disturbed runs the sweep (-m faults) judges"
+    )
+    group.addoption("--fault", action="append", default=[], help="judge this one again: CHANGE/ROUTE:NUMBER")
+    group.addoption(
+        "--faults-of", action="append", default=[], help="only this change (may be given several times)"
+    )
+    group.addoption("--faults-log", type=Path, help="where verdicts are kept, one JSON object a line")
+
+
+@pytest.fixture(scope="module")
+def bench(
+    server_of: Callable[[int | None], Server],
+    tmp_path_factory: pytest.TempPathFactory,
+    pytestconfig: pytest.Config,
+) -> Iterator[Bench]:
+    chosen = os.environ.get("RECONCILER_TEST_MAJOR")
+    major = int(chosen) if chosen else None
+    with cluster(major) as running:
+        url = running.url
+        made = Bench(
+            running, Wire(url.get("host"), int(url.get("port"))), server_of(major), Killable(), Killable(),
+            tmp_path_factory.mktemp("faults"), Path(pytestconfig.cache.mkdir("faults-plans")),  # type: ignore[union-attr]
+        )  # fmt: skip
+        yield made
+        made.close()

@@ -1,0 +1,56 @@
+"""Applies migrations in processes of their own, so that a test may kill them at any moment.
+
+    python killable.py
+
+Standard input: one JSON object per run: `url`, `file` (of a migration) and `direction` (`up` or `down`), then, once the run was
+seen to end, the line `reap`. Standard output: the process id of the run (a forked child: importing the program anew each time
+would take longer than the run), then `ended`, then a JSON list of exit status and what the run said about its end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from reconciler.errors import ReconcilerError
+from reconciler.migrate import apply, parse, rollback
+from reconciler.pg import Url
+
+
+def run(url: str, file: str, direction: str) -> str:
+    """How it ended: `done`, or the kind of the error and its message."""
+    path = Path(file)
+    migration = parse(path.read_text(), path.name)
+    try:
+        (apply if direction == "up" else rollback)(Url.parse(url), migration)
+    except ReconcilerError as error:
+        return f"{type(error).__name__}: {error}"
+    return "done"
+
+
+def main() -> None:
+    while line := sys.stdin.readline():
+        told, tell = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(told)
+            try:
+                said = run(**json.loads(line))
+            except BaseException as error:  # noqa: BLE001 - whatever it is, the test is to see it
+                said = f"bug: {type(error).__name__}: {error}"
+            os.write(tell, said.encode()[:4000])
+            os._exit(0)
+        os.close(tell)
+        print(child, flush=True)
+        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        print("ended", flush=True)
+        sys.stdin.readline()  # until then the process id cannot become somebody else's
+        _, status = os.waitpid(child, 0)
+        with os.fdopen(told, "rb") as said_by_it:
+            print(json.dumps([os.waitstatus_to_exitcode(status), said_by_it.read().decode()]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

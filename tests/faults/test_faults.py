@@ -1,0 +1,81 @@
+"""Law 6: whatever happens to a run, the database is at before, at after, or at a recorded step from which the next run goes on.
+
+A few faults in every run, as many as wished with `-m faults`. The sweep appends each verdict to a log and goes on where the log
+ends; one of them again: `--fault "CHANGE/ROUTE:NUMBER"`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from declared import CHANGES
+from report import Entry, entries, summary
+from scripts import SCRIPTS
+from state import Route
+from sweep import Bench, disturbed, swept
+
+ALL = {change.name: change for change in (*CHANGES, *SCRIPTS)}
+FEW = {"steps with effects": (13, 0), "backfill in batches": (6, 6)}
+"""How many faults in every run, applied by us and by psql."""
+BY_PSQL = 5
+"""One in so many is applied by psql."""
+
+
+def test_a_few_faults(bench: Bench) -> None:
+    log: list[Entry] = []
+    swept(
+        bench,
+        {name: ALL[name] for name in FEW},
+        lambda name, route: range(FEW[name][route == "psql"]),
+        log.append,
+    )
+    assert sum(sum(entry["met"]) for entry in log) >= 20
+    assert [entry for entry in log if entry["breaches"]] == []
+
+
+@pytest.mark.faults
+def test_as_many_faults_as_wished(
+    bench: Bench, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    option = request.config.getoption
+    for again in option("--fault"):
+        once_more(bench, again, capsys)
+    if option("--fault"):
+        return
+    path: Path = option("--faults-log") or Path(request.config.cache.mkdir("faults")) / "faults.jsonl"  # type: ignore[union-attr]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = entries(path)
+    done = Counter((entry["change"], entry["route"]) for entry in known)
+    chosen = {name: ALL[name] for name in option("--faults-of") or ALL}
+    each = -(-option("--faults") // len(chosen))
+
+    def share(name: str, route: Route) -> range:
+        by_psql = each // BY_PSQL
+        number = by_psql if route == "psql" else each - by_psql
+        return range(done[name, route], done[name, route] + number)
+
+    def log(entry: Entry) -> None:
+        known.append(entry)
+        with path.open("a") as file:
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+    swept(bench, chosen, share, log)
+    with capsys.disabled():
+        print(f"\n{summary(known)}\n{path}")
+    broken = [f"{e['change']}/{e['route']}:{e['number']} {e['breaches']}" for e in known if e["breaches"]]
+    assert not broken, "\n".join(broken)
+
+
+def once_more(bench: Bench, which: str, capsys: pytest.CaptureFixture[str]) -> None:
+    name, _, number = which.rpartition(":")
+    change, _, route = name.rpartition("/")
+    with disturbed(ALL[change], "psql" if route == "psql" else "apply", bench) as trial:
+        if int(number) % 2:
+            trial.site.undisturbed("up")
+        entry = trial.one(int(number))
+    with capsys.disabled():
+        print(json.dumps(entry, indent=1, ensure_ascii=False))
+    assert not entry["breaches"]
