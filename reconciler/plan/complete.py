@@ -60,6 +60,7 @@ def complete(context: Context, changes: tuple[Change, ...] | None = None) -> tup
         if operation.verb == "alter"
         for statement in fates.altered[operation.id].late
     ]
+    found += fates.late
     return _bodies_unchecked(
         [refusing(faithful(statement)) for statement in unless_gone(found, fates.dropped)]
     )

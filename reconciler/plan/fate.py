@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 
 from reconciler.catalog.kinds import KINDS, RANK, Alteration, Carry, Context, Unplannable
 from reconciler.catalog.kinds.partition import tree
-from reconciler.model import Change, Fact, ObjectId
+from reconciler.model import Change, Fact, ObjectId, Statement
 
 
 @dataclass(frozen=True, slots=True)
 class Fates:
     """`replaced` objects exist on both sides and are dropped and created. `renewed` ones are new, but a second run must take
     them away before it can make what they stand on anew: for these, too, a drop is written. Of the replaced ones, those in
-    `carried` hold rows, which go along."""
+    `carried` hold rows, which go along. `late` says again what PostgreSQL forgets on the way."""
 
     dropped: frozenset[ObjectId]
     created: frozenset[ObjectId]
@@ -27,6 +27,7 @@ class Fates:
     renewed: frozenset[ObjectId]
     altered: Mapping[ObjectId, Alteration]
     carried: Mapping[ObjectId, Carry] = field(default_factory=dict)
+    late: tuple[Statement, ...] = ()
 
 
 def decide(context: Context, changes: Iterable[Change]) -> Fates:
@@ -81,7 +82,27 @@ def decide(context: Context, changes: Iterable[Change]) -> Fates:
     _refuse_lost_ground(context, touched, replaced - carried.keys(), dropped, altered)
     renewed = _renewed(context, created, moved.union(*(users(id) for id in replaced)) if replaced else moved)
     kept = {id: alteration for id, alteration in altered.items() if id not in replaced}
-    return Fates(dropped, created, frozenset(replaced), frozenset(renewed), kept, carried)
+    late = tuple(_forgotten(context, changes, kept, users, replaced))
+    return Fates(dropped, created, frozenset(replaced), frozenset(renewed), kept, carried, late)
+
+
+def _forgotten(
+    context: Context,
+    changes: Iterable[Change],
+    altered: Mapping[ObjectId, Alteration],
+    users: Callable[[ObjectId], set[ObjectId]],
+    replaced: set[ObjectId],
+) -> Iterator[Statement]:
+    """What goes on standing on something whose type changes, or changes its columns, and does not come through that whole."""
+    sides = (context.before, context.after)
+    touched = {change.id for change in changes if change.id.kind == "column"}
+    retyped = {one for id, a in altered.items() if a.rebuilds for one in (id, *a.through)}
+    found = {side.facts[id].parent for id in touched | retyped for side in sides if id in side.facts}
+    found |= retyped.union(*(users(id) for id in retyped))
+    for one in sorted(id for id in found - replaced if id is not None):
+        write = KINDS[one.kind].forgotten
+        if write is not None and one in context.before.facts and one in context.after.facts:
+            yield from write(context.after.facts[one], context)
 
 
 def _firing(table: ObjectId, context: Context) -> Iterator[ObjectId]:

@@ -327,12 +327,13 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
             found += identity.redressed(_counter(old, context), counter, context)
         else:
             found += identity.dressed(counter, context)
-    if old["storage"] != new["storage"]:
+    # With another type it is stored as that type wants, until it is told otherwise again (`forgotten`).
+    if old["storage"] != new["storage"] and not pinned:
         storage = STORAGE[new["storage"]] if new["storage"] else "default"
         if storage == "default" and context.major < 16:
             storage = STORAGE[type_storage(new["type"])]
         found.append(w.say(f"{alone} set storage {storage}", f"{new.id}: storage", new.id))
-    if old["compression"] != new["compression"]:
+    if old["compression"] != new["compression"] and not pinned:
         method = COMPRESSION.get(new["compression"], "default")
         found.append(w.say(f"{action} set compression {method}", f"{new.id}: compression", new.id))
     if old["statistics"] != new["statistics"]:
@@ -350,8 +351,10 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     ):  # only a table of its own can give the constraint another name: it is attached again after that
         whole = context.before.facts.get(ObjectId("partition", new.id.schema, new.id.name))
         above = context.before.edges.get(whole.id, frozenset()) if whole else frozenset()
-        return Alteration(tuple(found), lambda fact: fact is whole or (pinned and _is_pinned(fact)), above)
-    return Alteration(tuple(found), displaces=_is_pinned if pinned else lambda fact: False)
+        return Alteration(
+            tuple(found), lambda fact: fact is whole or (pinned and _is_pinned(fact)), above, pinned
+        )
+    return Alteration(tuple(found), displaces=_is_pinned if pinned else lambda fact: False, rebuilds=pinned)
 
 
 def _current_fdw_options(fact: Fact) -> str:
@@ -382,7 +385,7 @@ def _recomputed(old: Fact, new: Fact, context: Context) -> Alteration | None:
             sql = f"{_alter(new)} alter column {ident(new.id.part)} set expression as ({new['expression']})"
             slow = Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {w.name(new.id)} under an exclusive lock.")
             first = w.say(sql, f"{new.id}: computed differently", new.id, slow)
-            return Alteration((first, *further.statements), further.displaces)
+            return Alteration((first, *further.statements), further.displaces, rebuilds=True)
     return None
 
 
@@ -449,4 +452,20 @@ def type_storage(type_: str) -> str:
     return "m" if base in ("numeric", "inet", "cidr") else "x"
 
 
-KIND = Kind("column", read, create, drop, alter, inline=True, replaceable=False, drop_late=True)
+def forgotten(fact: Fact, context: Context) -> list[Statement]:
+    """How it is stored and compressed: a column of another type starts with that type's ways."""
+    column, found = ident(fact.id.part), []
+    if fact["storage"]:
+        only = _alter(fact, " only" if w.has_children(fact.id, context) else "")
+        sql = f"{only} alter column {column} set storage {STORAGE[fact['storage']]}"
+        found.append(w.say(sql, f"{fact.id}: storage", fact.id))
+    if fact["compression"]:
+        sql = f"{_alter(fact)} alter column {column} set compression {COMPRESSION[fact['compression']]}"
+        found.append(w.say(sql, f"{fact.id}: compression", fact.id))
+    return found
+
+
+KIND = Kind(
+    "column", read, create, drop, alter,
+    inline=True, replaceable=False, drop_late=True, forgotten=forgotten,
+)  # fmt: skip

@@ -6,6 +6,7 @@ An index that an interrupted CREATE INDEX CONCURRENTLY left invalid is a differe
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
@@ -82,17 +83,24 @@ def _finished(old: Fact | None, new: Fact) -> list[Statement]:
         )
         sql = w.guarded(attached, f"alter index {new['part_of']} attach partition {w.name(new.id)}")
         found.append(w.say(sql, f"{new.id}: part of {new['part_of']}", new.id))
-    before = (old["statistics"] if old else None) or {}
-    for number, target in sorted((new["statistics"] or {}).items(), key=lambda pair: int(pair[0])):
-        if before.get(number) != target:
-            sql = f"alter {_noun(new)} alter column {number} set statistics {target}"
-            found.append(w.say(sql, f"{new.id}: statistics target", new.id))
-    for number in sorted(set(before) - set(new["statistics"] or {}), key=int):
-        sql = f"alter {_noun(new)} alter column {number} set statistics -1"
-        found.append(w.say(sql, f"{new.id}: statistics target back to default", new.id))
+    found += _counted((old["statistics"] if old else None) or {}, new)
     if (old["comment"] if old else None) != new["comment"]:
         found.append(w.commented(new, _noun(new)))
     return found + w.tied(old, new, _noun(new))
+
+
+def _counted(before: Mapping[str, int], new: Fact) -> list[Statement]:
+    """How much is remembered of its expressions. ALTER INDEX would say it of all parts of an index, too."""
+    found = []
+    noun = f"table only {w.name(new.id)}" if " ON ONLY " in new["definition"] else _noun(new)
+    for number, target in sorted((new["statistics"] or {}).items(), key=lambda pair: int(pair[0])):
+        if before.get(number) != target:
+            sql = f"alter {noun} alter column {number} set statistics {target}"
+            found.append(w.say(sql, f"{new.id}: statistics target", new.id))
+    for number in sorted(set(before) - set(new["statistics"] or {}), key=int):
+        sql = f"alter {noun} alter column {number} set statistics -1"
+        found.append(w.say(sql, f"{new.id}: statistics target back to default", new.id))
+    return found
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
@@ -115,4 +123,9 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     return Alteration(tuple(_finished(old, new)))
 
 
-KIND = Kind("index", read, create, drop, alter)
+def forgotten(fact: Fact, context: Context) -> list[Statement]:
+    """Its comment stays."""
+    return [*_counted({}, fact), *w.tied(None, fact, _noun(fact))]
+
+
+KIND = Kind("index", read, create, drop, alter, forgotten=forgotten)

@@ -52,12 +52,14 @@ class Alteration:
 
     `displaces` says which objects that depend on it must be out of the way meanwhile: they are dropped before and
     created again after. `through` are objects changed by the same statements (the columns of a type that is made
-    anew): what depends on them is asked too. `late` are statements that take effect only when the rest of the plan is done.
+    anew): what depends on them is asked too. `rebuilds` says that PostgreSQL makes anew by itself what stands on it and on
+    `through`. `late` are statements that take effect only when the rest of the plan is done.
     """
 
     statements: tuple[Statement, ...]
     displaces: Callable[[Fact], bool] = field(default=lambda fact: False)
     through: frozenset[ObjectId] = frozenset()
+    rebuilds: bool = False
     late: tuple[Statement, ...] = ()
 
 
@@ -78,6 +80,8 @@ Create = Callable[[Fact, Context, tuple[Fact, ...]], list[Statement]]
 Drop = Callable[[Fact, Context], list[Statement]]
 Alter = Callable[[Fact, Fact, Context], Alteration | None]
 """(before, after, context) → how to change it in place, or None when it must be dropped and created."""
+Forgotten = Callable[[Fact, Context], list[Statement]]
+"""(the object, context) → what has to be said again after a column under it, or of it, got another type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class Kind:
     `read(scope, major)` is a query with the columns of `catalog.snapshot`. `inline` says whether an object may be written
     inside the CREATE of its parent: all of the kind, or those for which a function of the fact says so. `replaceable` kinds hold no rows of their own and may be dropped and created again when
     something they depend on is replaced. `drop_late` kinds hold rows that other statements may still read. `carry` is for
-    kinds that hold rows and can be made anew all the same.
+    kinds that hold rows and can be made anew all the same. `forgotten` is for those that do not survive a change of type whole.
     """
 
     name: str
@@ -99,6 +103,7 @@ class Kind:
     replaceable: bool = True
     drop_late: bool = False
     carry: Callable[[Fact, Fact, Context], Carry] | None = None
+    forgotten: Forgotten | None = None
 
 
 class Unplannable(Exception):

@@ -65,7 +65,7 @@ def remade(
         # An access method for ranges need not know text.
         return _in_the_way(fact, direct, through) or (by_text and fact.id.kind == "index")
 
-    return Alteration((statement, *dress), displaced, through)
+    return Alteration((statement, *dress), displaced, through, rebuilds=True)
 
 
 def _as_text(column: Fact) -> str:

@@ -67,4 +67,10 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     return Alteration((*found, *w.redressed(old, new, context, _noun(new))))
 
 
-KIND = Kind("statistics", read, create, drop, alter)
+def forgotten(fact: Fact, context: Context) -> list[Statement]:
+    """Made anew they belong to whoever does it, and have the default target."""
+    found = w.owned(fact, context, _noun(fact))
+    return [*found, _targeted(fact)] if fact["target"] is not None else found
+
+
+KIND = Kind("statistics", read, create, drop, alter, forgotten=forgotten)

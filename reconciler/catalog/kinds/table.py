@@ -256,4 +256,13 @@ def _granted_on_columns(old: Fact, new: Fact, context: Context) -> list[Statemen
     return found
 
 
-KIND = Kind("table", read, create, drop, alter, replaceable=False, drop_late=True, carry=carrying.carry)
+def forgotten(fact: Fact, context: Context) -> list[Statement]:
+    """The options of its TOAST table, which comes and goes with the columns that need one."""
+    kept = [option for option in fact["options"] or () if option.startswith("toast.")]
+    return w.changed_options(None, kept, f"alter {_noun(fact)}", fact)
+
+
+KIND = Kind(
+    "table", read, create, drop, alter,
+    replaceable=False, drop_late=True, carry=carrying.carry, forgotten=forgotten,
+)  # fmt: skip

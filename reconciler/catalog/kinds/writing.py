@@ -142,9 +142,7 @@ def dressed(fact: Fact, context: Context, noun: str, on: str = "", target: str =
     `noun` is how COMMENT ON and ALTER call it ("table public.t"), `on` its class in GRANT (empty: none), `target` the
     words after GRANT … ON when they differ from `noun`.
     """
-    found = []
-    if fact["owner"] and fact["owner"] != context.applier:
-        found.append(_owned(fact, noun))
+    found = owned(fact, context, noun)
     if on:
         found += granted_afresh(fact, context, on, target or noun)
     if fact["comment"] is not None:
@@ -214,6 +212,11 @@ def tied(old: Fact | None, new: Fact, noun: str) -> list[Statement]:
         )
         for name in sorted(before ^ after)
     ]
+
+
+def owned(fact: Fact, context: Context, noun: str) -> list[Statement]:
+    """The owner of a new object, unless it is whoever makes it."""
+    return [_owned(fact, noun)] if fact["owner"] and fact["owner"] != context.applier else []
 
 
 def _owned(fact: Fact, noun: str) -> Statement:

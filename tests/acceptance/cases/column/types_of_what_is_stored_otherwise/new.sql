@@ -1,0 +1,10 @@
+create domain code as varchar(20);
+create type mood as enum ('high', 'low');
+create table note (id integer, title varchar(40), code code, mood mood[], size numeric(9, 2));
+alter table note alter title set storage external, alter code set storage main, alter mood set storage external, alter size set storage plain;
+alter table note alter title set compression pglz, alter code set compression pglz;
+create table plainer (id integer, title integer);
+create table parent (id integer, title text);
+create table child () inherits (parent);
+alter table only parent alter title set compression pglz;
+alter table child alter title set storage external;

@@ -1,0 +1,11 @@
+create domain code as varchar(9);
+create type mood as enum ('low', 'high');
+create table note (id integer, title text, code code, mood mood[], size numeric);
+alter table note alter title set storage external, alter code set storage main, alter mood set storage external, alter size set storage plain;
+alter table note alter title set compression pglz, alter code set compression pglz;
+create table plainer (id integer, title text);
+alter table plainer alter title set storage external;
+create table parent (id integer, title varchar(9));
+create table child () inherits (parent);
+alter table only parent alter title set compression pglz;
+alter table child alter title set storage external;

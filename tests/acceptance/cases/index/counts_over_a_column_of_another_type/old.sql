@@ -1,0 +1,13 @@
+create table note (id integer, title varchar(9), day date);
+create index titles on note ((coalesce(title, title)), (id + 1));
+alter index titles alter column 1 set statistics 77;
+comment on index titles is 'by title';
+alter index titles depends on extension plpgsql;
+create table log (id integer, title varchar(9)) partition by range (id);
+create table log_1 partition of log for values from (1) to (9);
+create index log_titles on log ((coalesce(title, title)));
+alter index log_titles alter column 1 set statistics 44;
+alter index log_1_coalesce_idx alter column 1 set statistics 55;
+create table computed (id integer, twice integer generated always as (id * 2) stored);
+create index twices on computed ((twice + 1));
+alter index twices alter column 1 set statistics 66;
