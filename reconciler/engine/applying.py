@@ -20,6 +20,7 @@ from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.compare import compare, residue
 from reconciler.engine.desired import Trust
 from reconciler.engine.planning import proposal
+from reconciler.engine.preflight import preflight
 from reconciler.engine.refusals import (
     refuse_edited,
     refuse_failed,
@@ -27,14 +28,18 @@ from reconciler.engine.refusals import (
     refuse_repetition,
     refuse_unmodelled,
 )
-from reconciler.engine.trying import Rehearsed, rehearsed_files, tried
+from reconciler.engine.trying import Rehearsed, rehearsed_files, together, tried
 from reconciler.engine.work import Told, Work, looked, opened
 from reconciler.errors import Stalled, Usage, Waiting
 from reconciler.migrate import Progress
 from reconciler.model import Applied, Migration, ObjectId, Rehearsal, Snapshot
 from reconciler.pg import connect
+from reconciler.run import Pace
 from reconciler.run.placeholders import from_environment
 from reconciler.settings import Database
+
+_PATIENCE = Pace(attempts=100, seconds=20.0, first=0.25, longest=2.0)
+"""How long an old transaction is waited for before anything begins."""
 
 
 def apply(
@@ -46,6 +51,7 @@ def apply(
     trust: Trust = "reviewed",
     told: Told = lambda stage: None,
     on_statement: Callable[[Progress], None] = lambda progress: None,
+    on_note: Callable[[str], None] = lambda note: None,
     now: datetime | None = None,
     again: bool = True,
 ) -> tuple[Applied, ...]:
@@ -54,7 +60,9 @@ def apply(
 
     `again` permits a plan that was the last one applied already: a person repairs the same drift twice, a loop must not.
     `destroy` says that drops may destroy; until quarantine exists they always do, and DELETES_DATA must be allowed either way.
-    Raises Stalled for a hazard that is not allowed, a rehearsal that failed, files that do not lead to the declared state.
+    `on_note` is told what does not forbid the run and a person should know.
+    Raises Stalled for a hazard that is not allowed, a rehearsal that failed, files that do not lead to the declared state, and rows
+    that would break what is to be added.
     """
     look = looked(database, trust=trust, told=told)
     files = migrate.load_directory(database.migrations)
@@ -80,13 +88,25 @@ def apply(
                 refuse_repetition(work.history, made.migration)
             rehearsed = [
                 Rehearsed(
-                    made.migration, made.before, made.after, made.plan.changes, made.plan.hazards, made.moved
+                    made.migration,
+                    made.before,
+                    made.after,
+                    made.plan.changes,
+                    made.plan.hazards,
+                    made.moved,
+                    tested.measured_up,
                 )
             ]
-        refuse_hazards((h for one in rehearsed for h in one.hazards), {*allow, *database.allow})
+        allowed = {*allow, *database.allow}
+        refuse_hazards((h for one in rehearsed for h in one.hazards), allowed)
+        _ask(work, rehearsed, allowed, told, on_note)
         if not chosen:
             migrate.write(rehearsed[0].migration, database.migrations)
-        done = [_apply_one(work, one, on_statement, out_of_order=bool(versions)) for one in rehearsed]
+        done: list[Applied] = []
+        for one in rehearsed:
+            if done:
+                _ask(work, [one], allowed, told, on_note)
+            done.append(_apply_one(work, one, on_statement, out_of_order=bool(versions)))
         _confirm_convergence(work, rehearsed[-1].after)
         return tuple(done)
 
@@ -99,6 +119,7 @@ def rollback(
     allow: Collection[str] = frozenset(),
     told: Told = lambda stage: None,
     on_statement: Callable[[Progress], None] = lambda progress: None,
+    on_note: Callable[[str], None] = lambda note: None,
 ) -> tuple[Applied, ...]:
     """Runs the DOWN of the newest applied migrations: all after version `to`, or `steps_back` of them (default 1).
 
@@ -135,8 +156,35 @@ def rollback(
             one = tried(work, start, state, migration, migration.down, migration.up, told)
             found.append(one)
             state = one.after
-        refuse_hazards((h for one in found for h in one.hazards), {*allow, *database.allow})
+        allowed = {*allow, *database.allow}
+        refuse_hazards((h for one in found for h in one.hazards), allowed)
+        _ask(work, found, allowed, told, on_note, down=True)
         return tuple(_apply_one(work, one, on_statement, down=True) for one in found)
+
+
+def _ask(
+    work: Work,
+    ones: Sequence[Rehearsed],
+    allowed: Collection[str],
+    told: Told,
+    on_note: Callable[[str], None],
+    *,
+    down: bool = False,
+) -> None:
+    """Raises when the live database forbids what all of these lead to together."""
+    told("ask the live database")
+    said = work.declarations
+    preflight(
+        work.url,
+        together(ones, said.downs if down else said.fills, down=down),
+        said.places,
+        [one for each in ones for one in each.measured],
+        allowed=allowed,
+        limit=work.database.preflight_timeout.seconds,
+        lock_limit=str(work.database.lock_timeout),
+        on_note=on_note,
+        pace=_PATIENCE,
+    )
 
 
 def _chosen(

@@ -44,7 +44,7 @@ def run_once(database: Database, *, told: Told = lambda stage: None, now: dateti
 
 def _proposed(database: Database, trust: Literal["untrusted", "reviewed"], told: Told) -> str:
     """Writes the migration unless the newest pending file already holds the same statements."""
-    made = propose(database, trust=trust, told=told)
+    made = propose(database, trust=trust, told=told, every_row=False)
     if made.migration is None or made.rehearsal is None:
         return ""
     if not made.rehearsal.passed:

@@ -13,12 +13,13 @@ from reconciler.catalog.scope import EVERYTHING
 from reconciler.engine import slicing
 from reconciler.engine.copy import database_owner
 from reconciler.engine.desired import Trust
-from reconciler.engine.permitted import rows_permit
+from reconciler.engine.preflight import Answers, ask_rows, refuse_rows
 from reconciler.engine.unmoved import Settled, settled
 from reconciler.engine.work import Told, Work, looked, opened, remember, with_extra
 from reconciler.model import Migration, ObjectId, Plan, Rehearsal, Snapshot
 from reconciler.pg import Url, connect
 from reconciler.plan.build import Bench, Renamed, build
+from reconciler.plan.doubts import Doubted
 from reconciler.plan.draft import VERSION as MIGRA
 from reconciler.plan.rename import renames
 from reconciler.settings import Database
@@ -31,7 +32,7 @@ class Proposal:
     """A plan for `database`, its rehearsal, and the migration it would become (None when nothing differs).
 
     `before` is the live state, `after` the declared one; `extra` are undeclared objects that are left alone. `moved` says what
-    the objects are called afterwards that the plan renames.
+    the objects are called afterwards that the plan renames. `rows` is what the rows of the database say to it now.
     """
 
     database: str
@@ -44,6 +45,11 @@ class Proposal:
     major: int
     migration: Migration | None = None
     moved: Mapping[ObjectId, ObjectId] = field(default_factory=dict)
+    rows: Answers = field(default_factory=Answers)
+
+
+_BRIEFLY = 5.0
+"""Seconds for each question to the rows while planning: `apply` asks again, with the configured limit."""
 
 
 def propose(
@@ -53,10 +59,12 @@ def propose(
     told: Told = lambda stage: None,
     prove: bool = True,
     now: datetime | None = None,
+    every_row: bool = True,
 ) -> Proposal:
     """Plans and rehearses; changes nothing on the target and writes no file.
 
-    Raises Stalled when no plan is possible, or when a declaration asks for what existing rows forbid.
+    Raises Stalled when no plan is possible, or when only another declaration would do for the rows there are. What else they
+    forbid now stands in `rows`; without `every_row` nobody asks them.
     """
     told("see whether anything moved")
     done = settled(database, trust=trust)
@@ -68,7 +76,16 @@ def propose(
     with opened(look, trust=trust, told=told) as work:
         if not compare(work.live, work.wanted):
             return _nothing_to_do(database, remember(look, work.wanted, work.extra, trust), prove)
-        return proposal(work, told=told, prove=prove, now=now)
+        made = proposal(work, told=told, prove=prove, now=now)
+        told("ask the rows")
+        said = work.declarations
+        plan = Doubted(made.before, made.after, made.plan.changes, made.plan.up, made.moved, said.fills)
+        rows = ask_rows(
+            work.url, plan, said.places, limit=min(_BRIEFLY, database.preflight_timeout.seconds),
+            lock_limit=str(database.lock_timeout), chosen=lambda doubt: every_row or doubt.declaration,
+        )  # fmt: skip
+        refuse_rows(replace(rows, found=tuple(one for one in rows.found if one.doubt.declaration)))
+        return replace(made, rows=rows)
 
 
 def _nothing_to_do(database: Database, found: Settled, prove: bool) -> Proposal:
@@ -90,7 +107,6 @@ def proposal(work: Work, *, told: Told, prove: bool = True, now: datetime | None
     """The same for a database that is open already."""
     work, renamed, plan, rehearsal = _planned(work, told, prove)
     moved = renamed.renames.moved if renamed else {}
-    rows_permit(plan, work, moved)
     notes = _notes(work.extra)
     migration = None
     if plan.up:

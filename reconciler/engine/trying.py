@@ -13,9 +13,10 @@ from reconciler.catalog.kinds import Context, Unplannable
 from reconciler.engine.refusals import refuse_failed
 from reconciler.engine.work import Told, Work
 from reconciler.errors import Stalled
-from reconciler.model import Change, Hazard, Migration, ObjectId, Snapshot, Statement
+from reconciler.model import Change, Hazard, Measured, Migration, ObjectId, Snapshot, Statement
 from reconciler.pg import Url, connect
 from reconciler.plan.complete import complete
+from reconciler.plan.doubts import Doubted
 from reconciler.plan.relabel import moved_between, relabelled, rename_changes
 from reconciler.shadow import trial
 from reconciler.shadow.rehearse import Expected, rehearsed
@@ -24,7 +25,7 @@ from reconciler.shadow.rehearse import Expected, rehearsed
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
     """A migration tried on this database's shadow: the states it leads between, and what a person must know. `moved` are objects
-    that have another name afterwards (before → after)."""
+    that have another name afterwards (before → after). `measured` is what the statements did in the rehearsal."""
 
     migration: Migration
     before: Snapshot
@@ -32,6 +33,7 @@ class Rehearsed:
     changes: tuple[Change, ...]
     hazards: tuple[Hazard, ...]
     moved: Mapping[ObjectId, ObjectId] = field(default_factory=dict)
+    measured: tuple[Measured, ...] = ()
 
 
 def rehearsed_files(
@@ -77,14 +79,16 @@ def tried(
     with connect(start) as connection:
         after = catalog.read(connection, work.scope)
         moved = moved_between(then, addresses(connection, work.scope))
+    measured: tuple[Measured, ...] = ()
     if back:
         expected = Expected(state, after, work.scope, moved)
         rehearsal = rehearsed(work.shadow, template, there, back, expected, role=role, told=told)
         refuse_failed(rehearsal.passed, rehearsal.residue, migration.filename, state, work.role)
+        measured = rehearsal.measured_up
     work.shadow.drop(template)
     seen = relabelled(state, moved, after)
     changes = (*rename_changes(moved), *compare(seen, after))
-    return Rehearsed(migration, state, after, changes, _hazards(seen, after, there), moved)
+    return Rehearsed(migration, state, after, changes, _hazards(seen, after, there), moved, measured)
 
 
 def _hazards(before: Snapshot, after: Snapshot, statements: Sequence[Statement]) -> tuple[Hazard, ...]:
@@ -96,3 +100,20 @@ def _hazards(before: Snapshot, after: Snapshot, statements: Sequence[Statement])
         own = ()
     found += [hazard for statement in own for hazard in statement.hazards]
     return tuple(dict.fromkeys(found))
+
+
+def together(ones: Sequence[Rehearsed], fills: Mapping[ObjectId, str], *, down: bool) -> Doubted:
+    """Several migrations, one after another, as one change of the state before the first."""
+    first, last = ones[0], ones[-1]
+    statements = tuple(
+        statement for one in ones for statement in (one.migration.down if down else one.migration.up)
+    )
+    if first is last:
+        return Doubted(first.before, first.after, first.changes, statements, first.moved, fills)
+    moved = dict(first.moved)
+    for one in ones[1:]:
+        was = {now: then for then, now in moved.items()}
+        moved |= {was.get(then, then): now for then, now in one.moved.items()}
+    moved = {then: now for then, now in moved.items() if then != now}
+    changes = (*rename_changes(moved), *compare(relabelled(first.before, moved, last.after), last.after))
+    return Doubted(first.before, last.after, changes, statements, moved, fills)

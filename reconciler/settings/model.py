@@ -75,6 +75,9 @@ class Database(_Section):
     guarded_rows: Annotated[
         Count, Field(description="From how many rows on a plan needs measured locks and times")
     ] = 1_000_000
+    preflight_timeout: Annotated[
+        Positive, Field(description="Longest question to the rows before an apply")
+    ] = Duration(30, "30s")
     allow: Annotated[Hazards, Field(description="Hazards that need no approval")] = ()
     retention: Annotated[Length, Field(description="How long dropped data is kept")] = Duration(
         1209600, "14d"
