@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from writers import Write
 
@@ -34,6 +34,7 @@ class Change:
     unsteady: frozenset[str] = frozenset()
     settings: Mapping[str, Any] = field(default_factory=dict)
     kept: bool = False
+    form: Literal["plain", "quarantine"] = "plain"
 
 
 AUDITED = T + (

@@ -161,7 +161,8 @@ class Site:
                 )
         for writer in writers:
             breaches += [
-                f"lost row: {one}" for one in writer.lost(lambda sql: self.cluster.ask(self.url, sql))[:5]
+                f"lost row: {one}"
+                for one in writer.lost(direction, lambda sql: self.cluster.ask(self.url, sql))[:5]
             ]
         return breaches
 

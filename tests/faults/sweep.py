@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from cluster import Cluster
 from declared import Change
@@ -28,10 +29,15 @@ import reconciler
 from reconciler import migrate
 from reconciler.embedded import Server
 from reconciler.engine.planning import propose
+from reconciler.engine.work import looked, opened
 from reconciler.model import Migration
 from reconciler.pg import Url, connect
+from reconciler.plan.build import Bench as Ends
+from reconciler.plan.build import build
 from reconciler.settings import Database
+from reconciler.shadow.rehearse import Expected
 
+PLANNED = datetime(2026, 11, 26, 4, tzinfo=UTC)
 TRIES = 12
 TWICE = 0.3
 """How often the run after a fault meets another one."""
@@ -76,12 +82,30 @@ def planned(change: Change | Script, bench: Bench, url: Url) -> Migration:
         prune=True,
         **{"removal": "immediate", **change.settings},
     )
-    made = propose(database, now=datetime(2026, 11, 26, 4, tzinfo=UTC))
-    if made.migration is None or made.rehearsal is None or not made.rehearsal.passed:
-        raise AssertionError(f"{change.name}: no plan that passes: {made.rehearsal}")
+    migration = _proposed(database) if change.form == "plain" else _in_form(database, change.form)
     kept.mkdir()
-    migrate.write(made.migration, kept)
+    migrate.write(migration, kept)
+    return migration
+
+
+def _proposed(database: Database) -> Migration:
+    made = propose(database, now=PLANNED)
+    if made.migration is None or made.rehearsal is None or not made.rehearsal.passed:
+        raise AssertionError(f"no plan that passes: {made.rehearsal}")
     return made.migration
+
+
+def _in_form(database: Database, form: Literal["plain", "quarantine"]) -> Migration:
+    with opened(looked(database, trust="reviewed"), trust="reviewed") as work:
+        plan, rehearsal = build(
+            Ends(
+                work.shadow, work.copy_of_live(), work.declared(), Expected(work.live, work.wanted, work.scope),
+                fills=work.declarations.fills, downs=work.declarations.downs, form=form, sizes=work.sizes, limits=database.limits,
+            )
+        )  # fmt: skip
+    if not rehearsal.passed:
+        raise AssertionError(f"no plan that passes: {rehearsal}")
+    return migrate.compose(plan, rehearsal, now=PLANNED)
 
 
 @cache
@@ -204,6 +228,25 @@ def swept(
                 continue
             numbers = list(share(name, route))
             while numbers:
-                with disturbed(change, route, bench) as trial:
-                    while numbers and trial.sound:
-                        log(trial.one(numbers.pop(0)))
+                try:
+                    with disturbed(change, route, bench) as trial:
+                        while numbers and trial.sound:
+                            log(trial.one(numbers.pop(0)))
+                except Exception as error:  # noqa: BLE001 - it is a verdict about this change: the others are judged all the same
+                    log(
+                        nothing(
+                            name,
+                            route,
+                            numbers[0] if numbers else -1,
+                            f"broken: {type(error).__name__}: {error}"[:2000],
+                        )
+                    )
+                    break
+
+
+def nothing(change: str, route: Route, number: int, why: str) -> Entry:
+    """The entry of a fault that nobody could do."""
+    return {
+        "change": change, "route": route, "number": number, "faults": [], "met": [], "found": [], "ends": [],
+        "breaches": [why], "acknowledged": 0, "seconds": 0.0,
+    }  # fmt: skip

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 from declared import CHANGES
+from keeping import KEEPING
 from report import Entry, entries, summary
 from scripts import SCRIPTS
 from state import Route
 from sweep import Bench, disturbed, swept
 
-ALL = {change.name: change for change in (*CHANGES, *SCRIPTS)}
+ALL = {change.name: change for change in (*CHANGES, *KEEPING, *SCRIPTS)}
 FEW = {"steps with effects": (13, 0), "backfill in batches": (6, 6)}
 """How many faults in every run, applied by us and by psql."""
 BY_PSQL = 5

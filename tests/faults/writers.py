@@ -25,13 +25,14 @@ PAUSE = 0.008
 @dataclass(frozen=True)
 class Write:
     """Where a writer writes: a table with a key column `id`, and a column for its values. `also` fills further columns.
-    `later` is where, once the first is not there.
+    `later` is where, once the first is not there; after the direction `hidden` its rows are kept out of sight.
     """
 
     table: str
     column: str = "note"
     also: tuple[tuple[str, str], ...] = ()
     later: Write | None = None
+    hidden: str = ""
 
     def places(self) -> tuple[Write, ...]:
         return (self, *(self.later.places() if self.later else ()))
@@ -127,8 +128,10 @@ class Writer:
                 return
         row.maybe.remove(value)
 
-    def lost(self, read: Callable[[str], Sequence[tuple[object, ...]]]) -> list[str]:
-        """What is not as acknowledged; empty where the table is not there now."""
+    def lost(self, direction: str, read: Callable[[str], Sequence[tuple[object, ...]]]) -> list[str]:
+        """What is not as acknowledged at the end of a direction; empty where the table is not there then."""
+        if direction == self.write.hidden:
+            return []
         for place in self.write.places():
             try:
                 found = {
