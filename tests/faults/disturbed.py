@@ -44,11 +44,12 @@ class Site:
 
     def __init__(
         self, cluster: Cluster, wire: Wire, url: Url, route: Route, migration: Migration, folder: Path,
-        *, unsteady: frozenset[str] = frozenset(), exact: bool = True, kept: bool = False, killable: Killable, psql: Psql,
+        *, unsteady: frozenset[str] = frozenset(), exact: bool = True, kept: bool = False, first: bool = False, killable: Killable, psql: Psql,
     ) -> None:  # fmt: skip
         self.cluster, self.wire, self.url, self.route = cluster, wire, url, route
         self.through = url.with_options(host="127.0.0.1", port=str(wire.port))
         self.migration = counted(migration) if route == "apply" else migration
+        self._first = first
         self._unsteady, self._killable, self._psql = unsteady, killable, psql
         self.file = migrate.write(self.migration, folder)
         self._scripts = {}
@@ -71,6 +72,12 @@ class Site:
         if self.route == "apply":
             return self._killable.start(self.through, self.file, direction)
         return self._psql.start(self.through, self._scripts[direction])
+
+    def prepare(self, direction: Direction) -> None:
+        """What must be so before a run begins."""
+        if self._first and direction == "up" and self.route == "apply":
+            self.cluster.ask(self.url, "drop schema if exists reconciler cascade")
+            self._runs = 0
 
     def done(self, direction: Direction) -> None:
         """A run came to its end: what must be true now is counted."""
@@ -170,6 +177,7 @@ class Site:
         """Runs it in this process, and returns the state before each step and at the end."""
         states: list[Digests] = []
         run = migrate.apply if direction == "up" else migrate.rollback
+        self.prepare(direction)
         run(self.url, self.migration, fence=lambda inside: states.append(self._digests()))
         if self.route == "apply":
             self.done(direction)
@@ -182,6 +190,7 @@ class Site:
             self.known[direction].states = self.undisturbed(direction)
         for direction in DIRECTIONS:
             known = self.known[direction]
+            self.prepare(direction)
             self.wire.begin()
             ended = self.start(direction).ended()
             if not ended.done:

@@ -17,6 +17,11 @@ NAP = "select pg_catalog.pg_sleep(0.03)"
 INDEX = "|create index concurrently if not exists t_note on public.t (note)"
 NO_INDEX = "|drop index concurrently if exists public.t_note"
 COUNTED = "update public.t set n = n + 1 where id < 1000000"
+CLEARED = """do $$ begin
+  if exists (select from pg_catalog.pg_index where indexrelid = pg_catalog.to_regclass('public.{0}') and not indisvalid) then
+    drop index public.{0};
+  end if;
+end $$"""
 BATCHES = """|do $$
 declare
   low int := (select coalesce(min(id), 0) from public.t);
@@ -31,7 +36,10 @@ end $$"""
 
 @dataclass(frozen=True)
 class Script:
-    """`kept` says that UP and DOWN give every row back, `again` that the file can run again from its beginning."""
+    """`kept` says that UP and DOWN give every row back, `again` that psql can run the file again from its
+    beginning (a person who builds an index concurrently has to drop an invalid one first: then it can), `first` that the
+    database never had a migration before.
+    """
 
     name: str
     live: str
@@ -41,6 +49,7 @@ class Script:
     unsteady: frozenset[str] = frozenset()
     kept: bool = True
     again: bool = True
+    first: bool = False
 
     def migration(self, version: str) -> Migration:
         return Migration(version, "by_hand", tuple(map(statement, self.up)), tuple(map(statement, self.down)))
@@ -67,7 +76,7 @@ SCRIPTS = (
            ("|create unique index concurrently if not exists t_two on public.t (id, note)",
             "do $$ begin if not exists (select from pg_catalog.pg_constraint where conname = 't_two') then"
             " alter table public.t add constraint t_two unique using index t_two; end if; end $$"),
-           ("alter table public.t drop constraint if exists t_two", "|drop index concurrently if exists public.t_two")),
+           ("alter table public.t drop constraint if exists t_two", "|drop index concurrently if exists public.t_two"), again=False),
     Script("check that is validated later", T + ROWS,
            ("alter table public.t drop constraint if exists c, add constraint c check (id > 0) not valid", f"|{NAP}",
             "alter table public.t validate constraint c", "|vacuum (analyze) public.t"),
@@ -76,10 +85,12 @@ SCRIPTS = (
            ("|alter type public.state add value if not exists 'b'", "alter table public.t alter column state set default 'b'", NAP,
             "update public.t set state = 'b' where id % 2 = 0 and id < 1000000"),
            ("update public.t set state = 'a' where id < 1000000", "alter table public.t alter column state set default 'a'"), kept=False),
+    Script("the first of a database", T + ROWS, ("create table if not exists public.u (id int)", f"|{NAP}", "create index if not exists u_id on public.u (id)"),
+           ("drop table if exists public.u",), first=True),
     Script("index made anew", T + "create index t_note on t (note);\n" + ROWS,
-           ("|create index concurrently if not exists t_new on public.t (note, id)",
+           (CLEARED.format("t_new"), "|create index concurrently if not exists t_new on public.t (note, id)",
             "drop index if exists public.t_note", "alter index if exists public.t_new rename to t_note"),
-           ("|create index concurrently if not exists t_old on public.t (note)",
+           (CLEARED.format("t_old"), "|create index concurrently if not exists t_old on public.t (note)",
             "drop index if exists public.t_note", "alter index if exists public.t_old rename to t_note")),
     Script("settings of the session", T + "create schema app;\n" + ROWS,
            ("set search_path = app", "create table if not exists side (id int)", f"|{NAP}", "insert into side values (1)", f"|{NAP}",

@@ -130,6 +130,7 @@ def disturbed(change: Change | Script, route: Route, bench: Bench) -> Iterator[T
         site = Site(
             bench.cluster, bench.wire, url, route, migration, folder, unsteady=change.unsteady, kept=change.kept,
             exact=change.kept or isinstance(change, Change),
+            first=isinstance(change, Script) and change.first,
             killable=bench.killable, psql=Psql(bench.shadow.binaries.program("psql")),
         )  # fmt: skip
         writers = until_the_end.enter_context(writing(url, change.writes, change.name))
@@ -163,6 +164,7 @@ class Trial:
         faults = [drawn(chance, known, site.route, boundary)]
         if chance.random() < TWICE:
             faults.append(drawn(chance, known, site.route, None))
+        site.prepare(direction)
         for writer in self.writers:
             writer.start()
         met, ends, found, breaches = self._until_done(direction, faults, chance)
