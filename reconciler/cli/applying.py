@@ -50,7 +50,13 @@ def apply(
         chosen = agreed
     with screen.progress() as told:
         done = applying.apply(
-            database, chosen, destroy=destroy, trust=trust_of(database), told=told, on_statement=_each(told)
+            database,
+            chosen,
+            destroy=destroy,
+            trust=trust_of(database),
+            told=told,
+            on_statement=_each(told),
+            on_note=screen.note,
         )
     if screen.is_json:
         screen.document({"database": database.name, "applied": [migrations.applied(row) for row in done]})
@@ -94,7 +100,9 @@ def rollback(
             screen.note("nothing was changed")
             raise typer.Exit(3)
     with screen.progress() as told:
-        done = applying.rollback(database, to=to, steps_back=steps, told=told, on_statement=_each(told))
+        done = applying.rollback(
+            database, to=to, steps_back=steps, told=told, on_statement=_each(told), on_note=screen.note
+        )
     if screen.is_json:
         screen.document({"database": database.name, "applied": [migrations.applied(row) for row in done]})
     else:
@@ -123,6 +131,7 @@ def _shown_and_agreed(
     with screen.progress() as told:
         found = propose(database, trust=trust_of(database), told=told)
     screen.say_all(plan.plan_lines(found.plan, found.rehearsal, major=found.major))
+    screen.say_all(plan.row_lines(found.rows))
     if exit_of(found.plan, found.rehearsal) == 3:
         raise typer.Exit(3)
     if found.migration is None:

@@ -86,6 +86,7 @@ def plan(
     else:
         screen.say_all(lines.plan_lines(found.plan, found.rehearsal, major=found.major))
         screen.say_all(lines.extra_lines(found.extra))
+        screen.say_all(lines.row_lines(found.rows))
         for one in waiting:
             screen.note(f"not applied yet: {one.filename}")
         if found.rehearsal is not None and any(DENIED in line for line in found.rehearsal.residue):
@@ -110,6 +111,7 @@ def proposal_document(found: Proposal, files: tuple[Path, ...]) -> dict[str, Any
         "in_sync": shown["in_sync"] and not found.extra,
         "extra": document.identities(found.extra),
         "notes": [*shown["notes"], *found.notes],
+        "rows": document.answers(found.rows),
         "migration": None
         if migration is None
         else {

@@ -110,7 +110,7 @@ def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
         "statement_timeout": "20min",
         "online_rows": "100000",
         "guarded_rows": "1000000",
-            "preflight_timeout": "30s",
+        "preflight_timeout": "30s",
         "allow": "()",
         "retention": "14d",
     }

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.model import Change, Measured, ObjectId, Plan, Rehearsal, Statement, Suggestion
+
+if TYPE_CHECKING:
+    from reconciler.engine.preflight import Answers
 
 STAGES = ("up", "up_again", "down", "down_again", "reup")
 
@@ -51,6 +54,22 @@ def suggestion(found: Suggestion) -> dict[str, str]:
     return {
         "kind": found.new.kind, "old": str(found.old), "new": str(found.new), "hint": found.hint, "place": found.place,
         "says": str(found),
+    }  # fmt: skip
+
+
+def answers(found: Answers) -> dict[str, Any]:
+    """What the live rows say: how many questions, which rows are in the way, what is not decided."""
+    return {
+        "asked": found.asked,
+        "found": [
+            {
+                "object": str(one.doubt.subject), "kind": one.doubt.subject.kind, "table": str(one.doubt.table), "rows": one.count,
+                "at_least": one.at_least, "loses": one.loses, "certain": one.doubt.sure, "says": one.sentence, "hint": one.doubt.hint,
+            }
+            for one in found.found
+        ],
+        "undecided": [{"object": str(one.subject), "kind": one.subject.kind, "why": one.why} for one in found.undecided],
+        "seconds": round(found.seconds, 3),
     }  # fmt: skip
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from reconciler.cli.present.document import STAGES
 from reconciler.migrate.weights import effects
 from reconciler.model import Change, Measured, ObjectId, Plan, Rehearsal, Statement
+
+if TYPE_CHECKING:
+    from reconciler.engine.preflight import Answers
 
 SIGNS = {"create": ("+", "green"), "alter": ("~", "yellow"), "drop": ("-", "red")}
 _ROUTINES = ("function", "procedure", "aggregate", "operator", "cast")
@@ -124,6 +128,18 @@ def extra_lines(extra: Iterable[ObjectId]) -> Iterator[Text]:
     """Undeclared objects that stay as they are."""
     for id in extra:
         yield Text(f"  ? {words(id.kind)} {id} is not declared and stays", style="yellow")
+
+
+def row_lines(answers: Answers) -> Iterator[Text]:
+    """What the live rows say to the plan now."""
+    refused = answers.refused()
+    if refused:
+        yield Text("Rows in the way (apply asks them again, and refuses):", style="bold red")
+    for one in refused:
+        yield Text(f"  ✗ {one.sentence}", style="red")
+        yield Text(f"    → {one.doubt.hint}", style="dim")
+    for sentence in answers.told():
+        yield Text(f"  ? {sentence}", style="yellow")
 
 
 def unmodelled_lines(names: Iterable[str]) -> Iterator[Text]:
