@@ -29,7 +29,7 @@ from reconciler.model import (
     Statement,
 )
 from reconciler.pg import Url, connect, ident
-from reconciler.plan import quarantine, suggest
+from reconciler.plan import online, quarantine, suggest
 from reconciler.plan.adopt import adopt
 from reconciler.plan.complete import complete
 from reconciler.plan.draft import DraftFailed, draft
@@ -169,9 +169,30 @@ def _plan(
         up, down = quarantine.kept(
             up, down, bench.start, after, applier=applier, fills=bench.fills, downs=bench.downs
         )
+    if bench.sizes:
+        up, down = (_settled(way) for way in _online(bench, up, down))
     return Plan(
         before.fingerprint, after.fingerprint, changes, tuple(up), tuple(down), form=bench.form,
         set_aside=set_aside, unmodelled=strange, suggestions=likely,
+    )  # fmt: skip
+
+
+def _online(
+    bench: Bench, up: Sequence[Statement], down: Sequence[Statement]
+) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
+    """Both directions as they run while others use the tables."""
+    found = bench.renamed.renames if bench.renamed else None
+    moved = found.moved if found else {}
+    sizes = {moved.get(id, id): size for id, size in bench.sizes.items()}
+    texts = (
+        (frozenset(s.sql for s in found.up), frozenset(s.sql for s in found.down))
+        if found
+        else (frozenset[str](), frozenset[str]())
+    )
+    up, down = ([s for s in way if s.sql != _BODIES] for way in (up, down))
+    return online.rewritten(
+        up, down, bench.start, bench.states.after, sizes=sizes, limits=bench.limits,
+        applier=bench.role or bench.shadow.url.user, fills=bench.fills, downs=bench.downs, renames=texts,
     )  # fmt: skip
 
 

@@ -1,0 +1,86 @@
+"""Indexes of busy tables: built and dropped CONCURRENTLY, a replacement beside the one it replaces.
+
+The new one is built under another name before everything else; in the main transaction the old one goes and the new one takes
+its name. Indexes of partitioned tables are made ON ONLY them by the kind; each partition's is built here and attached there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from reconciler.catalog.kinds import writing as w
+from reconciler.model import Statement
+from reconciler.pg import dollar, ident, literal
+from reconciler.plan.online.course import Course, Placed, Remain, Stage
+from reconciler.plan.online.writing import cleared, outside, unblocking
+
+_CREATE = re.compile(
+    r'create (?P<unique>unique )?index if not exists (?P<name>(?:"(?:[^"]|"")+"|[^\s"]+)) on (?P<rest>.*)\Z',
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def rewrite(statement: Statement, course: Course) -> Placed | None:
+    id = statement.subject
+    if id is None or id.kind != "index":
+        return None
+    made = _CREATE.match(statement.sql)
+    if made is not None and id in course.after.facts:
+        return _built(statement, made, course)
+    if statement.sql.lower() == f"drop index if exists {w.name(id)}".lower() and id not in course.after.facts:
+        return _dropped(statement, course)
+    return None
+
+
+def _built(statement: Statement, made: re.Match[str], course: Course) -> Placed | None:
+    id = statement.subject
+    assert id is not None
+    fact = course.after.facts[id]
+    table = course.table(id)
+    if not course.busy(table) or course.partitioned(table) or made["rest"].lower().startswith("only "):
+        return None
+    replaced = (id.schema, id.name) in course.taken or course.dropped(id)
+    early = course.ready(id)
+    if replaced and not early:
+        return None  # in between there would be none
+    name = course.temporary(id.name, fact["definition"]) if replaced else id.name
+    build = f"create {made['unique'] or ''}index concurrently if not exists {ident(name)} on {made['rest']}"
+    reason = (
+        f"{statement.reason}, while others write" if not replaced else f"{id}: the new one beside the old one"
+    )
+    stages = (
+        cleared(ident(id.schema, name), w.name(table), id),
+        outside(build.replace("create UNIQUE", "create unique"), reason, id, *unblocking(statement.hazards)),
+    )
+    if not early:
+        course.late.add(id)
+        return Placed(late=stages)
+    if not replaced:
+        return Placed(before=stages)
+    course.remains.append(Remain("index", table, name))
+    own = ident(id.schema, name)
+    swap = "do " + dollar(
+        f"\nbegin\n  if pg_catalog.to_regclass({literal(w.name(id))}) is not null then\n    drop index if exists {own};\n"
+        f"  elsif pg_catalog.to_regclass({literal(own)}) is not null then\n"
+        f"    alter index {own} rename to {ident(id.name)};\n  end if;\nend\n"
+    )
+    return Placed(
+        before=stages,
+        main=(Statement(swap, f"{id}: the new one takes the name of the old one", subject=id),),
+    )
+
+
+def _dropped(statement: Statement, course: Course) -> Placed | None:
+    id = statement.subject
+    assert id is not None
+    fact = course.before.facts.get(id)
+    table = course.table(id)
+    if fact is None or not course.busy(table) or course.partitioned(table) or fact["part_of"]:
+        return None
+    needs = course.before.edges.get(id, frozenset())
+    if any(course.before.digests.get(n) != course.after.digests.get(n) for n in needs if n != table):
+        return None  # it goes before what it stands on does, or before values that it would not allow
+    sql = re.sub(r"drop index", "drop index concurrently", statement.sql, count=1, flags=re.IGNORECASE)
+    alone = replace(statement, sql=sql, transactional=False, hazards=unblocking(statement.hazards))
+    return Placed(late=(Stage(alone, alone=True),))
