@@ -424,10 +424,26 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Consent:
+    """That a hazard was allowed: `how` is "--allow", "approve" or "configuration", `who` a person at a machine with the database
+    role, `at` when an approval was given (ISO 8601 in UTC)."""
+
+    code: str
+    how: str
+    who: str
+    at: str = ""
+
+    def __str__(self) -> str:
+        at = f", {self.at}" if self.at else ""
+        return f"{self.code} allowed by {self.how} ({self.who}{at})"
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """A row of the history. `finished_at` is empty while steps are outstanding; times are ISO 8601 in UTC.
 
-    `before` and `after` are the fingerprints the migration was made for; `tool` is the version of this program.
+    `before` and `after` are the fingerprints the migration was made for; `tool` is the version of this program; `consents` say
+    which hazards were allowed, and by whom.
     """
 
     version: str
@@ -445,6 +461,7 @@ class Applied:
     before: str = ""
     after: str = ""
     tool: str = ""
+    consents: tuple[Consent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)

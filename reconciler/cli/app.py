@@ -45,7 +45,20 @@ def reconciler(
 
 
 # isort: off
+# fmt: off
 # The commands register themselves; the order is that of --help.
-from reconciler.cli import project, skeletons, planning, differing, applying, looking, advice, running  # noqa: E402
+from reconciler.cli import project, skeletons, planning, differing, approving, applying, looking, advice, running  # noqa: E402
+# fmt: on
 
-__all__ = ["advice", "app", "applying", "differing", "looking", "planning", "project", "running", "skeletons"]
+__all__ = [
+    "advice",
+    "app",
+    "applying",
+    "approving",
+    "differing",
+    "looking",
+    "planning",
+    "project",
+    "running",
+    "skeletons",
+]

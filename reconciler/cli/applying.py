@@ -117,8 +117,8 @@ def _shown_and_agreed(
     from reconciler.cli.planning import exit_of
     from reconciler.cli.present import migrations, plan
     from reconciler.engine import looking
+    from reconciler.engine.consent import NEEDS_CONSENT
     from reconciler.engine.planning import propose
-    from reconciler.engine.refusals import NEEDS_CONSENT
 
     _must_ask(screen)
     waiting = [one for one in looking.pending(database) if not versions or one.version in versions]

@@ -116,6 +116,13 @@ def show(
     migration = found.migration
     if found.edited:
         screen.note(f"{migration.filename} was edited after it was applied; this is what was applied")
+    for consent in found.row.consents if found.row else ():
+        screen.note(str(consent))
+    if found.approval is not None:
+        codes = ", ".join(found.approval.codes)
+        screen.note(
+            f"{codes} approved by {found.approval.who}, {found.approval.at}{'' if found.holds else ': void, the file was edited since'}"
+        )
     if screen.is_json:
         row = migrations.applied(found.row) if found.row else None
         screen.document(
@@ -123,6 +130,7 @@ def show(
                 "origin": found.origin,
                 "edited": found.edited,
                 "applied": row,
+                "approval": migrations.approval(found.approval, holds=found.holds),
                 **migrations.migration_document(migration),
             }
         )

@@ -18,13 +18,13 @@ import psycopg
 from reconciler import migrate
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.compare import compare, residue
+from reconciler.engine.consent import Given, client, refuse_hazards, unallowed
 from reconciler.engine.desired import Trust
 from reconciler.engine.planning import proposal
 from reconciler.engine.preflight import preflight
 from reconciler.engine.refusals import (
     refuse_edited,
     refuse_failed,
-    refuse_hazards,
     refuse_repetition,
     refuse_unmodelled,
 )
@@ -97,16 +97,20 @@ def apply(
                     tested.measured_up,
                 )
             ]
-        allowed = {*allow, *database.allow}
-        refuse_hazards((h for one in rehearsed for h in one.hazards), allowed)
-        _ask(work, rehearsed, allowed, told, on_note)
+        given = _given(work, allow)
+        if not chosen and not again and unallowed(rehearsed[0].hazards, given.codes(rehearsed[0].migration)):
+            # Nobody is there to allow it now: the file can be approved, and the next pass finds it.
+            migrate.write(rehearsed[0].migration, database.migrations)
+        filed = bool(chosen) or not again
+        refuse_hazards(((one.migration, one.hazards) for one in rehearsed), given, filed=filed)
+        _ask(work, rehearsed, given, told, on_note)
         if not chosen:
             migrate.write(rehearsed[0].migration, database.migrations)
         done: list[Applied] = []
         for one in rehearsed:
             if done:
-                _ask(work, [one], allowed, told, on_note)
-            done.append(_apply_one(work, one, on_statement, out_of_order=bool(versions)))
+                _ask(work, [one], given, told, on_note)
+            done.append(_apply_one(work, one, given, on_statement, out_of_order=bool(versions)))
         _confirm_convergence(work, rehearsed[-1].after)
         return tuple(done)
 
@@ -156,16 +160,25 @@ def rollback(
             one = tried(work, start, state, migration, migration.down, migration.up, told)
             found.append(one)
             state = one.after
-        allowed = {*allow, *database.allow}
-        refuse_hazards((h for one in found for h in one.hazards), allowed)
-        _ask(work, found, allowed, told, on_note, down=True)
-        return tuple(_apply_one(work, one, on_statement, down=True) for one in found)
+        given = _given(work, allow)
+        refuse_hazards(((one.migration, one.hazards) for one in found), given, down=True)
+        _ask(work, found, given, told, on_note, down=True)
+        return tuple(_apply_one(work, one, given, on_statement, down=True) for one in found)
+
+
+def _given(work: Work, allow: Collection[str]) -> Given:
+    """What is allowed on this database, and by whom. The configuration holds what was typed, too."""
+    typed = frozenset({*allow, *work.database.typed})
+    with connect(work.url) as live:
+        approved = migrate.approvals(live)
+    configured = frozenset(work.database.allow) - frozenset(work.database.typed)
+    return Given(typed, configured, approved, f"{client()}, role {work.role}")
 
 
 def _ask(
     work: Work,
     ones: Sequence[Rehearsed],
-    allowed: Collection[str],
+    given: Given,
     told: Told,
     on_note: Callable[[str], None],
     *,
@@ -173,6 +186,7 @@ def _ask(
 ) -> None:
     """Raises when the live database forbids what all of these lead to together."""
     told("ask the live database")
+    allowed = frozenset.intersection(*(given.codes(one.migration, down=down) for one in ones))
     said = work.declarations
     preflight(
         work.url,
@@ -201,6 +215,7 @@ def _chosen(
 def _apply_one(
     work: Work,
     one: Rehearsed,
+    given: Given,
     on_statement: Callable[[Progress], None],
     *,
     down: bool = False,
@@ -229,6 +244,8 @@ def _apply_one(
         changes=one.changes,
         moved=one.moved,
         out_of_order=out_of_order,
+        client=client(),
+        consents=given.consents(one.migration, one.hazards, down=down),
         resolve=from_environment(os.environ),
     )
 

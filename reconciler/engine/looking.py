@@ -16,6 +16,7 @@ from reconciler.engine.cycle import run_once
 from reconciler.engine.desired import Trust
 from reconciler.engine.work import Told
 from reconciler.errors import ReconcilerError, Stalled, Usage, Waiting
+from reconciler.migrate import Approval
 from reconciler.model import Applied, Condition, Migration, Status
 from reconciler.pg import connect
 from reconciler.settings import Database
@@ -32,12 +33,18 @@ WISHED = {
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A migration and where it was read. `row` is its last row in the history, `edited` that file and history differ."""
+    """A migration and where it was read. `row` is its last row in the history, `edited` that file and history differ; `approval` was
+    given to the file beforehand, and `holds` as long as it was not edited since."""
 
     migration: Migration
     origin: Literal["history", "file"]
     row: Applied | None = None
     edited: bool = False
+    approval: Approval | None = None
+
+    @property
+    def holds(self) -> bool:
+        return self.approval is not None and self.approval.checksum == self.migration.checksum
 
 
 def look(
@@ -123,8 +130,10 @@ def show(database: Database, version: str) -> Shown:
     files = {m.version: m for m in migrate.load_directory(database.migrations)}
     trouble: ReconcilerError | None = None
     rows: dict[str, Applied] = {}
+    approved: dict[str, Approval] = {}
     try:
-        rows = migrate.latest(history(database))
+        with connect(database.target()) as live:
+            rows, approved = migrate.latest(migrate.read(live)), migrate.approvals(live)
     except ReconcilerError as error:
         trouble = error
     found = sorted(known for known in {*files, *rows} if known.startswith(version))
@@ -142,11 +151,16 @@ def show(database: Database, version: str) -> Shown:
     row, file = rows.get(found[0]), files.get(found[0])
     if row is None:
         assert file is not None
-        return Shown(file, "file")
+        return Shown(file, "file", approval=_given(approved, file))
     edited = file is not None and file.checksum != row.checksum
     if file is not None and not edited:
-        return Shown(file, "file", row)
+        return Shown(file, "file", row, approval=_given(approved, file))
     return Shown(migrate.restored(row), "history", row, edited)
+
+
+def _given(approved: dict[str, Approval], file: Migration) -> Approval | None:
+    found = approved.get(file.version)
+    return found if found is not None and found.codes else None
 
 
 def _pending(waiting: Sequence[Migration], at: str) -> Condition:

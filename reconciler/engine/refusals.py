@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 
 from reconciler import migrate
 from reconciler.errors import Stalled
-from reconciler.model import Applied, Hazard, HazardCode, Migration, Snapshot
+from reconciler.model import Applied, Migration, Snapshot
 from reconciler.pg import ident
-
-NEEDS_CONSENT = frozenset(
-    {
-        HazardCode.DELETES_DATA, HazardCode.LOSSY_CAST, HazardCode.WEAKENS_ISOLATION, HazardCode.REVOKES_ACCESS,
-        HazardCode.IRREVERSIBLE,
-    }
-)  # fmt: skip
-"""Hazards a person has to allow. The others are told: they cost time, or make the statement fail and change nothing."""
 
 
 def refuse_unmodelled(wanted: Snapshot) -> None:
@@ -86,17 +78,4 @@ def refuse_edited(history: Sequence[Applied], files: Sequence[Migration]) -> Non
         raise Stalled(
             f"{edited[0].filename} was edited after it was applied",
             hint=f"restore the file (reconciler show {edited[0].version} prints what ran), or write a new migration",
-        )
-
-
-def refuse_hazards(hazards: Iterable[Hazard], allowed: Collection[str]) -> None:
-    if "all" in allowed:
-        return
-    refused = [h for h in dict.fromkeys(hazards) if h.code in NEEDS_CONSENT and h.code not in allowed]
-    if refused:
-        codes = ",".join(sorted({hazard.code for hazard in refused}))
-        lines = "".join(f"\n  {hazard.code}: {hazard.consequence}" for hazard in refused)
-        raise Stalled(
-            f"this needs a person's consent:{lines}",
-            hint=f"when that is what you want: --allow {codes}   (reconciler explain {refused[0].code})",
         )

@@ -2,6 +2,7 @@
 
 from reconciler.migrate.applier import applier
 from reconciler.migrate.apply import Progress, Terms, apply, rollback
+from reconciler.migrate.approvals import Approval, approvals, approve
 from reconciler.migrate.compose import compose, in_form
 from reconciler.migrate.directory import load_directory, write
 from reconciler.migrate.file import parse, render, render_section
@@ -10,11 +11,14 @@ from reconciler.migrate.inventory import adopt, owned, release
 from reconciler.migrate.naming import next_version, slug_of, version_and_slug
 
 __all__ = [
+    "Approval",
     "Progress",
     "Terms",
     "adopt",
     "applier",
     "apply",
+    "approvals",
+    "approve",
     "compose",
     "edited",
     "ensure",

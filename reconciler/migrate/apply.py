@@ -21,7 +21,7 @@ from reconciler.migrate import history, inventory
 from reconciler.migrate.applier import applier
 from reconciler.migrate.history import Connection, Direction
 from reconciler.migrate.resume import resume_at
-from reconciler.model import Applied, Change, Migration, ObjectId, Statement, Step
+from reconciler.model import Applied, Change, Consent, Migration, ObjectId, Statement, Step
 from reconciler.pg import Url, connect, ident
 from reconciler.run import Hook, Outcome, Pace, run_step, steps
 from reconciler.run.nature import head
@@ -76,6 +76,8 @@ class Terms(TypedDict, total=False):
     """What this run renames, before → after, for the inventory."""
     client: str
     """Who at which machine, for the history."""
+    consents: Sequence[Consent]
+    """Which hazards were allowed, by whom, for the history."""
     out_of_order: bool
     """Allows an UP below, or a DOWN beneath, a newer applied version."""
     wait: float
@@ -97,6 +99,7 @@ class _Terms:
     changes: Sequence[Change] = ()
     moved: Mapping[ObjectId, ObjectId] = field(default_factory=dict)
     client: str = ""
+    consents: Sequence[Consent] = ()
     out_of_order: bool = False
     wait: float = 10.0
     pace: Pace = field(default_factory=Pace)
@@ -228,6 +231,7 @@ def _run_one(
             steps=len(script),
             seconds=time.monotonic() - began,
             client=terms.client,
+            consents=terms.consents,
         )
 
     run_step(

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Literal
 
 import psycopg
 from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
 
 import reconciler
 from reconciler.errors import Stalled
 from reconciler.migrate.file import parse, render_section, timeout_lines_of
 from reconciler.migrate.history_schema import FORMAT, UPGRADES
-from reconciler.model import Applied, Migration
+from reconciler.model import Applied, Consent, Migration
 from reconciler.pg import ident
 
 Connection = psycopg.Connection[TupleRow]
@@ -41,8 +42,8 @@ _READ = f"""
 select version, slug, checksum, direction,
        applied_by || case when client <> '' then ' (' || client || ')' else '' end,
        {_TIME.format("started_at")}, coalesce({_TIME.format("finished_at")}, ''), seconds, steps_done, steps,
-       up_sql, down_sql, before, after, tool
-  from reconciler.migrations
+       up_sql, down_sql, before, after, tool, pg_catalog.to_jsonb(m) -> 'consents'
+  from reconciler.migrations as m
  order by id
 """
 
@@ -79,7 +80,10 @@ def read(connection: Connection) -> tuple[Applied, ...]:
         if row is None or row[0] < 2:
             return ()
         rows = connection.execute(_READ.encode()).fetchall()
-    return tuple(Applied(*row) for row in rows)
+    # A history that no applier has brought forward yet has no consents.
+    return tuple(
+        replace(Applied(*row[:-1]), consents=tuple(Consent(**one) for one in row[-1] or ())) for row in rows
+    )
 
 
 def latest(history: Sequence[Applied]) -> dict[str, Applied]:
@@ -139,15 +143,16 @@ def record(
     steps: int,
     seconds: float = 0.0,
     client: str = "",
+    consents: Sequence[Consent] = (),
 ) -> None:
     """Writes that `done` of `steps` steps are in the database, in the caller's transaction.
 
     The first step of a run makes its row, the later ones bring it forward; `seconds` is what this step took.
-    `client` says who at which machine, beyond the database role. With `done` equal to `steps` from the start
+    `client` says who at which machine, beyond the database role; `consents` which hazards were allowed for this run. With `done` equal to `steps` from the start
     the row is a baseline: something found in the database and not run.
     """
     with permitted(connection):
-        if done > 1 and _bring_forward(connection, migration, direction, done, steps, seconds):
+        if done > 1 and _bring_forward(connection, migration, direction, done, steps, seconds, consents):
             return
         connection.execute(
             "update reconciler.migrations set finished_at = pg_catalog.clock_timestamp()"
@@ -158,11 +163,12 @@ def record(
             """
             insert into reconciler.migrations
               (version, slug, checksum, direction, applied_by, client, started_at, finished_at, seconds,
-               steps_done, steps, up_sql, down_sql, before, after, tool)
+               steps_done, steps, up_sql, down_sql, before, after, tool, consents)
             values (%(version)s, %(slug)s, %(checksum)s, %(direction)s, session_user, %(client)s,
                     pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %(seconds)s),
                     case when %(done)s >= %(steps)s then pg_catalog.clock_timestamp() end, %(seconds)s,
-                    %(done)s, %(steps)s, %(up)s, %(down)s, %(before)s, %(after)s, %(tool)s)
+                    %(done)s, %(steps)s, %(up)s, %(down)s, %(before)s, %(after)s, %(tool)s,
+                    %(consents)s)
             """,
             {
                 "version": migration.version,
@@ -178,12 +184,19 @@ def record(
                 "before": migration.before,
                 "after": migration.after,
                 "tool": reconciler.__version__,
+                "consents": _as_json(consents),
             },
         )
 
 
 def _bring_forward(
-    connection: Connection, migration: Migration, direction: Direction, done: int, steps: int, seconds: float
+    connection: Connection,
+    migration: Migration,
+    direction: Direction,
+    done: int,
+    steps: int,
+    seconds: float,
+    consents: Sequence[Consent],
 ) -> bool:
     """Advances the unfinished row; its scripts follow, because what is not yet run may have been edited."""
     changed = connection.execute(
@@ -191,6 +204,8 @@ def _bring_forward(
         update reconciler.migrations
            set steps_done = %(done)s, steps = %(steps)s, seconds = seconds + %(seconds)s, checksum = %(checksum)s,
                up_sql = %(up)s, down_sql = %(down)s,
+               consents = coalesce((select pg_catalog.jsonb_agg(distinct one) from
+                 pg_catalog.jsonb_array_elements(consents || %(consents)s) as one), '[]'),
                finished_at = case when %(done)s >= %(steps)s then pg_catalog.clock_timestamp() end
          where version = %(version)s and direction = %(direction)s and finished_at is null
         """,
@@ -203,9 +218,14 @@ def _bring_forward(
             "checksum": migration.checksum,
             "up": render_section(migration, "up"),
             "down": render_section(migration, "down") if migration.down else "",
+            "consents": _as_json(consents),
         },
     )
     return changed.rowcount == 1
+
+
+def _as_json(consents: Sequence[Consent]) -> Jsonb:
+    return Jsonb([asdict(one) for one in consents])
 
 
 def _format(connection: Connection) -> int:

@@ -4,7 +4,27 @@ from __future__ import annotations
 
 from typing import Final
 
-_FIRST = """
+_REVOKED = """do $$
+declare
+  given record;
+begin
+  for given in
+    select distinct c.relkind, c.oid::pg_catalog.regclass as name,
+           case when a.grantee = 0 then 'public' else pg_catalog.quote_ident(r.rolname) end as grantee
+      from pg_catalog.pg_class c
+     cross join lateral pg_catalog.aclexplode(c.relacl) as a
+      left join pg_catalog.pg_roles r on r.oid = a.grantee
+     where c.relnamespace = 'reconciler'::pg_catalog.regnamespace and c.relkind in ('r', 'S')
+       and a.grantee <> c.relowner
+  loop
+    execute pg_catalog.format('revoke all on %s %s from %s',
+      case given.relkind when 'S' then 'sequence' else 'table' end, given.name, given.grantee);
+  end loop;
+end
+$$
+"""
+
+_FIRST = f"""
 -- A schema that an administrator made before, with its grants, stays as it is. Default privileges of the database
 -- may grant a new one to others (manual, ALTER DEFAULT PRIVILEGES): that is taken back here and below.
 do $$
@@ -68,27 +88,26 @@ create table reconciler.inventory (
 );
 comment on table reconciler.inventory is 'Objects that reconciler created or adopted, and may therefore drop.';
 
-do $$
-declare
-  given record;
-begin
-  for given in
-    select distinct c.relkind, c.oid::pg_catalog.regclass as name,
-           case when a.grantee = 0 then 'public' else pg_catalog.quote_ident(r.rolname) end as grantee
-      from pg_catalog.pg_class c
-     cross join lateral pg_catalog.aclexplode(c.relacl) as a
-      left join pg_catalog.pg_roles r on r.oid = a.grantee
-     where c.relnamespace = 'reconciler'::pg_catalog.regnamespace and c.relkind in ('r', 'S')
-       and a.grantee <> c.relowner
-  loop
-    execute pg_catalog.format('revoke all on %s %s from %s',
-      case given.relkind when 'S' then 'sequence' else 'table' end, given.name, given.grantee);
-  end loop;
-end
-$$
+{_REVOKED}"""
+
+_CONSENT = f"""
+alter table reconciler.migrations add column consents jsonb not null default '[]';
+comment on column reconciler.migrations.consents is 'The hazards that were allowed: code, how (--allow, approve, configuration), who, when.';
+
+create table reconciler.approvals (
+  id          bigint generated always as identity primary key,
+  version     text not null,
+  checksum    text not null,
+  codes       text[] not null,
+  approved_by text not null,
+  client      text not null,
+  approved_at timestamptz not null default pg_catalog.clock_timestamp()
+);
+comment on table reconciler.approvals is 'Consent to the hazards of one migration file, given beforehand; the last row of a version counts.';
+{_REVOKED}
 """
 
-UPGRADES: Final = (_FIRST,)
+UPGRADES: Final = (_FIRST, _CONSENT)
 """`UPGRADES[n]` brings format n to n + 1; format 0 is a database without the schema."""
 
 FORMAT: Final = len(UPGRADES)

@@ -113,7 +113,8 @@ def _schemas(value: Any) -> tuple[str, ...] | str:
     return found
 
 
-def _hazards(value: Any) -> tuple[HazardCode, ...]:
+def hazards(value: Any) -> tuple[HazardCode, ...]:
+    """Codes of hazards; `all` is every one."""
     known = tuple(HazardCode)
     found = _list(value)
     if "all" in found:
@@ -199,7 +200,7 @@ Schemas = Annotated[
 ]
 Hazards = Annotated[
     tuple[HazardCode, ...],
-    PlainValidator(_hazards),
+    PlainValidator(hazards),
     WithJsonSchema({"type": "array", "items": {"enum": [*HazardCode, "all"]}}),
     _AS_IS,
 ]

@@ -22,7 +22,7 @@ from reconciler.pg import Url
 from reconciler.settings.document import Document, Place, read_document
 from reconciler.settings.environment import take_environment
 from reconciler.settings.explain import explained
-from reconciler.settings.fields import closest
+from reconciler.settings.fields import closest, hazards
 from reconciler.settings.model import Config
 
 FILE_NAME: Final = "reconciler.yaml"
@@ -92,6 +92,9 @@ def load(
     except ValidationError as error:
         raise explained(error, document, labels) from None
     _check_names(config, document)
+    for database in config.databases if overrides.allow is not None else ():
+        if overrides.database in (None, database.name):
+            database._typed = hazards(overrides.allow)
     config._file = found
     return config
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from reconciler.errors import Usage
-from reconciler.model import Limits
+from reconciler.model import HazardCode, Limits
 from reconciler.pg import Secret, Url
 from reconciler.settings.duration import Duration
 from reconciler.settings.fields import (
@@ -87,6 +87,13 @@ class Database(_Section):
     def limits(self) -> Limits:
         """From how many rows on a table is busy."""
         return Limits(self.online_rows, self.guarded_rows)
+
+    _typed: tuple[HazardCode, ...] = PrivateAttr(default=())
+
+    @property
+    def typed(self) -> tuple[HazardCode, ...]:
+        """Those of `allow` that were typed on the command line: somebody allows them now."""
+        return self._typed
 
     @property
     def migrations(self) -> Path:

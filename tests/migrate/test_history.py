@@ -24,6 +24,7 @@ from reconciler.migrate import (
     restored,
     state_of,
 )
+from reconciler.migrate.history_schema import FORMAT
 from reconciler.model import Hazard, HazardCode, Migration, ObjectId, Statement
 from reconciler.pg import Secret, Url, connect, ident, literal
 
@@ -77,7 +78,9 @@ def test_many_at_once_make_it_once(database: Callable[..., Url], isolation: str)
         thread.join()
     assert failures == []
     with connect(url) as session:
-        assert session.execute("select version from reconciler.format").fetchall() == [(1,)]
+        assert session.execute("select version from reconciler.format").fetchall() == [
+            (number + 1,) for number in range(FORMAT)
+        ]
 
 
 def test_nobody_but_the_owner_may_see_it(url: Url, login: Url) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from reconciler.engine.checks import Check
+from reconciler.engine.consent import rule_of
 from reconciler.engine.explain import Explanation
 
 _SIGNS = {"good": ("✓", "green"), "note": ("·", "yellow"), "missing": ("✗", "bold red")}
@@ -21,6 +22,7 @@ def explanation(found: Explanation) -> dict[str, Any]:
         "matters": found.matters,
         "safely": found.safely,
         "example": found.example,
+        "consent": rule_of(found.code),
     }
 
 
@@ -29,6 +31,7 @@ def explanation_lines(found: Explanation) -> Iterator[Text]:
     yield Text(str(found.code), style="bold")
     for title, words in (
         ("What it means", found.means), ("Why it matters", found.matters), ("How to do it safely", found.safely),
+        ("Consent", rule_of(found.code)),
     ):  # fmt: skip
         yield Text(f"\n{title}", style="cyan")
         yield Text(textwrap.fill(words, 96, initial_indent="  ", subsequent_indent="  "))

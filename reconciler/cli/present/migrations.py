@@ -9,7 +9,7 @@ from rich.text import Text
 
 from reconciler.cli.present.document import statements
 from reconciler.cli.present.plan import statement_lines
-from reconciler.migrate import state_of
+from reconciler.migrate import Approval, state_of
 from reconciler.model import Applied, Migration
 
 
@@ -30,6 +30,22 @@ def applied(row: Applied) -> dict[str, Any]:
         "before": row.before,
         "after": row.after,
         "tool": row.tool,
+        "consents": [
+            {"code": one.code, "how": one.how, "who": one.who, "at": one.at or None} for one in row.consents
+        ],
+    }
+
+
+def approval(found: Approval | None, *, holds: bool) -> dict[str, Any] | None:
+    """Who approved a file beforehand, and whether that is still worth something."""
+    if found is None:
+        return None
+    return {
+        "codes": list(found.codes),
+        "who": found.who,
+        "at": found.at,
+        "checksum": found.checksum,
+        "holds": holds,
     }
 
 
@@ -69,6 +85,8 @@ def history_lines(rows: Sequence[Applied]) -> Iterator[Text]:
         line = Text(f"{row.version}  {row.slug:<{width}}  ")
         line.append(f"{row.direction:<4}  ").append(f"{state:<18}", style=style)
         yield line.append(f"  {row.started_at}  {row.applied_by:<{by}}  {row.seconds:8.2f} s")
+        for consent in row.consents:
+            yield Text(f"    {consent}", style="dim")
 
 
 def ups_lines(migrations: Iterable[Migration]) -> Iterator[Text]:

@@ -59,7 +59,7 @@ def _told(statement: Statement, loss: Loss, way: Way) -> Statement:
             Hazard(
                 HazardCode.DEPENDS_ON_DATA,
                 f"DOWN fails once rows have been written to {column.id.schema}.{column.id.name} after this: {column.id.part} is NOT"
-                " NULL and nothing says what they get. Say it above the create table: -- reconciler: column"
+                " NULL and nothing says what they get; say it above the create table: -- reconciler: column"
                 f" {column.id.part} down EXPRESSION.",
             )
         )
