@@ -9,7 +9,7 @@ from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
 from reconciler.catalog.scope import Scope
-from reconciler.model import Fact, Hazard, HazardCode, Statement
+from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
 from reconciler.pg import ident, literal
 
 NAMES = {"c": "check", "f": "foreign key", "p": "primary key", "u": "unique", "x": "exclusion"}
@@ -96,6 +96,7 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
         f"::pg_catalog.regclass and conname = {literal(fact.id.part)})"
     )
     sql = w.guarded(condition, f"alter {_table(fact)} add {definition(fact)}")
+    found = [_made_way(fact)] if _may_be_copied(fact, context) else []
     kind = NAMES[fact["type"]]
     hazards = []
     if "NOT VALID" not in fact["definition"]:
@@ -107,7 +108,44 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
         hazards.append(
             Hazard(HazardCode.SCANS_UNDER_LOCK, f"Reads all of {w.name(fact.id)} while writes wait.")
         )
-    return [w.say(sql, f"new {kind} {fact.id}", fact.id, *hazards), *dressed(fact, context)]
+    return [*found, w.say(sql, f"new {kind} {fact.id}", fact.id, *hazards), *dressed(fact, context)]
+
+
+def keys_above(table: ObjectId, side: Snapshot) -> list[Fact]:
+    """The foreign keys of the tables that this one is a partition of, at every height. It has copies of them, which are no
+    facts of their own."""
+    found: list[Fact] = []
+    todo = w.parents(table, side)
+    while todo:
+        above = todo.pop()
+        found += [part for part in side.children.get(above, ()) if part["type"] == "f"]
+        todo += w.parents(above, side)
+    return found
+
+
+def _may_be_copied(fact: Fact, context: Context) -> bool:
+    """Whether PostgreSQL can have given this name to the copy of a foreign key: in a partition, or for each partition that
+    a key of the table points to."""
+    table = ObjectId("table", fact.id.schema, fact.id.name)
+    for side in (context.before, context.after):
+        whole = side.facts.get(table)
+        keys = side.children.get(table, ()) if whole is not None and whole["partition_by"] else ()
+        if keys_above(table, side) or any(key["type"] == "f" and key.id != fact.id for key in keys):
+            return True
+    return False
+
+
+def _made_way(fact: Fact) -> Statement:
+    """The copy of a foreign key gives up its name, which is PostgreSQL's choice and nobody's wish."""
+    table, name = w.name(fact.id), fact.id.part
+    condition = (
+        f"exists (select from pg_catalog.pg_constraint where conrelid = {literal(table)}::pg_catalog.regclass"
+        f" and conname = {literal(name)} and contype = 'f' and conparentid <> 0)"
+    )
+    sql = w.guarded(
+        condition, f"alter table {table} rename constraint {ident(name)} to {ident(name[:50] + '__copied')}"
+    )
+    return w.say(sql, f"{fact.id}: the copy of another foreign key has this name", fact.id)
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:

@@ -1,0 +1,13 @@
+create table target (id int primary key, other int unique);
+create table t (id int, b int) partition by range (id);
+create table t_1 partition of t for values from (10) to (20);
+create table u (id int, b int) partition by range (id);
+create table u_1 partition of u for values from (10) to (20);
+alter table u_1 add constraint fk check (b > 0);
+alter table u add constraint fk foreign key (id) references target (id);
+create table s (id int primary key, b int) partition by range (id);
+alter table s add constraint s_b_fkey check (b > 0);
+alter table s add constraint fk_1 check (b > 0);
+alter table s add constraint fk foreign key (b) references s (id);
+create table s_1 partition of s for values from (10) to (20);
+alter table s_1 add constraint s_1_b_fkey check (b > 0);
