@@ -14,7 +14,16 @@ from reconciler.plan.fate import Fates
 from reconciler.plan.mentions import SPEAKERS, mentions
 from reconciler.plan.operation import CARRY, Edge, Operation, needs, side_of
 from reconciler.plan.rows_along import around_rows
-from reconciler.plan.together import alike, bounds, followed, inheritance, logged, whole_index, with_parents
+from reconciler.plan.together import (
+    alike,
+    bounds,
+    followed,
+    inheritance,
+    logged,
+    taken_by_owner,
+    whole_index,
+    with_parents,
+)
 
 Name = tuple[str, str]
 """(schema, name), of a routine with its argument types."""
@@ -64,7 +73,9 @@ def hard(
             yield from around_rows(operation, context, everything, absorbed)
         elif operation.verb == "drop":
             if id.kind == "owned_by" and absorbed[operation] != operation:
-                continue  # it goes with its sequence, and needs no column for that
+                # It goes with its sequence, and needs no column for that; but with the column goes the sequence.
+                yield from taken_by_owner(operation, context)
+                continue
             for need in needs(side_of(operation, context), id):
                 yield Operation("drop", need), operation
                 yield Operation("alter", need), operation

@@ -127,3 +127,13 @@ def with_parents(altered: Operation, context: Context) -> Iterator[Edge]:
     id = altered.id
     for table in w.parents(id, context.before):
         yield altered, Operation("alter", ObjectId("column", table.schema, table.name, id.part))
+
+
+def taken_by_owner(dropped: Operation, context: Context) -> Iterator[Edge]:
+    """A column takes its sequence along, so nobody else counts by it any more when the column goes."""
+    sequence = ObjectId("sequence", dropped.id.schema, dropped.id.name)
+    owners = needs(context.before, dropped.id) - {sequence}
+    for user in context.before.dependents.get(sequence, frozenset()) - {dropped.id}:
+        for owner in owners:
+            yield Operation("drop", owner), Operation("drop", user)
+            yield Operation("drop", owner), Operation("alter", user)

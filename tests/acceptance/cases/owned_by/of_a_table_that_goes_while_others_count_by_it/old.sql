@@ -1,0 +1,15 @@
+create sequence s;
+create table a (id int default nextval('s'));
+alter sequence s owned by a.id;
+create table b (id int default nextval('s'));
+create table c (id int default nextval('s'));
+create sequence q;
+create table k (id int, x int);
+alter sequence q owned by k.x;
+create table l (id int default nextval('q'), x int);
+create sequence one;
+create sequence two;
+create table x (id int default nextval('one'));
+create table y (id int default nextval('two'));
+alter sequence one owned by y.id;
+alter sequence two owned by x.id;
