@@ -22,6 +22,7 @@ from reconciler.plan.together import (
     logged,
     taken_by_owner,
     whole_index,
+    with_children,
     with_parents,
 )
 
@@ -79,6 +80,8 @@ def hard(
             for need in needs(side_of(operation, context), id):
                 yield Operation("drop", need), operation
                 yield Operation("alter", need), operation
+            if id.kind == "column":
+                yield from with_children(operation, context)
             if id.kind == "partition":
                 yield from followed(operation, context, everything)
                 for part in before.children.get(ObjectId("table", id.schema, id.name), ()):

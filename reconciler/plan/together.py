@@ -104,7 +104,8 @@ def inheritance(operation: Operation, context: Context) -> Iterator[Edge]:
         table = ObjectId("table", id.schema, id.name)
         for child in after.dependents.get(table, ()):
             own = after.facts.get(ObjectId("column", child.schema, child.name, id.part))
-            if child.kind == "table" and own is not None and not own["inherited"]:
+            there = child.kind == "table" and child in context.before.facts
+            if there and own is not None and not own["inherited"]:
                 yield operation, Operation("create", own.id)
 
 
@@ -137,3 +138,11 @@ def taken_by_owner(dropped: Operation, context: Context) -> Iterator[Edge]:
         for owner in owners:
             yield Operation("drop", owner), Operation("drop", user)
             yield Operation("drop", owner), Operation("alter", user)
+
+
+def with_children(dropped: Operation, context: Context) -> Iterator[Edge]:
+    """A column takes those of partitions and children along: what stands on these has to be gone by then too."""
+    id = dropped.id
+    for child in context.before.dependents.get(ObjectId("table", id.schema, id.name), ()):
+        if child.kind in ("partition", "table", "foreign_table"):
+            yield dropped, Operation("drop", ObjectId("column", child.schema, child.name, id.part))
