@@ -80,7 +80,9 @@ def hard(
             for need in needs(side_of(operation, context), id):
                 yield Operation("drop", need), operation
                 yield Operation("alter", need), operation
-            if id.kind == "column":
+            if id.kind == "column" or (
+                id.kind == "constraint" and id in before.facts and before.facts[id]["type"] == "c"
+            ):
                 yield from with_children(operation, context)
             if id.kind == "partition":
                 yield from followed(operation, context, everything)

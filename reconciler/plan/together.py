@@ -87,8 +87,8 @@ def logged(context: Context, everything: Iterable[Operation]) -> Iterator[Edge]:
 
 
 def inheritance(operation: Operation, context: Context) -> Iterator[Edge]:
-    """A child is made when its parents are as they will be. A column that it has of its own too is there before its parent's,
-    which else would bring it along as an inherited one."""
+    """A child is made when its parents are as they will be. A column or check that it has of its own too is there before its
+    parent's, which else would bring it along as an inherited one."""
     after, id = context.after, operation.id
     if id.kind == "table" and after.facts[id]["inherits"]:
         for parent in after.edges.get(id, frozenset()):
@@ -100,10 +100,10 @@ def inheritance(operation: Operation, context: Context) -> Iterator[Edge]:
                         if part.id.kind in ("column", "default"):
                             for verb in ALL_VERBS:
                                 yield operation, Operation(verb, part.id)
-    elif id.kind == "column":
+    elif id.kind == "column" or (id.kind == "constraint" and after.facts[id]["type"] == "c"):
         table = ObjectId("table", id.schema, id.name)
         for child in after.dependents.get(table, ()):
-            own = after.facts.get(ObjectId("column", child.schema, child.name, id.part))
+            own = after.facts.get(ObjectId(id.kind, child.schema, child.name, id.part))
             there = child.kind == "table" and child in context.before.facts
             if there and own is not None and not own["inherited"]:
                 yield operation, Operation("create", own.id)
@@ -141,8 +141,16 @@ def taken_by_owner(dropped: Operation, context: Context) -> Iterator[Edge]:
 
 
 def with_children(dropped: Operation, context: Context) -> Iterator[Edge]:
-    """A column takes those of partitions and children along: what stands on these has to be gone by then too."""
-    id = dropped.id
-    for child in context.before.dependents.get(ObjectId("table", id.schema, id.name), ()):
-        if child.kind in ("partition", "table", "foreign_table"):
-            yield dropped, Operation("drop", ObjectId("column", child.schema, child.name, id.part))
+    """A column takes those along that partitions and children have from it: what stands on these has to be gone by then too.
+    What a child has of its own besides, column or check, can only be dropped after its parent's."""
+    id, before = dropped.id, context.before
+    for child in before.dependents.get(ObjectId("table", id.schema, id.name), ()):
+        own = before.facts.get(ObjectId(id.kind, child.schema, child.name, id.part))
+        if own is None or child.kind not in ("partition", "table", "foreign_table"):
+            continue
+        below = Operation("drop", own.id)
+        if own["inherited"]:
+            if id.kind == "column":
+                yield dropped, below
+        elif own.parent in context.after.facts:
+            yield below, dropped

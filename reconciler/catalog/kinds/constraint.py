@@ -151,8 +151,42 @@ def _made_way(fact: Fact) -> Statement:
 def drop(fact: Fact, context: Context) -> list[Statement]:
     if fact["inherited"]:
         return []
+    new = context.after.facts.get(fact.id)
+    # The second time its parent's has its name, and goes with that alone.
+    taken = bool(new is not None and new["inherited"]) or _may_be_copied(fact, context)
+    return [_dropped(fact, only_own=taken or _merged(fact, context.before))]
+
+
+def _merged(fact: Fact, side: Snapshot) -> bool:
+    """Whether it is a parent's check too, with which it goes, or which it outlives when the table leaves that parent."""
+    above = (side.facts.get(fact.id._replace(schema=t.schema, name=t.name)) for t in w.parents(fact.id, side))
+    return fact["type"] == "c" and any(other is not None and other["type"] == "c" for other in above)
+
+
+def _dropped(fact: Fact, *, only_own: bool) -> Statement:
     sql = f"alter {_table(fact, ' if exists')} drop constraint if exists {ident(fact.id.part)}"
-    return [w.say(sql, f"{NAMES[fact['type']]} {fact.id}: no longer declared", fact.id)]
+    if only_own:
+        own = (
+            "exists (select from pg_catalog.pg_constraint where conrelid ="
+            f" pg_catalog.to_regclass({literal(w.name(fact.id))}) and conname = {literal(fact.id.part)}"
+            " and conislocal and coninhcount = 0)"
+        )
+        sql = w.guarded(own, sql)
+    return w.say(sql, f"{NAMES[fact['type']]} {fact.id}: no longer declared", fact.id)
+
+
+def left_behind(table: ObjectId, context: Context) -> list[Statement]:
+    """What a table keeps of its parents' constraints when it leaves them, and shall not have."""
+    if table not in context.after.facts:
+        return []
+    found = []
+    for part in context.before.children.get(table, ()):
+        if part.id.kind != "constraint" or not (part["inherited"] or _merged(part, context.before)):
+            continue
+        new = context.after.facts.get(part.id)
+        if new is None or (not new["inherited"] and new["definition"] != part["definition"]):
+            found.append(_dropped(part, only_own=True))
+    return found
 
 
 def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:

@@ -8,6 +8,7 @@ from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
 from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
+from reconciler.pg import dollar, literal
 
 
 def read(scope: Scope, major: int) -> str:
@@ -60,10 +61,46 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
 
 
 def drop(fact: Fact, context: Context) -> list[Statement]:
-    sql = w.guarded(
-        w.inherits(fact.id, fact["of"]), f"alter table {fact['of']} detach partition {w.name(fact.id)}"
+    attached, detach = (
+        w.inherits(fact.id, fact["of"]),
+        f"alter table {fact['of']} detach partition {w.name(fact.id)}",
     )
-    return [w.say(sql, f"{fact.id}: no partition of {fact['of']}", fact.id)]
+    sql = _without_keys(fact, attached, detach, context) or w.guarded(attached, detach)
+    said = w.say(sql, f"{fact.id}: no partition of {fact['of']}", fact.id)
+    return [said, *(constraint.left_behind(fact.parent, context) if fact.parent else ())]
+
+
+def _without_keys(fact: Fact, attached: str, detach: str, context: Context) -> str:
+    """DETACH that does not leave its parents' foreign keys with a table that shall have none of them. They have names of
+    PostgreSQL's choice (manual: ALTER TABLE, DETACH PARTITION)."""
+    table = fact.parent
+    if table is None or table.kind != "table" or table not in context.after.facts:
+        return ""
+    stay = {(key.id, key["definition"]) for key in constraint.keys_above(table, context.after)}
+    if {(key.id, key["definition"]) for key in constraint.keys_above(table, context.before)} <= stay:
+        return ""
+    wanted = [
+        f"({literal(key.id.part)}, {literal(key['definition'])})"
+        for key in context.after.children.get(table, ())
+        if key.id.kind == "constraint" and key["type"] == "f"
+    ]
+    kept = (
+        f" and (conname, pg_catalog.pg_get_constraintdef(oid)) not in ({', '.join(wanted)})" if wanted else ""
+    )
+    name = w.name(fact.id)
+    return "do " + dollar(
+        "\ndeclare\n  path text := pg_catalog.current_setting('search_path');\n  own text[];\n  key text;\nbegin\n"
+        f"  if {attached} then\n"
+        "    perform pg_catalog.set_config('search_path', '', true);\n"
+        "    own := array(select conname::text from pg_catalog.pg_constraint where contype = 'f' and conparentid <> 0 and conrelid ="
+        f" {literal(name)}::pg_catalog.regclass{kept} and confrelid <> conrelid order by 1);\n"
+        "    perform pg_catalog.set_config('search_path', path, true);\n"
+        f"    {detach};\n"
+        "    foreach key in array own loop\n"
+        f"      execute {literal(f'alter table {name} drop constraint if exists ')} || pg_catalog.quote_ident(key);\n"
+        "    end loop;\n"
+        "  end if;\nend\n"
+    )
 
 
 def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:

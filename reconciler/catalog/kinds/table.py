@@ -149,7 +149,7 @@ def _secured(old: Fact | None, new: Fact) -> list[Statement]:
     return found
 
 
-def _adopted(old: Fact, new: Fact) -> list[Statement]:
+def _adopted(old: Fact, new: Fact, context: Context) -> list[Statement]:
     """Other parents: taken off from the first that differs, and put on again in order."""
     before, after = old["inherits"] or [], new["inherits"] or []
     same = next(
@@ -160,6 +160,8 @@ def _adopted(old: Fact, new: Fact) -> list[Statement]:
     for parent in before[same:]:
         sql = w.guarded(w.inherits(new.id, parent), f"alter {_noun(new)} no inherit {parent}")
         found.append(w.say(sql, f"{new.id}: no child of {parent}", new.id))
+    if before[same:]:
+        found += constraint.left_behind(new.id, context)
     for parent in after[same:]:
         sql = w.guarded(f"not {w.inherits(new.id, parent)}", f"alter {_noun(new)} inherit {parent}")
         found.append(w.say(sql, f"{new.id}: child of {parent}", new.id))
@@ -210,7 +212,7 @@ def _typed(old: Fact, new: Fact, context: Context) -> list[Statement]:
 def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     if old["partition_by"] != new["partition_by"]:
         return None
-    found = [*_typed(old, new, context), *_adopted(old, new), *_secured(old, new)]
+    found = [*_typed(old, new, context), *_adopted(old, new, context), *_secured(old, new)]
     if old["persistence"] != new["persistence"]:
         mode = "unlogged" if new["persistence"] == "u" else "logged"
         slow = Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {new.id} under an exclusive lock.")

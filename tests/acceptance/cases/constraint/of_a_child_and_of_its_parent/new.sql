@@ -1,0 +1,12 @@
+create table k (id int);
+create table l (x int) inherits (k);
+create table m (id int);
+create table n (x int) inherits (m);
+alter table n add constraint own check (id > 0);
+alter table m add constraint own check (id > 0);
+create table p (id int, b int);
+create table c (x int) inherits (p);
+alter table p add constraint one check (b < 100);
+create table q (id int primary key) partition by range (id);
+create table q_1 partition of q for values from (1) to (10);
+alter table q add constraint c1 check (id > 1);

@@ -1,0 +1,14 @@
+create table k (id int);
+create table l (x int) inherits (k);
+alter table k add constraint own check (id > 0);
+create table m (id int);
+create table n (x int) inherits (m);
+alter table n add constraint own check (id > 0);
+create table p (id int, b int);
+create table c (x int) inherits (p);
+alter table c add constraint one primary key (id);
+alter table c add constraint two check (b > 0);
+alter table p add constraint two check (b > 0);
+create table q (id int primary key) partition by range (id);
+create table q_1 partition of q for values from (1) to (10);
+alter table q_1 add constraint c1 check (id > 0);

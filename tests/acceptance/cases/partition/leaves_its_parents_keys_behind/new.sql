@@ -1,0 +1,10 @@
+create table target (id int primary key);
+create table t (id int primary key, b int constraint c1 check (b > 0), c int constraint c2 check (c > 0), d int constraint c3 check (d > 0)) partition by range (id);
+alter table t add constraint fk foreign key (id) references target (id);
+alter table t add constraint fk2 foreign key (b) references target (id);
+create table t_1 (id int not null, b int, c int check (c > 1), d int constraint c3 check (d > 0));
+create table t_2 (id int not null, b int constraint c1 check (b > 0), c int, d int);
+alter table t_2 add constraint fk2 foreign key (b) references target (id);
+alter table t_2 add constraint fk foreign key (id) references target (id) deferrable;
+create table t_3 partition of t for values from (130) to (140);
+create table t_4 (id int primary key, b int, c int, d int);

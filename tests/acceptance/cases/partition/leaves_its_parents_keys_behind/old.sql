@@ -1,0 +1,8 @@
+create table target (id int primary key);
+create table t (id int primary key, b int constraint c1 check (b > 0), c int constraint c2 check (c > 0), d int constraint c3 check (d > 0)) partition by range (id);
+alter table t add constraint fk foreign key (id) references target (id);
+alter table t add constraint fk2 foreign key (b) references target (id);
+create table t_1 partition of t for values from (10) to (20);
+create table t_2 partition of t for values from (20) to (30);
+create table t_3 partition of t for values from (30) to (40);
+create table t_4 partition of t for values from (40) to (50);
