@@ -1,6 +1,6 @@
 """When the rows of a table that is made anew step aside, and when they come back.
 
-Aside: after everything that stands on the table or its partitions is gone, before any of these is. Back: when the
+Aside: after everything that stands on the table or its partitions is gone, before any of these, or a column of theirs, is. Back: when the
 partitions are there, before anything that would act on rows that are written (triggers, rules), read them (materialized
 views), or is quicker made over all of them (indexes, foreign keys). What only the old table needs goes when it is empty.
 """
@@ -35,7 +35,9 @@ def around_rows(
             if other.verb != "drop" or other.id not in context.before.facts:
                 continue
             whole = absorbed[other]
-            if whole.id in tables or (other.id.kind == "partition" and other.id in things):
+            if whole.id in tables or any(
+                id in things and _stays_with(id, context) for id in (other.id, whole.id)
+            ):
                 yield whole, operation
             elif needs(context.before, other.id) & things:
                 yield operation, whole
@@ -60,6 +62,13 @@ def around_rows(
             yield Operation("drop", need), operation
             if need not in still:
                 yield Operation("alter", need), operation
+
+
+def _stays_with(id: ObjectId, context: Context) -> bool:
+    """Whether it holds rows that are copied, or cannot be dropped before its table is a partition no more."""
+    return id.kind in ("partition", "column") or (
+        id.kind == "index" and bool(context.before.facts[id]["part_of"])
+    )
 
 
 def _left(id: ObjectId, context: Context) -> frozenset[ObjectId]:

@@ -29,15 +29,16 @@ def alike(attached: Operation, context: Context) -> Iterator[Edge]:
 
 
 def followed(detached: Operation, context: Context, everything: Container[Operation]) -> Iterator[Edge]:
-    """As long as a partition is attached it follows what becomes of its parent's columns, unless the parent is made anew."""
+    """As long as a partition is attached it follows what becomes of its parent's columns and constraints, unless the parent is
+    made anew."""
     none: frozenset[ObjectId] = frozenset()
     both = context.before.edges.get(detached.id, none) & context.after.edges.get(detached.id, none)
     for table in both:
         if Operation("drop", table) in everything:
             continue
-        for column in (*context.before.children.get(table, ()), *context.after.children.get(table, ())):
-            if column.id.kind == "column":
-                yield from ((detached, Operation(verb, column.id)) for verb in ALL_VERBS)
+        for part in (*context.before.children.get(table, ()), *context.after.children.get(table, ())):
+            if part.id.kind in ("column", "constraint"):
+                yield from ((detached, Operation(verb, part.id)) for verb in ALL_VERBS)
 
 
 def bounds(context: Context, everything: Iterable[Operation]) -> Iterator[Edge]:
@@ -142,8 +143,11 @@ def taken_by_owner(dropped: Operation, context: Context) -> Iterator[Edge]:
 
 def with_children(dropped: Operation, context: Context) -> Iterator[Edge]:
     """A column takes those along that partitions and children have from it: what stands on these has to be gone by then too.
-    What a child has of its own besides, column or check, can only be dropped after its parent's."""
+    What a child has of its own besides, column or check, can only be dropped after its parent's, and what it has from a parent
+    that it leaves, when it has left."""
     id, before = dropped.id, context.before
+    if id.kind == "column" and id in before.facts and before.facts[id]["inherited"]:
+        yield dropped, Operation("drop", ObjectId("partition", id.schema, id.name))
     for child in before.dependents.get(ObjectId("table", id.schema, id.name), ()):
         own = before.facts.get(ObjectId(id.kind, child.schema, child.name, id.part))
         if own is None or child.kind not in ("partition", "table", "foreign_table"):

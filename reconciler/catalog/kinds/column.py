@@ -174,12 +174,10 @@ def _alter(fact: Fact, guard: str = "") -> str:
 
 def _still_inherits(fact: Fact, context: Context) -> bool:
     """Whether it goes with the column of a parent: the table keeps its parents."""
-    old, new = (
+    there = all(
         side.facts.get(fact.parent) if fact.parent else None for side in (context.before, context.after)
     )
-    return (
-        old is not None and new is not None and all(old[key] == new[key] for key in ("inherits", "partition"))
-    )
+    return there and w.keeps_parents(fact.id, context)
 
 
 def _is_foreign(fact: Fact) -> bool:

@@ -177,14 +177,14 @@ def _dropped(fact: Fact, *, only_own: bool) -> Statement:
 
 def left_behind(table: ObjectId, context: Context) -> list[Statement]:
     """What a table keeps of its parents' constraints when it leaves them, and shall not have."""
-    if table not in context.after.facts:
+    if table not in context.after.facts or w.keeps_parents(table, context):
         return []
     found = []
     for part in context.before.children.get(table, ()):
         if part.id.kind != "constraint" or not (part["inherited"] or _merged(part, context.before)):
             continue
         new = context.after.facts.get(part.id)
-        if new is None or (not new["inherited"] and new["definition"] != part["definition"]):
+        if new is None or new["definition"] != part["definition"]:
             found.append(_dropped(part, only_own=True))
     return found
 

@@ -76,8 +76,7 @@ def _without_keys(fact: Fact, attached: str, detach: str, context: Context) -> s
     table = fact.parent
     if table is None or table.kind != "table" or table not in context.after.facts:
         return ""
-    stay = {(key.id, key["definition"]) for key in constraint.keys_above(table, context.after)}
-    if {(key.id, key["definition"]) for key in constraint.keys_above(table, context.before)} <= stay:
+    if w.keeps_parents(table, context) or not constraint.keys_above(table, context.before):
         return ""
     wanted = [
         f"({literal(key.id.part)}, {literal(key['definition'])})"

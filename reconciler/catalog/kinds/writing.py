@@ -86,11 +86,19 @@ def either(condition: str, yes: str, no: str) -> str:
 
 
 def becomes_partition(fact: Fact, context: Context) -> bool:
-    """Whether its table is one that exists and will be attached when it has the same columns and checks as its parent."""
+    """Whether its table is one that exists and will be attached, to another parent than it may have now, when it has the
+    same columns and checks as that parent."""
     old, new = (
         side.facts.get(fact.parent) if fact.parent else None for side in (context.before, context.after)
     )
-    return old is not None and new is not None and bool(new["partition"]) and not old["partition"]
+    return (
+        old is not None and new is not None and bool(new["partition"]) and not keeps_parents(fact.id, context)
+    )
+
+
+def keeps_parents(part: ObjectId, context: Context) -> bool:
+    """Whether the table of this column is a child or a partition of the same tables before and after."""
+    return set(parents(part, context.before)) == set(parents(part, context.after))
 
 
 def has_children(part: ObjectId, context: Context) -> bool:
