@@ -167,7 +167,14 @@ def _plan(
     if bench.form == "quarantine":
         applier = bench.role or bench.shadow.url.user
         up, down = quarantine.kept(
-            up, down, bench.start, after, applier=applier, fills=bench.fills, downs=bench.downs
+            up,
+            down,
+            bench.start,
+            after,
+            applier=applier,
+            large=_large(bench),
+            fills=bench.fills,
+            downs=bench.downs,
         )
     if bench.sizes:
         up, down = (_settled(way) for way in _online(bench, up, down))
@@ -194,6 +201,14 @@ def _online(
         up, down, bench.start, bench.states.after, sizes=sizes, limits=bench.limits,
         applier=bench.role or bench.shadow.url.user, fills=bench.fills, downs=bench.downs, renames=texts,
     )  # fmt: skip
+
+
+def _large(bench: Bench) -> frozenset[ObjectId]:
+    """The tables that must not be read under a lock, by the names the planner starts from."""
+    moved = bench.renamed.renames.moved if bench.renamed else {}
+    return frozenset(
+        moved.get(id, id) for id, size in bench.sizes.items() if size.rows >= bench.limits.online_rows
+    )
 
 
 def _rehearsed(bench: Bench, plan: Plan) -> Rehearsal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import pytest
 from judge import difference, dump
@@ -12,10 +13,12 @@ from reconciler.catalog import snapshot
 from reconciler.catalog.compare import residue
 from reconciler.catalog.kinds import Context
 from reconciler.embedded import Server
-from reconciler.model import ObjectId, Snapshot, Statement
+from reconciler.errors import Stalled
+from reconciler.model import HazardCode, ObjectId, Snapshot, Statement
 from reconciler.pg import Url, connect
 from reconciler.plan import quarantine
 from reconciler.plan.complete import complete
+from reconciler.shadow import trial
 from reconciler.shadow.rows import hashed, stored_columns
 
 APART = "--exclude-schema=reconciler_quarantine"
@@ -196,9 +199,8 @@ def read(url: Url) -> Snapshot:
 
 
 def run(url: Url, statements: Iterable[Statement]) -> None:
-    with connect(url) as session, session.transaction():
-        for statement in statements:
-            session.execute(statement.sql.encode())
+    with connect(url) as session:
+        trial.run(session, statements)
 
 
 def rows(url: Url, state: Snapshot) -> Mapping[ObjectId, tuple[int, str]]:
@@ -207,24 +209,31 @@ def rows(url: Url, state: Snapshot) -> Mapping[ObjectId, tuple[int, str]]:
 
 
 def plans(
-    before: Snapshot, after: Snapshot, downs: Mapping[str, str]
+    before: Snapshot,
+    after: Snapshot,
+    downs: Mapping[str, str] = MappingProxyType({}),
+    *,
+    large: bool = False,
+    applier: str = "postgres",
 ) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
     declared = {ObjectId("column", "public", *name.split(".")): value for name, value in downs.items()}
-    up = complete(Context(before, after, "postgres"))
-    down = complete(Context(after, before, "postgres", declared))
-    return quarantine.kept(up, down, before, after, applier="postgres", downs=declared)
+    up = complete(Context(before, after, applier))
+    down = complete(Context(after, before, applier, declared))
+    tables = [id for id in before.facts if id.kind == "table"] if large else []
+    return quarantine.kept(up, down, before, after, applier=applier, large=tables, downs=declared)
 
 
 @pytest.mark.majors
+@pytest.mark.parametrize("size", ["small", "large"])
 @pytest.mark.parametrize("name", CASES)
-def test_values_come_back(server: Server, database: Callable[..., Url], name: str) -> None:
+def test_values_come_back(server: Server, database: Callable[..., Url], name: str, size: str) -> None:
     case = CASES[name]
     old, new = database(), database()
     load(old, case.before)
     load(new, case.after)
     before, after = read(old), read(new)
     load(old, case.rows)
-    up, down = plans(before, after, case.downs)
+    up, down = plans(before, after, case.downs, large=size == "large")
     dumps = {"up": dump(new, APART), "down": dump(old, APART)}
     first = rows(old, before)
     assert any(count for count, _ in first.values())
@@ -246,3 +255,99 @@ def test_values_come_back(server: Server, database: Callable[..., Url], name: st
         query, answer = case.then
         with connect(old) as session:
             assert session.execute(query.encode()).fetchall() == answer
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_an_owner_who_may_not_see_his_rows(server: Server, database: Callable[..., Url], size: str) -> None:
+    """FORCE hides all rows from him: none of them is lost in silence, and it is there again."""
+    old, new = database(), database()
+    role = f"owner_{old.database}"
+    with connect(server.url) as admin:
+        admin.execute(f"create role {role}".encode())
+    try:
+        for url, columns in (
+            (old, "id integer primary key, v text not null"),
+            (new, "id integer primary key"),
+        ):
+            load(
+                url,
+                f"create table t ({columns}); alter table t owner to {role}; alter table t enable row level security;"
+                f" alter table t force row level security; create policy none on t using (id > 100);"
+                f" grant create on database {url.database} to {role}",
+            )
+        load(old, "insert into t select n, 'v' || n from generate_series(1, 50) as n")
+        before, after = read(old), read(new)
+        up, down = plans(before, after, large=size == "large", applier=role)
+        first = rows(old, before)
+        for statements, goal in ((up, after), (down, before)):
+            with connect(old) as session:
+                trial.run(session, statements, role=role)
+            assert read(old).fingerprint == goal.fingerprint
+        assert rows(old, before) == first
+    finally:
+        with connect(old) as session:
+            session.execute(f"drop owned by {role} cascade".encode())
+        with connect(new) as session:
+            session.execute(f"drop owned by {role} cascade".encode())
+        with connect(server.url) as admin:
+            admin.execute(f"drop role {role}".encode())
+
+
+def test_the_plan_says_what_nothing_fills(server: Server, database: Callable[..., Url]) -> None:
+    old, new = database(), database()
+    load(old, "create table t (id integer primary key, v text not null, w text not null default 'w', x text)")
+    load(new, "create table t (id integer primary key)")
+    before, after = read(old), read(new)
+    up, down = plans(before, after)
+    said = [h.consequence for s in up for h in s.hazards if h.code is HazardCode.DEPENDS_ON_DATA]
+    assert len(said) == 1
+    assert "v is NOT NULL" in said[0]
+    assert "column v down EXPRESSION" in said[0]
+    told, _ = plans(before, after, {"t.v": "'known'"})
+    assert [h for s in told for h in s.hazards if h.code is HazardCode.DEPENDS_ON_DATA] == []
+    load(old, "insert into t (id, v) values (1, 'v1')")
+    for with_kept in (True, False):
+        run(old, up)
+        if not with_kept:
+            load(old, "delete from reconciler_quarantine.kept")
+        load(old, "insert into t values (2)")
+        with pytest.raises(Stalled, match="NOT NULL") as refused:
+            run(old, down)
+        assert "add the column yourself" in str(refused.value.__cause__)
+        load(
+            old,
+            f"alter table t add v text; update t set v = 'by hand' where id = 2 or id = 1 and not {with_kept}",
+        )
+        run(old, down)
+        with connect(old) as session:
+            found = session.execute("select id, v from t order by id").fetchall()
+        assert found == [(1, "v1" if with_kept else "by hand"), (2, "by hand")]
+        load(old, "delete from t where id = 2")
+
+
+def test_rows_that_are_gone_keep_their_values_in_quarantine(
+    server: Server, database: Callable[..., Url]
+) -> None:
+    old, new = database(), database()
+    load(old, "create table t (id integer primary key, v text)")
+    load(new, "create table t (id integer primary key)")
+    before, after = read(old), read(new)
+    load(old, "insert into t values (1, 'a'), (2, 'b')")
+    up, down = plans(before, after)
+    for _ in range(2):
+        run(old, up)
+        load(old, "delete from t where id = 2")
+        run(old, down)
+        load(old, "insert into t values (2, 'c')")
+    with connect(old) as session:
+        kept = session.execute(
+            "select kept_as, tag like 'given back %' from reconciler_quarantine.kept order by id"
+        ).fetchall()
+        names = [name for name, _ in kept]
+        values = [
+            session.execute(f'table reconciler_quarantine."{name}" order by 1'.encode()).fetchall()
+            for name in names
+        ]
+    assert names[0] == f"{names[1]}_2"
+    assert [given for _, given in kept] == [True, True]
+    assert values == [[(1, "a"), (2, "b")], [(1, "a"), (2, "c")]]

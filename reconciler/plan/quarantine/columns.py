@@ -8,11 +8,13 @@ fills when the migration is undone stands on the statement that drops the column
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 
+from reconciler.catalog.kinds.partition import tree
 from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Statement
-from reconciler.plan.quarantine import direct
+from reconciler.plan.quarantine import direct, gradual
 from reconciler.plan.quarantine.loss import Loss, dropped_columns, regained_columns
 from reconciler.plan.quarantine.way import Way
 
@@ -23,25 +25,87 @@ _ADDS = re.compile(r"\badd column\b", re.IGNORECASE)
 def kept(statements: tuple[Statement, ...], way: Way) -> tuple[Statement, ...]:
     """The statements, with the values of every column that goes kept, and of every one that comes brought back if they were."""
     found = list(statements)
+    first: list[Stages] = []
     for loss in dropped_columns(way):
-        found = _kept(found, loss, way)
+        found = _kept(found, loss, way, first)
     for loss in regained_columns(way):
-        found = _brought_back(found, loss, way)
-    return tuple(found)
+        found = _brought_back(found, loss, way, first)
+    return (*_staged(first), *found)
 
 
-def _kept(statements: list[Statement], loss: Loss, way: Way) -> list[Statement]:
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What comes before the main transaction for one table that is large, stage by stage."""
+
+    steps: tuple[Statement, ...]
+
+
+def _staged(first: list[Stages]) -> Iterator[Statement]:
+    """The first steps of all tables, then the second ones …: a table's last step may speak of its children."""
+    for step in zip_longest(*(stages.steps for stages in first)):
+        yield from (statement for statement in step if statement is not None)
+
+
+def _kept(statements: list[Statement], loss: Loss, way: Way, first: list[Stages]) -> list[Statement]:
     ids = {column.id for column in loss.columns}
     drops = [n for n, s in enumerate(statements) if s.subject in ids and _DROPS.search(s.sql)]
     at = drops[0] if drops else 0
-    names = _listed(loss.columns)
-    keep = Statement(
-        direct.kept(loss),
-        f"{loss.table}: the values of {names} are kept, {loss.key}",
-        subject=loss.columns[0].id,
-    )
     told = [_told(s, loss, way) if n in drops else s for n, s in enumerate(statements)]
+    what = f"{loss.table}: the values of {_listed(loss.columns)}"
+    if _is_large(loss, way) and gradual.possible(loss):
+        first.append(
+            Stages(
+                (
+                    _say(
+                        loss,
+                        gradual.begun(loss),
+                        f"{what} will be kept, {loss.key}; what is written meanwhile is noted",
+                    ),
+                    _long(loss, gradual.copied(loss), f"{what} are kept while others write"),
+                )
+            )
+        )
+        keep = _say(loss, gradual.closed(loss), f"{what} are kept, also those written last")
+    else:
+        keep = replace(
+            _say(loss, direct.kept(loss), f"{what} are kept, {loss.key}"), hazards=_blocking(loss, way)
+        )
     return [*told[:at], keep, *told[at:]]
+
+
+def _is_large(loss: Loss, way: Way) -> bool:
+    family = tree(way.before, loss.table) | tree(way.after, loss.table)
+    return any(way.is_large(table) for table in family)
+
+
+def _blocking(loss: Loss, way: Way) -> tuple[Hazard, ...]:
+    """What is said where a large table has to be copied at once after all."""
+    if not _is_large(loss, way):
+        return ()
+    why = "it has no key" if loss.key.by_content else "not every value can be filled in later"
+    said = (
+        f"Nobody reads or writes {loss.table} while the values of {_listed(loss.columns)} are copied: {why}."
+    )
+    return (Hazard(HazardCode.BLOCKS_WRITES, said),)
+
+
+def _say(loss: Loss, sql: str, reason: str) -> Statement:
+    return Statement(sql, reason, subject=loss.columns[0].id)
+
+
+def _long(loss: Loss, sql: str, reason: str) -> Statement:
+    goes_on = Hazard(
+        HazardCode.NOT_TRANSACTIONAL,
+        f"The rows of {loss.table} are read batch by batch: an interrupted run goes on.",
+    )
+    return Statement(
+        sql,
+        reason,
+        transactional=False,
+        hazards=(goes_on,),
+        subject=loss.columns[0].id,
+        statement_timeout="0",
+    )
 
 
 def _told(statement: Statement, loss: Loss, way: Way) -> Statement:
@@ -71,18 +135,56 @@ def _nothing_fills(column: Fact, way: Way) -> bool:
     return needs and column.id not in way.undo and _default(column, way, before=True) is None
 
 
-def _brought_back(statements: list[Statement], loss: Loss, way: Way) -> list[Statement]:
+def _brought_back(statements: list[Statement], loss: Loss, way: Way, ahead: list[Stages]) -> list[Statement]:
     ids = {column.id for column in loss.columns}
     adds = [n for n, s in enumerate(statements) if s.subject in ids and _ADDS.search(s.sql)]
     defaults = {c.id.part: d for c in loss.columns if (d := _default(c, way)) is not None}
     fills = {c.id.part: way.fills[c.id] for c in loss.columns if c.id in way.fills}
-    back = Statement(
-        direct.given_back(loss, defaults, fills, _full(way, loss.columns)),
-        f"{loss.table}: the values of {_listed(loss.columns)}, where they were kept",
-        subject=loss.columns[0].id,
-    )
+    full = _full(way, loss.columns)
+    what = f"{loss.table}: the values of {_listed(loss.columns)}"
+    back: list[Statement] = []
+    numbered = any(c["identity"] for c in loss.columns)
+    if (
+        _is_large(loss, way)
+        and gradual.possible(loss)
+        and not full
+        and not numbered
+        and not loss.computed
+        and adds
+    ):
+        steps = [
+            _say(loss, gradual.abandoned(loss), f"{what}: what an interrupted run may have begun"),
+            _say(loss, gradual.added(loss, defaults), f"{what} will come back, where they were kept"),
+            _long(
+                loss,
+                gradual.filled(loss, {**defaults, **fills}),
+                f"{what}, where they were kept, while others write",
+            ),
+        ]
+        if gradual.needs_promise(loss):
+            steps += [
+                _say(loss, gradual.promised(loss), f"{what}: from now on every row has one"),
+                replace(
+                    _say(loss, gradual.looked_through(loss), f"{what}: every row is seen to have one"),
+                    apart=True,
+                ),
+            ]
+        closing = _say(loss, gradual.demanded(loss), f"{what} are back")
+        if _ready(loss, way):
+            ahead.append(Stages(tuple(steps)))
+            back = [replace(closing, apart=True)]
+        else:
+            back = [*steps, replace(closing, apart=True)]
+    else:
+        back = [
+            replace(
+                _say(loss, direct.given_back(loss, defaults, fills, full), f"{what}, where they were kept"),
+                hazards=_blocking(loss, way) if not way.forward else (),
+            ),
+            _say(loss, direct.dressed(loss, defaults), f"{what} are back"),
+        ]
     if not adds:
-        return [*statements, back]
+        return [*statements, *back]
     first, last = adds[0], adds[-1]
     later: list[Statement] = []
     sooner: list[Statement] = []
@@ -95,7 +197,19 @@ def _brought_back(statements: list[Statement], loss: Loss, way: Way) -> list[Sta
             waiting |= {statement.subject} if statement.subject else set()
         else:
             sooner.append(statement)
-    return [*statements[:first], *sooner, back, *later, *statements[last:]]
+    return [*statements[:first], *sooner, *back, *later, *statements[last:]]
+
+
+def _ready(loss: Loss, way: Way) -> bool:
+    """Whether everything the columns need is there from the beginning."""
+    needs: set[ObjectId] = set()
+    for column in loss.columns:
+        for id in (column.id, ObjectId("default", *column.id[1:])):
+            needs |= way.after.edges.get(id, frozenset())
+    needs -= {column.id for column in loss.columns}
+    return all(
+        way.before.digests.get(need) == way.after.digests.get(need) for need in needs if need != loss.table
+    )
 
 
 def _default(column: Fact, way: Way, *, before: bool = False) -> str | None:

@@ -29,11 +29,11 @@ def kept(loss: Loss) -> str:
     else:
         values = ", ".join(keys.kept_value(c, "t.") for c in (*loss.key.columns, *loss.columns))
         source = f"select {values} from {loss.live} as t"
-    return _block(
+    return block(
         ["was jsonb", "total bigint"],
         [
-            f"if {_all_there(loss)} then",
-            *_in(
+            f"if {all_there(loss)} then",
+            *inside(
                 "-- Before a row is read: what is written between the copy and the drop would be lost.",
                 f"lock table {loss.live} in access exclusive mode;",
                 f"was := {SCHEMA}.prepared({literal(w.name(loss.table))}, false);",
@@ -42,6 +42,7 @@ def kept(loss: Loss) -> str:
                 f"alter table {loss.copy} replica identity full;",
                 f"insert into {loss.copy} ({', '.join(ident(name) for name in wanted)}) {source};",
                 "get diagnostics total = row_count;",
+                f"analyze {loss.copy};",
                 entered(loss, "total"),
                 f"perform {SCHEMA}.finished({literal(w.name(loss.table))}, was);",
             ),
@@ -83,24 +84,41 @@ def given_back(
     ahead = [line for number, c in rest for line in _for_the_others(loss, number, c, others, c.id in full)]
     # Rows without a key are known by their number among their equals, which writing them changes: these all get the other value first.
     inner += [*ahead, *back] if loss.key.by_content else [*back, *ahead]
-    inner += [f"perform {SCHEMA}.finished({literal(table)}, was);"]
+    inner += [
+        f"perform {SCHEMA}.finished({literal(table)}, was);",
+        f"perform {SCHEMA}.matched({literal(loss.tag)}, {literal(loss.name)}, total);",
+    ]
     for number, column in enumerate(loss.columns, 1):
-        inner += _dressed(loss, number, column, defaults, full=column.id in full)
-    inner += [f"perform {SCHEMA}.given_back({literal(loss.tag)}, {literal(loss.name)}, total);"]
+        if column.id in full:
+            inner += _as_domain(loss, number, column)
     unfilled = [c for c in loss.columns if (needs_a_value(c) or c.id in full) and c.id.part not in others]
     otherwise = [line for c in unfilled for line in _said_before(loss, c)]
-    return _block(
+    return block(
         ["was jsonb", "total bigint", "missing bigint", "peak bigint"]
         + [f"had_{number} boolean" for number in range(1, len(loss.columns) + 1)],
-        [
-            f"if {LOOKS} then",
-            f"  if exists (select from {SCHEMA}.kept as k where k.tag = {literal(loss.tag)}) then",
-            *_in(*_in(*inner, "return;")),
-            "  end if;",
-            "end if;",
-            *otherwise,
-        ],
+        [*if_kept(loss, [*inner, "return;"]), *otherwise],
     )
+
+
+def dressed(loss: Loss, defaults: dict[str, str]) -> str:
+    """What the columns have beside their values, when every table that inherits from this one has its own; and the end of the copy."""
+    lines = [line for column in loss.columns for line in _dressed(loss, column, defaults)]
+    return block(["missing bigint"], if_kept(loss, [*lines, done(loss)]))
+
+
+def done(loss: Loss) -> str:
+    return f"perform {SCHEMA}.given_back({literal(loss.tag)}, {literal(loss.name)});"
+
+
+def if_kept(loss: Loss, lines: list[str]) -> list[str]:
+    """The lines, for when this very plan has kept these columns."""
+    return [
+        f"if {LOOKS} then",
+        f"  if exists (select from {SCHEMA}.kept as k where k.tag = {literal(loss.tag)}) then",
+        *inside(*inside(*lines)),
+        "  end if;",
+        "end if;",
+    ]
 
 
 def bare(column: Fact, full: bool = False) -> str:
@@ -166,25 +184,35 @@ def _numbered_on(loss: Loss, column: Fact, unless: str) -> list[str]:
     ]
 
 
-def _dressed(loss: Loss, number: int, column: Fact, defaults: dict[str, str], *, full: bool) -> list[str]:
+def _as_domain(loss: Loss, number: int, column: Fact) -> list[str]:
+    """What held text while it had no value becomes what it is declared to be."""
+    collate = f" collate {column['collation']}" if column["collation"] else ""
+    name = ident(column.id.part)
+    return [
+        *_missed(loss, column),
+        f"if not had_{number} then",
+        f"  alter table {w.name(loss.table)} alter column {name} type {column['type']}{collate} using {name}::{column['type']};",
+        "end if;",
+    ]
+
+
+def _missed(loss: Loss, column: Fact) -> list[str]:
+    return [
+        f"select pg_catalog.count(*) into missing from {loss.live} where pg_catalog.num_nulls({ident(column.id.part)}) = 1;",
+        "if missing > 0 then",
+        *inside(refused(column, "missing")),
+        "end if;",
+    ]
+
+
+def _dressed(loss: Loss, column: Fact, defaults: dict[str, str]) -> list[str]:
     """What the column has beside its values: default, NOT NULL, identity."""
     table, name = w.name(loss.table), ident(column.id.part)
-    found = []
-    if needs_a_value(column) or full:
-        found += [
-            f"select pg_catalog.count(*) into missing from {loss.live} where pg_catalog.num_nulls({name}) = 1;",
-            "if missing > 0 then",
-            *_in(_refused(column, "missing")),
-            "end if;",
-        ]
-    if full:
-        collate = f" collate {column['collation']}" if column["collation"] else ""
-        kind = f"type {column['type']}{collate} using {name}::{column['type']}"
-        found.append(f"if not had_{number} then alter table {table} alter column {name} {kind}; end if;")
+    found = _missed(loss, column) if needs_a_value(column) else []
     if column.id.part in defaults:
         found.append(f"alter table {table} alter column {name} set default {defaults[column.id.part]};")
     if column["not_null"] and not not_null.said_later(column):
-        found.append(_demanded(column))
+        found.append(demanded(column))
     if column["identity"]:
         found += [
             f"alter table {table} alter column {name} add {identity.clause(column)};",
@@ -197,7 +225,7 @@ def _dressed(loss: Loss, number: int, column: Fact, defaults: dict[str, str], *,
     return found
 
 
-def _demanded(column: Fact) -> str:
+def demanded(column: Fact) -> str:
     table, name = w.name(column.id), ident(column.id.part)
     if isinstance(column["not_null"], dict):
         return f"alter table {table} add constraint {ident(column['not_null']['name'])} {column['not_null']['def']};"
@@ -209,12 +237,12 @@ def _said_before(loss: Loss, column: Fact) -> list[str]:
     return [
         f"if not {_there(column)} and exists (select from {loss.live}) then",
         f"  select pg_catalog.count(*) into missing from {loss.live};",
-        *_in(_refused(column, "missing")),
+        *inside(refused(column, "missing")),
         "end if;",
     ]
 
 
-def _refused(column: Fact, count: str) -> str:
+def refused(column: Fact, count: str) -> str:
     return (
         f"raise exception '%', {count} || {literal(f' row(s) of {w.name(column.id)} were written while column {column.id.part} was gone, and have no value for it; it is NOT NULL')}"
         f" using errcode = 'not_null_violation', hint = {literal(how_to_fill(column))};"
@@ -238,7 +266,7 @@ def _there(column: Fact) -> str:
     )
 
 
-def _all_there(loss: Loss) -> str:
+def all_there(loss: Loss) -> str:
     names = ", ".join(literal(c.id.part) for c in loss.columns)
     return (
         "(select pg_catalog.count(*) from pg_catalog.pg_attribute as a where a.attrelid ="
@@ -246,11 +274,11 @@ def _all_there(loss: Loss) -> str:
     )
 
 
-def _in(*lines: str) -> list[str]:
+def inside(*lines: str) -> list[str]:
     return [textwrap.indent(line, "  ") for line in lines]
 
 
-def _block(declared: list[str], lines: list[str]) -> str:
+def block(declared: list[str], lines: list[str]) -> str:
     heading = "".join(f"  {one};\n" for one in declared)
     body = "\n".join(textwrap.indent(line, "  ") for line in lines)
     return "do " + dollar(f"\ndeclare\n{heading}begin\n{body}\nend\n")

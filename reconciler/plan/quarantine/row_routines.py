@@ -119,7 +119,6 @@ begin
     execute pg_catalog.format('drop table reconciler_quarantine.%I', copy);
     return;
   end if;
-  execute pg_catalog.format('analyze reconciler_quarantine.%I', copy);
   foreach part in array parts loop
     -- How far an identity has numbered: further than the rows tell, when the last ones were deleted.
     last := null;
@@ -137,21 +136,34 @@ end
 """,
 )
 
-_GIVEN_BACK = _routine(
-    "given_back(of_tag text, copy text, count bigint) returns void",
+_MATCHED = _routine(
+    "matched(of_tag text, copy text, count bigint) returns void",
     """
 declare
   whole bigint;
 begin
   execute pg_catalog.format('select pg_catalog.count(*) from reconciler_quarantine.%I', copy) into whole;
-  if count >= whole then
+  update reconciler_quarantine.kept as k set names = k.names || pg_catalog.jsonb_build_object('lost', whole - count)
+   where k.tag = of_tag and k.kept_as = copy;
+end
+""",
+)
+
+_GIVEN_BACK = _routine(
+    "given_back(of_tag text, copy text) returns void",
+    """
+declare
+  lost bigint;
+begin
+  select max((k.names ->> 'lost')::bigint) into lost from reconciler_quarantine.kept as k
+   where k.tag = of_tag and k.kept_as = copy;
+  if lost <= 0 then
     execute pg_catalog.format('drop table reconciler_quarantine.%I', copy);
     delete from reconciler_quarantine.kept as k where k.tag = of_tag and k.kept_as = copy;
     return;
   end if;
   -- Values of rows that are not there any more, or not to be recognised, stay until they are purged; nothing gives them back again.
-  raise notice '% of % kept values found no row: they stay in reconciler_quarantine.%', whole - count, whole,
-    pg_catalog.quote_ident(copy);
+  raise notice '% kept rows found no row: their values stay in reconciler_quarantine.%', lost, pg_catalog.quote_ident(copy);
   update reconciler_quarantine.kept as k set tag = 'given back ' || of_tag where k.tag = of_tag and k.kept_as = copy;
 end
 """,
@@ -162,6 +174,7 @@ ROW_ROUTINES: Mapping[str, str] = {
     "finished": _FINISHED,
     "make_room": _MAKE_ROOM,
     "entered": _ENTERED,
+    "matched": _MATCHED,
     "given_back": _GIVEN_BACK,
 }
 """name → its definition."""

@@ -1,0 +1,514 @@
+"""Values kept and given back while others write: for tables that are large.
+
+Keeping: a trigger notes the keys of what is written, the rows are copied a few blocks at a time, each batch committed, and what was
+noted is looked at again; under the lock of the drop only what was noted last is left. Nobody waits for the copy, and no writer's
+transaction meets another row of ours than the note it adds. Giving back: the columns are added empty, filled batch by batch, and
+demanded when every row has its value; a value that somebody wrote meanwhile stays. Both go on where they were interrupted.
+Promises that an exclusive lock does not last longer for a table that is larger. Writes SQL, runs none.
+"""
+
+from __future__ import annotations
+
+from reconciler.catalog.kinds import writing as w
+from reconciler.model import Fact
+from reconciler.pg import dollar, ident, literal
+from reconciler.plan.quarantine import direct
+from reconciler.plan.quarantine import row_keys as keys
+from reconciler.plan.quarantine.direct import block, inside
+from reconciler.plan.quarantine.loss import Loss
+from reconciler.plan.quarantine.registry import LOOKS, SCHEMA
+
+_LOOP = """
+declare
+  -- How long one batch may take, how far a standby may be behind, and how often to say how far it is.
+  wanted   constant interval := '100 ms';
+  lagging  constant bigint := 67108864;
+  chatty   constant interval := '3 s';
+  block    constant bigint := pg_catalog.current_setting('block_size')::bigint;
+  leaf     regclass;
+  name     text;
+  here     bigint;
+  last     bigint;
+  size     bigint;
+  step     bigint := 64;
+  done     bigint;
+  total    bigint := 0;
+  file     oid;
+  was      jsonb;
+  hindered boolean;
+  left_over boolean;
+  round    integer := 0;
+  began    timestamptz;
+  told     timestamptz := pg_catalog.clock_timestamp();
+begin
+{guard}{first}  for leaf in
+    select c.oid from pg_catalog.pg_class as c
+     where c.relkind = 'r' and (c.oid = {table}::regclass
+       or not {only} and c.oid in (select p.relid from pg_catalog.pg_partition_tree({table}) as p))
+     order by c.oid
+  loop
+    select pg_catalog.format('%I.%I', n.nspname, c.relname) into name
+      from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace where c.oid = leaf;
+    file := pg_catalog.pg_relation_filenode(leaf);
+    round := 0;
+    loop
+      round := round + 1;
+      left_over := false;
+      here := {start};
+      last := pg_catalog.pg_relation_size(leaf) / block;
+      while here < last loop
+        began := pg_catalog.clock_timestamp();
+        if file <> pg_catalog.pg_relation_filenode(leaf) then
+          -- Somebody wrote the table anew: its rows lie elsewhere.
+          file := pg_catalog.pg_relation_filenode(leaf);
+          here := 0;
+          last := pg_catalog.pg_relation_size(leaf) / block;
+        end if;
+        size := least(step, greatest(last - here, 0));
+        was := {schema}.prepared(name, {silent});
+        -- A few rows are looked up in a copy of many: by its key.
+        perform pg_catalog.set_config('enable_hashjoin', 'off', true), pg_catalog.set_config('enable_mergejoin', 'off', true);
+{work}        here := here + size;
+{noted}        perform {schema}.finished(name, was);
+        hindered := exists (select from pg_catalog.pg_locks as k where not k.granted
+          and pg_catalog.pg_backend_pid() = any(pg_catalog.pg_blocking_pids(k.pid)));
+        commit;
+        if hindered or pg_catalog.clock_timestamp() - began > wanted then
+          step := greatest(step / 2, 1);
+        elsif pg_catalog.clock_timestamp() - began < wanted / 2 then
+          step := least(step * 2, 16384);
+        end if;
+        perform pg_catalog.pg_sleep(case when hindered then 0.2
+          else extract(epoch from pg_catalog.clock_timestamp() - began) / 4 end);
+        while exists (select from pg_catalog.pg_stat_replication as r where not pg_catalog.pg_is_in_recovery()
+            and pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), r.replay_lsn) > lagging) loop
+          if pg_catalog.clock_timestamp() - told > chatty then
+            told := pg_catalog.clock_timestamp();
+            raise notice '{label}: a standby is behind, waiting for it';
+          end if;
+          commit;
+          perform pg_catalog.pg_sleep(0.5);
+        end loop;
+        if pg_catalog.clock_timestamp() - told > chatty then
+          told := pg_catalog.clock_timestamp();
+          raise notice '{label}: % of % (% %%) of %, % rows', here, last, here * 100 / last, leaf, total;
+        end if;
+      end loop;
+{left}      exit when not left_over;
+      -- Rows that somebody held are looked at again: nobody is waited for while others are held.
+      perform pg_catalog.pg_sleep(least(round * 0.1, 5));
+      commit;
+    end loop;
+  end loop;
+{closing}  raise notice '{label}: % rows', total;
+end
+"""
+
+
+def possible(loss: Loss) -> bool:
+    """Whether a row can be looked up by its key: not by content, and not by a type whose comparison some search_path hides."""
+    return not loss.key.by_content and all("." not in c["type"] for c in loss.key.columns)
+
+
+def begun(loss: Loss) -> str:
+    """The empty copy, and the trigger that notes what is written from now on."""
+    table, notes, function, trigger = w.name(loss.table), _notes(loss), _function(loss), ident(_called(loss))
+    key = [ident(c.id.part) for c in loss.key.columns]
+    shape = [*keys.shape(loss.key), *(f"{ident(c.id.part)} {keys.own_type(c['type'])}" for c in loss.columns)]
+    old, new = ([f"{side}.{k}" for k in key] for side in ("old", "new"))
+    moved = " operator(pg_catalog.*<>) ".join(f"row({', '.join(side)})::record" for side in (old, new))
+    every = f"{_called(loss)}_all"
+    emptied = f"create trigger {every} after truncate on %s for each statement execute function {function}()"
+    always = f"alter table only %s enable always trigger {every}"
+    typed = [f"{ident(c.id.part)} {c['type']}" for c in loss.key.columns]
+    body = "\n".join(
+        [
+            "",
+            "begin",
+            "  if tg_op = 'TRUNCATE' then",
+            f"    insert into {notes} (note) values ('t');",
+            "    return null;",
+            "  end if;",
+            "  -- Every update, whatever it changes: the row lies elsewhere from then on.",
+            "  if tg_op <> 'INSERT' then",
+            f"    insert into {notes} (note, {', '.join(key)}) values ('k', {', '.join(old)});",
+            "  end if;",
+            f"  if tg_op = 'INSERT' or tg_op = 'UPDATE' and {moved} then",
+            f"    insert into {notes} (note, {', '.join(key)}) values ('k', {', '.join(new)});",
+            "  end if;",
+            "  return null;",
+            "end",
+            "",
+        ]
+    )
+    return block(
+        ["one regclass"],
+        [
+            f"if {direct.all_there(loss)} and {_absent(notes)} then",
+            *inside(
+                f"perform {SCHEMA}.make_room({literal(loss.name)});",
+                f"create table {loss.copy} ({', '.join(shape)}, primary key ({', '.join(key)}));",
+                f'create table {notes} (number bigint generated always as identity primary key, note "char" not null,'
+                f" home oid, file oid, place bigint, {', '.join(typed)});",
+                "-- Writers may not look into the quarantine: the function may, for them.",
+                f"create function {function}() returns trigger language plpgsql security definer set search_path = '' as"
+                f" {dollar(body, 'note')};",
+                f"revoke all on function {function}() from public;",
+                f"create trigger {trigger} after insert or update or delete on {table} for each row execute function"
+                f" {function}();",
+                f"alter table {table} enable always trigger {trigger};",
+                f"for one in select c.oid from pg_catalog.pg_class as c where c.oid = {literal(table)}::regclass or c.oid in"
+                f" (select p.relid from pg_catalog.pg_partition_tree({literal(table)}) as p) order by c.oid loop",
+                "  -- TRUNCATE of a partition fires no trigger of the table above it.",
+                f"  execute pg_catalog.format({literal(emptied)}, one);",
+                f"  execute pg_catalog.format({literal(always)}, one);",
+                "end loop;",
+            ),
+            "end if;",
+        ],
+    )
+
+
+def copied(loss: Loss) -> str:
+    """The rows, batch by batch, and then again what was written meanwhile, until it is little."""
+    notes = _notes(loss)
+    values = ", ".join(keys.kept_value(c, "t.") for c in (*loss.key.columns, *loss.columns))
+    wanted = ", ".join(ident(c.id.part) for c in (*loss.key.columns, *loss.columns))
+    take = (
+        f"insert into {loss.copy} ({wanted}) select {values} from only @leaf@ as t where t.ctid >= @from@::tid and t.ctid < @to@::tid on"
+        " conflict do nothing"
+    )
+    work = _lines(
+        8,
+        f"execute pg_catalog.format({_sent(take)}, name, '(' || here || ',0)', '(' || here + size || ',0)');",
+        "get diagnostics done = row_count;",
+        "total := total + done;",
+    )
+    noted = _lines(
+        8,
+        f"delete from {notes} as n where n.note = 'p' and n.home = leaf;",
+        f"insert into {notes} (note, home, file, place) values ('p', leaf, file, here);",
+    )
+    closing = _lines(
+        2,
+        "round := 0;",
+        "loop",
+        *inside(
+            "round := round + 1;",
+            f"was := {SCHEMA}.prepared({literal(w.name(loss.table))}, false);",
+            *_caught_up(loss, "done", limit=10000),
+            f"perform {SCHEMA}.finished({literal(w.name(loss.table))}, was);",
+            "commit;",
+            "exit when done < 100 or round > 1000;",
+        ),
+        "end loop;",
+        f"analyze {loss.copy};",
+        "commit;",
+    )
+    start = (
+        f"coalesce((select n.place from {notes} as n where n.note = 'p' and n.home = leaf and n.file = pg_relation_filenode(leaf)"
+        " order by n.number desc limit 1), 0)"
+    )
+    return _loop(
+        loss, guard=_lines(2, f"if {_absent(notes)} then", "  return;", "end if;"), first=_estimate(loss), start=start, silent="false", work=work,
+        noted=noted, closing=closing,
+    )  # fmt: skip
+
+
+def closed(loss: Loss) -> str:
+    """Under the lock of the drop: what was noted last, and the end of the notes."""
+    table, notes = w.name(loss.table), _notes(loss)
+    return block(
+        ["was jsonb", "done bigint", "total bigint"],
+        [
+            f"if not {_absent(notes)} then",
+            *inside(
+                f"lock table {loss.live} in access exclusive mode;",
+                f"was := {SCHEMA}.prepared({literal(table)}, false);",
+                *_caught_up(loss, "done"),
+                f"perform {SCHEMA}.finished({literal(table)}, was);",
+                *_ended(loss),
+                f"select greatest(c.reltuples::bigint, 1) into total from pg_catalog.pg_class as c where c.oid ="
+                f" {literal(loss.copy)}::regclass and exists (select from {loss.copy});",
+                direct.entered(loss, "coalesce(total, 0)"),
+            ),
+            "end if;",
+        ],
+    )
+
+
+def abandoned(loss: Loss) -> str:
+    """The way back from a keeping that was begun and not finished: the column is there still."""
+    return block(
+        [],
+        [
+            f"if not {_absent(_notes(loss))} then",
+            *inside(*_ended(loss), f"drop table {loss.copy};"),
+            "end if;",
+        ],
+    )
+
+
+def _ended(loss: Loss) -> list[str]:
+    return [f"drop function {_function(loss)}() cascade;", f"drop table {_notes(loss)};"]
+
+
+def _caught_up(loss: Loss, count: str, limit: int = 0) -> list[str]:
+    """What was noted is looked at again, as it is now; `count` gets the number of notes."""
+    notes = _notes(loss)
+    key = [c.id.part for c in loss.key.columns]
+    listed = ", ".join(ident(k) for k in key)
+    values = ", ".join(keys.kept_value(c, "t.") for c in (*loss.key.columns, *loss.columns))
+    wanted = ", ".join(ident(c.id.part) for c in (*loss.key.columns, *loss.columns))
+    fresh = ", ".join(f"{ident(c.id.part)} = excluded.{ident(c.id.part)}" for c in loss.columns)
+    live = " and ".join(f"t.{ident(k)} = n.{ident(k)}" for k in key)
+    alike = keys.same_row(loss.key, "t.", "k.")
+    some = (
+        f" and n.number in (select m.number from {notes} as m where m.note = 'k' order by m.number limit {limit})"
+        if limit
+        else ""
+    )
+    return [
+        f"update {notes} as n set note = 'w' where n.note = 'k'{some};",
+        f"get diagnostics {count} = row_count;",
+        f"if {count} > 0 then",
+        f"  insert into {loss.copy} ({wanted}) select {values} from (select distinct {listed} from {notes} where note = 'w') as n"
+        f" join {loss.live} as t on {live} on conflict ({listed}) do update set {fresh};",
+        f"  delete from {loss.copy} as k using (select distinct {listed} from {notes} where note = 'w') as n where"
+        f" {keys.same_row(loss.key, 'n.', 'k.')} and not exists (select from {loss.live} as t where {live});",
+        f"  delete from {notes} as n where n.note = 'w';",
+        "end if;",
+        f"update {notes} as n set note = 'u' where n.note = 't';",
+        "if found then",
+        f"  delete from {loss.copy} as k where not exists (select from {loss.live} as t where {alike});",
+        f"  delete from {notes} as n where n.note = 'u';",
+        "end if;",
+    ]
+
+
+def added(loss: Loss, defaults: dict[str, str]) -> str:
+    """The columns, empty; new rows get their default from now on."""
+    table = w.name(loss.table)
+    lines = [
+        f"alter table {table} {', '.join(f'add column if not exists {direct.bare(c)}' for c in loss.columns)};",
+        *(
+            f"alter table {table} alter column {ident(c.id.part)} set default {defaults[c.id.part]};"
+            for c in loss.columns
+            if c.id.part in defaults
+        ),
+    ]
+    return block([], direct.if_kept(loss, lines))
+
+
+def filled(loss: Loss, others: dict[str, str]) -> str:
+    """Kept values, and what is declared for the rows that were written while the columns were away."""
+    alike = keys.same_row(loss.key, "t.", "k.")
+    blocks = "t.ctid >= @from@::tid and t.ctid < @to@::tid"
+    missing = [_missing(c) for c in loss.columns]
+    values, sets = [], []
+    for number, column in enumerate(loss.columns, 1):
+        name = ident(column.id.part)
+        cast = f"::{column['type']}" if keys.own_type(column["type"]) != column["type"] else ""
+        values.append(f"k.{name}{cast} as n{number}")
+        sets.append(
+            f"{name} = case when pg_catalog.num_nulls(t.{name}) = 1 then held.n{number} else t.{name} end"
+        )
+    steps = [
+        f"with held as materialized (select t.ctid as id, {', '.join(values)} from only @leaf@ as t join {loss.copy} as k on"
+        f" {alike} where {blocks} and ({' or '.join(missing)}) for no key update of t skip locked) update only @leaf@ as t set"
+        f" {', '.join(sets)} from held where t.ctid = held.id"
+    ]
+    whole = ident(loss.table.name)
+    for column in loss.columns:
+        if column.id.part not in others:
+            continue
+        name = ident(column.id.part)
+        absent = (
+            f"pg_catalog.num_nulls(t.{name}) = 1 and not exists (select from {loss.copy} as k where {alike})"
+        )
+        missing.append(absent)
+        steps.append(
+            f"with held as materialized (select t.ctid as id from only @leaf@ as t where {blocks} and {absent} for no key update"
+            f" skip locked) update only @leaf@ as {whole} set {name} = ({others[column.id.part]}) from held where {whole}.ctid ="
+            f" held.id and pg_catalog.num_nulls({whole}.{name}) = 1"
+        )
+    work = "".join(
+        _lines(
+            8,
+            f"execute pg_catalog.format({_sent(put)}, name, '(' || here || ',0)', '(' || here + size || ',0)');",
+            "get diagnostics done = row_count;",
+            "total := total + done;",
+        )
+        for put in steps
+    )
+    left = f"select exists (select from only @leaf@ as t left join {loss.copy} as k on {alike} where {' or '.join(missing)})"
+    guard = _lines(
+        2,
+        f"if {LOOKS} then",
+        f"  if not exists (select from {SCHEMA}.kept as k where k.tag = {literal(loss.tag)}) then",
+        "    return;",
+        "  end if;",
+        "else",
+        "  return;",
+        "end if;",
+    )
+    found = f"exists (select from {loss.live} as t where {alike})"
+    closing = _lines(
+        2,
+        f"perform {SCHEMA}.matched({literal(loss.tag)}, {literal(loss.name)}, (select pg_catalog.count(*) from {loss.copy} as k"
+        f" where {found}));",
+        "commit;",
+    )
+    return _loop(
+        loss, guard=guard, first="", start="0", silent="true", work=work,
+        noted="", closing=closing, left=_lines(
+            6,
+            f"was := {SCHEMA}.prepared(name, false);",
+            f"execute pg_catalog.format({_sent(left)}, name) into left_over;",
+            f"perform {SCHEMA}.finished(name, was);",
+            "commit;",
+        ),
+    )  # fmt: skip
+
+
+def _missing(column: Fact) -> str:
+    name = ident(column.id.part)
+    return f"pg_catalog.num_nulls(t.{name}) = 1 and pg_catalog.num_nulls(k.{name}) = 0"
+
+
+def promised(loss: Loss) -> str:
+    """For columns that must have a value: from now on every row that is written has one."""
+    lines = []
+    for column in _demanding(loss):
+        name = ident(column.id.part)
+        lines += [
+            f"select pg_catalog.count(*) into missing from {loss.live} where pg_catalog.num_nulls({name}) = 1;",
+            "if missing > 0 then",
+            *inside(direct.refused(column, "missing")),
+            "end if;",
+            f"if not {_check_is(loss, column)} then",
+            f"  alter table {w.name(loss.table)} add constraint {ident(_check(loss, column))} check ({name} is not null) not valid;",
+            "end if;",
+        ]
+    return block(["missing bigint"], direct.if_kept(loss, lines))
+
+
+def looked_through(loss: Loss) -> str:
+    """That the rows which are there keep the promise too is seen while others write."""
+    lines = [
+        f"if {_check_is(loss, c)} then alter table {w.name(loss.table)} validate constraint {ident(_check(loss, c))}; end if;"
+        for c in _demanding(loss)
+    ]
+    return block([], direct.if_kept(loss, lines))
+
+
+def demanded(loss: Loss) -> str:
+    """NOT NULL, which the promise has proven, and the end of the copy."""
+    lines = []
+    for column in _demanding(loss):
+        lines += [
+            direct.demanded(column),
+            f"alter table {w.name(loss.table)} drop constraint if exists {ident(_check(loss, column))};",
+        ]
+    lines.append(direct.done(loss))
+    return block([], direct.if_kept(loss, lines))
+
+
+def needs_promise(loss: Loss) -> bool:
+    return bool(_demanding(loss))
+
+
+def _demanding(loss: Loss) -> list[Fact]:
+    return [c for c in loss.columns if direct.needs_a_value(c)]
+
+
+def _check(loss: Loss, column: Fact) -> str:
+    return f"{_called(loss)}_{loss.columns.index(column)}"
+
+
+def _check_is(loss: Loss, column: Fact) -> str:
+    return (
+        f"exists (select from pg_catalog.pg_constraint as c where c.conrelid = {literal(w.name(loss.table))}::regclass and"
+        f" c.conname = {literal(_check(loss, column))})"
+    )
+
+
+def _loop(
+    loss: Loss,
+    *,
+    guard: str,
+    first: str,
+    start: str,
+    silent: str,
+    work: str,
+    noted: str,
+    closing: str,
+    left: str = "",
+) -> str:
+    label = f"{loss.table}".replace("'", "''").replace("%", "%%")
+    return "do " + dollar(
+        _LOOP.format(
+            left=left, guard=guard, first=first, table=literal(w.name(loss.table)), start=start, schema=SCHEMA,
+            silent=silent, work=work, noted=noted, closing=closing, label=label, only=str(loss.only).lower(),
+        )
+    )  # fmt: skip
+
+
+def _estimate(loss: Loss) -> str:
+    names = ", ".join(literal(c.id.part) for c in (*loss.key.columns, *loss.columns))
+    label = f"{loss.table}".replace("'", "''").replace("%", "%%")
+    return _lines(
+        2,
+        "-- What it will take, so that somebody can stop it in time.",
+        f"raise notice '{label}: about % rows, about % on disk', (select pg_catalog.sum(greatest(c.reltuples, 0))::bigint from"
+        f" pg_catalog.pg_class as c where {_family(loss)}),",
+        "  (select pg_catalog.pg_size_pretty((pg_catalog.sum(greatest(c.reltuples, 0)) * (48 + (select"
+        f" coalesce(pg_catalog.sum(a.stawidth), 0) from pg_catalog.pg_class as x join ({_widths(loss, names)}) as a on a.home ="
+        f" x.oid where x.oid = {literal(w.name(loss.table))}::regclass)))::numeric) from pg_catalog.pg_class as c where"
+        f" {_family(loss)});",
+    )
+
+
+def _widths(loss: Loss, names: str) -> str:
+    return (
+        "select a.attrelid as home, coalesce(s.avg_width, 16) as stawidth from pg_catalog.pg_attribute as a left join"
+        f" pg_catalog.pg_stats as s on s.schemaname = {literal(loss.table.schema)} and s.tablename = {literal(loss.table.name)}"
+        f" and s.attname = a.attname where a.attname in ({names})"
+    )
+
+
+def _family(loss: Loss) -> str:
+    table = literal(w.name(loss.table))
+    below = (
+        "" if loss.only else f" or c.oid in (select p.relid from pg_catalog.pg_partition_tree({table}) as p)"
+    )
+    return f"c.relkind = 'r' and (c.oid = {table}::regclass{below})"
+
+
+def _called(loss: Loss) -> str:
+    return f"reconciler_keeps_{loss.tag}"
+
+
+def _notes(loss: Loss) -> str:
+    return f"{SCHEMA}.notes_{loss.tag}"
+
+
+def _function(loss: Loss) -> str:
+    return f"{SCHEMA}.note_{loss.tag}"
+
+
+def _absent(name: str) -> str:
+    return f"pg_catalog.to_regclass({literal(name)}) is null"
+
+
+def _lines(depth: int, *lines: str) -> str:
+    pad = " " * depth
+    return "".join("\n".join(pad + part for part in line.split("\n")) + "\n" for line in lines)
+
+
+def _sent(sql: str) -> str:
+    """A statement as the first argument of format(), with the places of table and blocks."""
+    text = sql.replace("%", "%%")
+    for number, place in enumerate(("@leaf@", "@from@", "@to@"), 1):
+        text = text.replace(place, f"%{number}${'s' if number == 1 else 'L'}")
+    return literal(text)

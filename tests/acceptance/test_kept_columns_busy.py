@@ -1,0 +1,225 @@
+"""Columns of large tables are kept and given back while others write: every committed write counts, nobody's fails."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from test_kept_columns import load, plans, read, run
+
+from reconciler.embedded import Server
+from reconciler.pg import Url, connect
+
+OLD = "create table t (id bigint primary key, v text, must integer not null, x text)"
+NEW = "create table t (id bigint primary key, x text)"
+MIRROR = "create table seen (id bigint, v text, must integer)"
+ROWS = 40_000
+WRITERS = 3
+
+
+def filled(url: Url) -> None:
+    load(url, f"{OLD}; {MIRROR}")
+    with connect(url) as session:
+        session.execute(
+            f"insert into t select n, 'v' || n, n, repeat('x', 100) from generate_series(1, {ROWS}) as n".encode()
+        )
+        session.execute("insert into seen select id, v, must from t")
+        session.execute("create index on seen (id)")
+        session.execute("analyze t")
+
+
+@contextmanager
+def writing(
+    url: Url,
+    write: Callable[[psycopg.Connection, int, int], None],
+    done: type[psycopg.Error],
+    *isolations: str,
+) -> Iterator[list[psycopg.Error]]:
+    """Writers with keys of their own, until what they write to is gone, or until the end; their other errors are collected."""
+    stop = threading.Event()
+    errors: list[psycopg.Error] = []
+
+    def work(own: int) -> None:
+        isolation = isolations[own] if isolations else "read committed"
+        with connect(url) as session:
+            number = 0
+            while not stop.is_set():
+                number += 1
+                try:
+                    with session.transaction():
+                        session.execute(f"set transaction isolation level {isolation}".encode())
+                        write(session, own, number)
+                except done:
+                    return
+                except psycopg.Error as error:
+                    errors.append(error)
+                    return
+                time.sleep(0.001)
+
+    threads = [threading.Thread(target=work, args=(own,)) for own in range(WRITERS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield errors
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def change(session: psycopg.Connection, own: int, number: int) -> None:
+    """A change of every sort, and the same in the mirror. Each speaks of the column, and so ends with it."""
+    id = (number * 37 % (ROWS // WRITERS)) * WRITERS + own
+    sort = number % 4
+    for table in (b"t", b"seen"):
+        more = (b", x", b", 'x'") if table == b"t" else (b"", b"")
+        if sort == 0:
+            session.execute(
+                b"update %s set v = %%s, must = must + 1 where id = %%s" % table, (f"u{number}", id)
+            )
+        elif sort == 1:
+            session.execute(b"delete from %s where id = %%s and coalesce(v, '') is not null" % table, (id,))
+        elif sort == 2:
+            new = ROWS * 2 + number * WRITERS + own
+            session.execute(
+                b"insert into %s (id, v, must%s) values (%%s, null, %%s%s)" % (table, *more), (new, number)
+            )
+        else:
+            session.execute(
+                b"update %s set id = %%s, v = v where id = %%s" % table,
+                (ROWS * 20 + number * WRITERS + own, id),
+            )
+
+
+DIFFERENT = """
+select count(*) from (table {copy} except all select id, v, must from seen) as a
+union all select count(*) from (select id, v, must from seen except all table {copy}) as b
+"""
+
+
+def copy_of(url: Url) -> str:
+    with connect(url) as session:
+        row = session.execute(
+            "select kept_as from reconciler_quarantine.kept order by id desc limit 1"
+        ).fetchone()
+    assert row is not None
+    return f'reconciler_quarantine."{row[0]}"'
+
+
+@pytest.mark.majors
+def test_nothing_written_meanwhile_is_lost(server: Server, database: Callable[..., Url]) -> None:
+    old, new = database(), database()
+    filled(old)
+    load(new, f"{NEW}; {MIRROR}; create index on seen (id)")
+    before, after = read(old), read(new)
+    up, _ = plans(before, after, large=True)
+    levels = ("read committed", "repeatable read", "serializable")
+    with writing(old, change, psycopg.errors.UndefinedColumn, *levels) as errors:
+        time.sleep(0.2)
+        run(old, up)
+    assert errors == []
+    with connect(old) as session:
+        assert session.execute(DIFFERENT.format(copy=copy_of(old)).encode()).fetchall() == [(0,), (0,)]
+        left = session.execute(
+            "select tgname from pg_catalog.pg_trigger where not tgisinternal union all select c.relname from pg_catalog.pg_class"
+            " as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace where n.nspname = 'reconciler_quarantine' and"
+            " c.relname like 'notes%'"
+        ).fetchall()
+    assert left == []
+
+
+def test_a_copy_that_is_cut_off_goes_on(server: Server, database: Callable[..., Url]) -> None:
+    old, new = database(), database()
+    filled(old)
+    load(new, f"{NEW}; {MIRROR}; create index on seen (id)")
+    before, after = read(old), read(new)
+    up, _ = plans(before, after, large=True)
+    at = next(n for n, s in enumerate(up) if not s.transactional)
+    cuts, places = 0, set()
+    with writing(old, change, psycopg.errors.UndefinedColumn) as errors:
+        run(old, up[:at])
+        limit = 20
+        with connect(old) as session:
+            notes = session.execute(
+                "select c.oid::regclass::text from pg_catalog.pg_class as c where c.relname like 'notes\\_%' and c.relkind = 'r'"
+            ).fetchone()
+            assert notes is not None
+            while True:
+                session.execute(f"set statement_timeout = {limit}".encode())
+                try:
+                    session.execute(up[at].sql.encode())
+                    break
+                except psycopg.errors.QueryCanceled:
+                    cuts, limit = cuts + 1, limit * 3 // 2
+                session.execute("reset statement_timeout")
+                places |= set(
+                    session.execute(f"select place from {notes[0]} where note = 'p'".encode()).fetchall()
+                )
+        # All of it once more, as psql would: what is done is found done.
+        run(old, up)
+    assert errors == []
+    assert cuts and places
+    with connect(old) as session:
+        assert session.execute(DIFFERENT.format(copy=copy_of(old)).encode()).fetchall() == [(0,), (0,)]
+
+
+def test_a_partition_that_is_emptied_meanwhile(server: Server, database: Callable[..., Url]) -> None:
+    """TRUNCATE of one partition fires no trigger of the table above it."""
+    old, new = database(), database()
+    parts = "".join(f"create table p{n} partition of p for values in ({n});" for n in (1, 2))
+    load(
+        old,
+        f"create table p (id integer, k integer, v text, primary key (id, k)) partition by list (k); {parts}",
+    )
+    load(new, f"create table p (id integer, k integer, primary key (id, k)) partition by list (k); {parts}")
+    load(old, "insert into p select n, 1 + n % 2, 'v' || n from generate_series(1, 100) as n")
+    before, after = read(old), read(new)
+    up, down = plans(before, after, large=True)
+    at = next(n for n, s in enumerate(up) if not s.transactional)
+    run(old, up[: at + 1])
+    load(
+        old,
+        "truncate p1; insert into p values (7, 1, 'again'), (8, 2, 'more'); update p set v = 'other' where id = 1",
+    )
+    run(old, up[at + 1 :])
+    run(old, down)
+    assert read(old).fingerprint == before.fingerprint
+    with connect(old) as session:
+        found = session.execute("select count(*)::integer, min(v) filter (where id = 7), min(v) filter (where id = 8), min(v) filter"
+                                " (where id = 1) from p").fetchall()  # fmt: skip
+    assert found == [(52, "again", "more", "other")]
+
+
+@pytest.mark.majors
+def test_what_is_written_after_the_way_back_began_stays(server: Server, database: Callable[..., Url]) -> None:
+    old, new = database(), database()
+    filled(old)
+    load(new, f"{NEW}; {MIRROR}; create index on seen (id)")
+    before, after = read(old), read(new)
+    up, down = plans(before, after, {"t.must": "-1"}, large=True)
+    run(old, up)
+    load(old, f"insert into t (id, x) select n, 'x' from generate_series({ROWS + 1}, {ROWS + 50}) as n")
+    load(old, f"insert into seen select n, null, -1 from generate_series({ROWS + 1}, {ROWS + 50}) as n")
+
+    def change_x(session: psycopg.Connection, own: int, number: int) -> None:
+        id = (number * 37 % (ROWS // WRITERS)) * WRITERS + own
+        session.execute("update t set x = 'y' where id = %s", (id,))
+        if session.execute(
+            "select from pg_catalog.pg_attribute where attrelid = 't'::regclass and attname = 'v'"
+        ).fetchone():
+            session.execute("update t set v = %s where id = %s", (f"w{number}", id))
+            session.execute("update seen set v = %s where id = %s", (f"w{number}", id))
+
+    with writing(old, change_x, psycopg.errors.UndefinedTable) as errors:
+        time.sleep(0.1)
+        run(old, down)
+    assert errors == []
+    assert read(old).fingerprint == before.fingerprint
+    with connect(old) as session:
+        assert session.execute(
+            DIFFERENT.format(copy="(select id, v, must from t)").replace("table (", "(").encode()
+        ).fetchall() == [(0,), (0,)]
