@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 from reconciler.model import ObjectId, Snapshot, Statement
-from reconciler.plan.quarantine import along, columns, keys, registry, tables
+from reconciler.plan.quarantine import along, columns, keys, registry, tables, values
 from reconciler.plan.quarantine.way import Rewrite, Way
 
 REWRITES: tuple[Rewrite, ...] = (
@@ -21,6 +21,7 @@ REWRITES: tuple[Rewrite, ...] = (
     along.needed_kept,
     keys.kept,
     columns.kept,
+    values.kept,
 )
 """One function for each class of things with rows; each sees what the ones before it left."""
 

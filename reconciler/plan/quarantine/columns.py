@@ -52,35 +52,35 @@ def _kept(statements: list[Statement], loss: Loss, way: Way, first: list[Stages]
     at = drops[0] if drops else 0
     told = [_told(s, loss, way) if n in drops else s for n, s in enumerate(statements)]
     what = f"{loss.table}: the values of {_listed(loss.columns)}"
-    if _is_large(loss, way) and gradual.possible(loss):
+    if is_large(loss, way) and gradual.possible(loss):
         first.append(
             Stages(
                 (
-                    _say(
+                    say(
                         loss,
                         gradual.begun(loss),
                         f"{what} will be kept, {loss.key}; what is written meanwhile is noted",
                     ),
-                    _long(loss, gradual.copied(loss), f"{what} are kept while others write"),
+                    long(loss, gradual.copied(loss), f"{what} are kept while others write"),
                 )
             )
         )
-        keep = _say(loss, gradual.closed(loss), f"{what} are kept, also those written last")
+        keep = say(loss, gradual.closed(loss), f"{what} are kept, also those written last")
     else:
         keep = replace(
-            _say(loss, direct.kept(loss), f"{what} are kept, {loss.key}"), hazards=_blocking(loss, way)
+            say(loss, direct.kept(loss), f"{what} are kept, {loss.key}"), hazards=_blocking(loss, way)
         )
     return [*told[:at], keep, *told[at:]]
 
 
-def _is_large(loss: Loss, way: Way) -> bool:
+def is_large(loss: Loss, way: Way) -> bool:
     family = tree(way.before, loss.table) | tree(way.after, loss.table)
     return any(way.is_large(table) for table in family)
 
 
 def _blocking(loss: Loss, way: Way) -> tuple[Hazard, ...]:
     """What is said where a large table has to be copied at once after all."""
-    if not _is_large(loss, way):
+    if not is_large(loss, way):
         return ()
     why = "it has no key" if loss.key.by_content else "not every value can be filled in later"
     said = (
@@ -89,11 +89,11 @@ def _blocking(loss: Loss, way: Way) -> tuple[Hazard, ...]:
     return (Hazard(HazardCode.BLOCKS_WRITES, said),)
 
 
-def _say(loss: Loss, sql: str, reason: str) -> Statement:
+def say(loss: Loss, sql: str, reason: str) -> Statement:
     return Statement(sql, reason, subject=loss.columns[0].id)
 
 
-def _long(loss: Loss, sql: str, reason: str) -> Statement:
+def long(loss: Loss, sql: str, reason: str) -> Statement:
     goes_on = Hazard(
         HazardCode.NOT_TRANSACTIONAL,
         f"The rows of {loss.table} are read batch by batch: an interrupted run goes on.",
@@ -145,7 +145,7 @@ def _brought_back(statements: list[Statement], loss: Loss, way: Way, ahead: list
     back: list[Statement] = []
     numbered = any(c["identity"] for c in loss.columns)
     if (
-        _is_large(loss, way)
+        is_large(loss, way)
         and gradual.possible(loss)
         and not full
         and not numbered
@@ -153,9 +153,9 @@ def _brought_back(statements: list[Statement], loss: Loss, way: Way, ahead: list
         and adds
     ):
         steps = [
-            _say(loss, gradual.abandoned(loss), f"{what}: what an interrupted run may have begun"),
-            _say(loss, gradual.added(loss, defaults), f"{what} will come back, where they were kept"),
-            _long(
+            say(loss, gradual.abandoned(loss), f"{what}: what an interrupted run may have begun"),
+            say(loss, gradual.added(loss, defaults), f"{what} will come back, where they were kept"),
+            long(
                 loss,
                 gradual.filled(loss, {**defaults, **fills}),
                 f"{what}, where they were kept, while others write",
@@ -163,13 +163,13 @@ def _brought_back(statements: list[Statement], loss: Loss, way: Way, ahead: list
         ]
         if gradual.needs_promise(loss):
             steps += [
-                _say(loss, gradual.promised(loss), f"{what}: from now on every row has one"),
+                say(loss, gradual.promised(loss), f"{what}: from now on every row has one"),
                 replace(
-                    _say(loss, gradual.looked_through(loss), f"{what}: every row is seen to have one"),
+                    say(loss, gradual.looked_through(loss), f"{what}: every row is seen to have one"),
                     apart=True,
                 ),
             ]
-        closing = _say(loss, gradual.demanded(loss), f"{what} are back")
+        closing = say(loss, gradual.demanded(loss), f"{what} are back")
         if _ready(loss, way):
             ahead.append(Stages(tuple(steps)))
             back = [replace(closing, apart=True)]
@@ -178,10 +178,10 @@ def _brought_back(statements: list[Statement], loss: Loss, way: Way, ahead: list
     else:
         back = [
             replace(
-                _say(loss, direct.given_back(loss, defaults, fills, full), f"{what}, where they were kept"),
+                say(loss, direct.given_back(loss, defaults, fills, full), f"{what}, where they were kept"),
                 hazards=_blocking(loss, way) if not way.forward else (),
             ),
-            _say(loss, direct.dressed(loss, defaults), f"{what} are back"),
+            say(loss, direct.dressed(loss, defaults), f"{what} are back"),
         ]
     if not adds:
         return [*statements, *back]

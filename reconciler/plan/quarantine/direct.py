@@ -20,19 +20,25 @@ from reconciler.plan.quarantine.registry import LOOKS, SCHEMA
 
 def kept(loss: Loss) -> str:
     """Copies the columns with what finds their rows, unless they are gone already."""
-    wanted = [*keys.names(loss.key), *(c.id.part for c in loss.columns)]
-    shape = [*keys.shape(loss.key), *(f"{ident(c.id.part)} {keys.own_type(c['type'])}" for c in loss.columns)]
+    wanted = [*keys.names(loss.key), *(pick.name for pick in loss.picks)]
+    shape = [*keys.shape(loss.key), *(f"{ident(pick.name)} {pick.type}" for pick in loss.picks)]
     if loss.key.by_content:
-        more = "".join(f", {keys.kept_value(c, 't.')} as {ident(c.id.part)}" for c in loss.columns)
-        picked = ", ".join(["content", "number", *(ident(c.id.part) for c in loss.columns)])
-        source = f"select {picked} from ({keys.numbered(loss.key, loss.live, more)}) as c"
+        more = "".join(f", {pick.value} as {ident(pick.name)}" for pick in loss.picks)
+        more += f", {loss.condition} as wanted" if loss.condition else ""
+        picked = ", ".join(["content", "number", *(ident(pick.name) for pick in loss.picks)])
+        only = " where c.wanted" if loss.condition else ""
+        source = f"select {picked} from ({keys.numbered(loss.key, loss.live, more)}) as c{only}"
     else:
-        values = ", ".join(keys.kept_value(c, "t.") for c in (*loss.key.columns, *loss.columns))
-        source = f"select {values} from {loss.live} as t"
+        values = ", ".join(
+            [*(keys.kept_value(c, "t.") for c in loss.key.columns), *(pick.value for pick in loss.picks)]
+        )
+        source = f"select {values} from {loss.live} as t" + (
+            f" where {loss.condition}" if loss.condition else ""
+        )
     return block(
         ["was jsonb", "total bigint"],
         [
-            f"if {all_there(loss)} then",
+            f"if {loss.there} then",
             *inside(
                 "-- Before a row is read: what is written between the copy and the drop would be lost.",
                 f"lock table {loss.live} in access exclusive mode;",
@@ -55,7 +61,7 @@ def entered(loss: Loss, count: str) -> str:
     """The registry's rows, one for each column."""
     parts = ", ".join(literal(c.id.part) for c in loss.columns)
     return (
-        f"perform {SCHEMA}.entered({literal(w.name(loss.table))}, {literal(loss.tag)}, 'column', {literal(loss.table.schema)},"
+        f"perform {SCHEMA}.entered({literal(w.name(loss.table))}, {literal(loss.tag)}, {literal(loss.kind)}, {literal(loss.table.schema)},"
         f" {literal(loss.table.name)}, array[{parts}], {literal(loss.name)}, {count});"
     )
 
@@ -263,14 +269,6 @@ def _there(column: Fact) -> str:
     return (
         "exists (select from pg_catalog.pg_attribute as a where a.attrelid ="
         f" pg_catalog.to_regclass({literal(w.name(column.id))}) and a.attname = {literal(column.id.part)})"
-    )
-
-
-def all_there(loss: Loss) -> str:
-    names = ", ".join(literal(c.id.part) for c in loss.columns)
-    return (
-        "(select pg_catalog.count(*) from pg_catalog.pg_attribute as a where a.attrelid ="
-        f" pg_catalog.to_regclass({literal(w.name(loss.table))}) and a.attname in ({names}) and a.attgenerated = '') = {len(loss.columns)}"
     )
 
 

@@ -15,7 +15,7 @@ from reconciler.pg import dollar, ident, literal
 from reconciler.plan.quarantine import direct
 from reconciler.plan.quarantine import row_keys as keys
 from reconciler.plan.quarantine.direct import block, inside
-from reconciler.plan.quarantine.loss import Loss
+from reconciler.plan.quarantine.loss import Loss, still_changed, was
 from reconciler.plan.quarantine.registry import LOOKS, SCHEMA
 
 _LOOP = """
@@ -114,7 +114,7 @@ def begun(loss: Loss) -> str:
     """The empty copy, and the trigger that notes what is written from now on."""
     table, notes, function, trigger = w.name(loss.table), _notes(loss), _function(loss), ident(_called(loss))
     key = [ident(c.id.part) for c in loss.key.columns]
-    shape = [*keys.shape(loss.key), *(f"{ident(c.id.part)} {keys.own_type(c['type'])}" for c in loss.columns)]
+    shape = [*keys.shape(loss.key), *(f"{ident(pick.name)} {pick.type}" for pick in loss.picks)]
     old, new = ([f"{side}.{k}" for k in key] for side in ("old", "new"))
     moved = " operator(pg_catalog.*<>) ".join(f"row({', '.join(side)})::record" for side in (old, new))
     every = f"{_called(loss)}_all"
@@ -144,7 +144,7 @@ def begun(loss: Loss) -> str:
     return block(
         ["one regclass"],
         [
-            f"if {direct.all_there(loss)} and {_absent(notes)} then",
+            f"if {loss.there} and {_absent(notes)} then",
             *inside(
                 f"perform {SCHEMA}.make_room({literal(loss.name)});",
                 f"create table {loss.copy} ({', '.join(shape)}, primary key ({', '.join(key)}));",
@@ -172,11 +172,10 @@ def begun(loss: Loss) -> str:
 def copied(loss: Loss) -> str:
     """The rows, batch by batch, and then again what was written meanwhile, until it is little."""
     notes = _notes(loss)
-    values = ", ".join(keys.kept_value(c, "t.") for c in (*loss.key.columns, *loss.columns))
-    wanted = ", ".join(ident(c.id.part) for c in (*loss.key.columns, *loss.columns))
+    values, wanted = _values(loss)
     take = (
-        f"insert into {loss.copy} ({wanted}) select {values} from only @leaf@ as t where t.ctid >= @from@::tid and t.ctid < @to@::tid on"
-        " conflict do nothing"
+        f"insert into {loss.copy} ({wanted}) select {values} from only @leaf@ as t where t.ctid >= @from@::tid and t.ctid < @to@::tid{_and(loss)}"
+        " on conflict do nothing"
     )
     work = _lines(
         8,
@@ -258,9 +257,8 @@ def _caught_up(loss: Loss, count: str, limit: int = 0) -> list[str]:
     notes = _notes(loss)
     key = [c.id.part for c in loss.key.columns]
     listed = ", ".join(ident(k) for k in key)
-    values = ", ".join(keys.kept_value(c, "t.") for c in (*loss.key.columns, *loss.columns))
-    wanted = ", ".join(ident(c.id.part) for c in (*loss.key.columns, *loss.columns))
-    fresh = ", ".join(f"{ident(c.id.part)} = excluded.{ident(c.id.part)}" for c in loss.columns)
+    values, wanted = _values(loss)
+    fresh = ", ".join(f"{ident(pick.name)} = excluded.{ident(pick.name)}" for pick in loss.picks)
     live = " and ".join(f"t.{ident(k)} = n.{ident(k)}" for k in key)
     alike = keys.same_row(loss.key, "t.", "k.")
     some = (
@@ -273,9 +271,9 @@ def _caught_up(loss: Loss, count: str, limit: int = 0) -> list[str]:
         f"get diagnostics {count} = row_count;",
         f"if {count} > 0 then",
         f"  insert into {loss.copy} ({wanted}) select {values} from (select distinct {listed} from {notes} where note = 'w') as n"
-        f" join {loss.live} as t on {live} on conflict ({listed}) do update set {fresh};",
+        f" join {loss.live} as t on {live}{_and(loss, ' where ')} on conflict ({listed}) do update set {fresh};",
         f"  delete from {loss.copy} as k using (select distinct {listed} from {notes} where note = 'w') as n where"
-        f" {keys.same_row(loss.key, 'n.', 'k.')} and not exists (select from {loss.live} as t where {live});",
+        f" {keys.same_row(loss.key, 'n.', 'k.')} and not exists (select from {loss.live} as t where {live}{_and(loss)});",
         f"  delete from {notes} as n where n.note = 'w';",
         "end if;",
         f"update {notes} as n set note = 'u' where n.note = 't';",
@@ -284,6 +282,17 @@ def _caught_up(loss: Loss, count: str, limit: int = 0) -> list[str]:
         f"  delete from {notes} as n where n.note = 'u';",
         "end if;",
     ]
+
+
+def _values(loss: Loss) -> tuple[str, str]:
+    """(what is copied of a row `t`, and the columns of the copy that take it)."""
+    values = [*(keys.kept_value(c, "t.") for c in loss.key.columns), *(pick.value for pick in loss.picks)]
+    names = [*(c.id.part for c in loss.key.columns), *(pick.name for pick in loss.picks)]
+    return ", ".join(values), ", ".join(ident(name) for name in names)
+
+
+def _and(loss: Loss, word: str = " and ") -> str:
+    return f"{word}({loss.condition})" if loss.condition else ""
 
 
 def added(loss: Loss, defaults: dict[str, str]) -> str:
@@ -332,6 +341,12 @@ def filled(loss: Loss, others: dict[str, str]) -> str:
             f" skip locked) update only @leaf@ as {whole} set {name} = ({others[column.id.part]}) from held where {whole}.ctid ="
             f" held.id and pg_catalog.num_nulls({whole}.{name}) = 1"
         )
+    left = f"select exists (select from only @leaf@ as t left join {loss.copy} as k on {alike} where {' or '.join(missing)})"
+    return _giving(loss, put_all=steps, left=left)
+
+
+def _giving(loss: Loss, *, put_all: list[str], left: str) -> str:
+    """The loop of statements that write into the table, until `left` says that no row is left over."""
     work = "".join(
         _lines(
             8,
@@ -339,9 +354,8 @@ def filled(loss: Loss, others: dict[str, str]) -> str:
             "get diagnostics done = row_count;",
             "total := total + done;",
         )
-        for put in steps
+        for put in put_all
     )
-    left = f"select exists (select from only @leaf@ as t left join {loss.copy} as k on {alike} where {' or '.join(missing)})"
     guard = _lines(
         2,
         f"if {LOOKS} then",
@@ -352,28 +366,43 @@ def filled(loss: Loss, others: dict[str, str]) -> str:
         "  return;",
         "end if;",
     )
-    found = f"exists (select from {loss.live} as t where {alike})"
+    found = f"exists (select from {loss.live} as t where {keys.same_row(loss.key, 't.', 'k.')})"
     closing = _lines(
         2,
         f"perform {SCHEMA}.matched({literal(loss.tag)}, {literal(loss.name)}, (select pg_catalog.count(*) from {loss.copy} as k"
         f" where {found}));",
+        *([direct.done(loss)] if loss.kind == "values" else []),
+        "commit;",
+    )
+    looked = _lines(
+        6,
+        f"was := {SCHEMA}.prepared(name, false);",
+        f"execute pg_catalog.format({_sent(left)}, name) into left_over;",
+        f"perform {SCHEMA}.finished(name, was);",
         "commit;",
     )
     return _loop(
-        loss, guard=guard, first="", start="0", silent="true", work=work,
-        noted="", closing=closing, left=_lines(
-            6,
-            f"was := {SCHEMA}.prepared(name, false);",
-            f"execute pg_catalog.format({_sent(left)}, name) into left_over;",
-            f"perform {SCHEMA}.finished(name, was);",
-            "commit;",
-        ),
+        loss, guard=guard, first="", start="0", silent="true", work=work, noted="", closing=closing, left=looked
     )  # fmt: skip
 
 
 def _missing(column: Fact) -> str:
     name = ident(column.id.part)
     return f"pg_catalog.num_nulls(t.{name}) = 1 and pg_catalog.num_nulls(k.{name}) = 0"
+
+
+def restored(loss: Loss) -> str:
+    """Values that had become others, batch by batch, where what they became is still there."""
+    (column,) = loss.columns
+    alike = keys.same_row(loss.key, "t.", "k.")
+    changed = still_changed(loss, "t.", "k.")
+    put = (
+        f"with held as materialized (select t.ctid as id, {was(loss, 'k.')} as was from only @leaf@ as t join {loss.copy} as k on"
+        f" {alike} where t.ctid >= @from@::tid and t.ctid < @to@::tid and {changed} for no key update of t skip locked) update"
+        f" only @leaf@ as t set {ident(column.id.part)} = held.was from held where t.ctid = held.id"
+    )
+    left = f"select exists (select from only @leaf@ as t join {loss.copy} as k on {alike} where {changed})"
+    return _giving(loss, put_all=[put], left=left)
 
 
 def promised(loss: Loss) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.partition import tree
 from reconciler.model import Fact, ObjectId, Snapshot
-from reconciler.pg import ident
+from reconciler.pg import ident, literal
 from reconciler.plan.quarantine.registry import SCHEMA
-from reconciler.plan.quarantine.row_keys import Key, key_of
+from reconciler.plan.quarantine.row_keys import Key, kept_value, key_of, own_type, printed
 from reconciler.plan.quarantine.way import Way
 
 _STEM = 46
@@ -22,17 +23,31 @@ _STEM = 46
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
-    """`columns` go, `computed` are those in whose place one comes that is computed; `key` finds the rows; `tag` is the same for
-    the direction that loses and the one that gets back. `name` is what the copy is called in the quarantine."""
+class Pick:
+    """A column of the copy: its name and type there, and the SQL of its value in a row of the table `t`."""
 
+    name: str
+    type: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """`columns` go or change; `computed` are those in whose place one comes that is computed. `key` finds the rows, `picks` are what
+    is kept of each that meets `condition` (SQL over the row `t`; empty: of all). `there` is the SQL that says that nothing is lost
+    yet. `tag` is the same for the direction that loses and the one that gets back; `name` is what the copy is called."""
+
+    kind: Literal["column", "values"]
     table: ObjectId
     columns: tuple[Fact, ...]
-    computed: frozenset[ObjectId]
     key: Key
+    picks: tuple[Pick, ...]
+    there: str
     only: bool
     tag: str
     name: str
+    computed: frozenset[ObjectId] = frozenset()
+    condition: str = ""
 
     @property
     def copy(self) -> str:
@@ -70,14 +85,25 @@ def _losses(full: Snapshot, short: Snapshot, way: Way) -> Iterator[Loss]:
         # What one direction takes from a table is not what the other takes from it.
         tag = way.tag(ObjectId("column", table.schema, table.name, ",".join(c.id.part for c in lost)))
         yield Loss(
+            "column",
             table,
             tuple(lost),
-            frozenset(c.id for c in lost if c.id in short.facts),
             key_of(table, full, short),
+            tuple(Pick(c.id.part, own_type(c["type"]), kept_value(c, "t.")) for c in lost),
+            _all_there(table, lost),
             not full.facts[table]["partition_by"],
             tag,
             named(table.name, tag),
+            computed=frozenset(c.id for c in lost if c.id in short.facts),
         )
+
+
+def _all_there(table: ObjectId, columns: list[Fact]) -> str:
+    names = ", ".join(literal(c.id.part) for c in columns)
+    return (
+        "(select pg_catalog.count(*) from pg_catalog.pg_attribute as a where a.attrelid ="
+        f" pg_catalog.to_regclass({literal(w.name(table))}) and a.attname in ({names}) and a.attgenerated = '') = {len(columns)}"
+    )
 
 
 def named(name: str, tag: str) -> str:
@@ -110,3 +136,20 @@ def _above(table: ObjectId, side: Snapshot) -> ObjectId | None:
 
 def _is_foreign(table: ObjectId, side: Snapshot) -> bool:
     return ObjectId("foreign_table", table.schema, table.name) in side.facts
+
+
+AFTERWARDS = "value afterwards"
+"""What the column of a copy is called that says what a changed value reads when the change is undone."""
+
+
+def still_changed(loss: Loss, live: str, kept: str) -> str:
+    """The condition that a row has what its value had become; both names end in a dot."""
+    (column,) = loss.columns
+    return f"{printed(live + ident(column.id.part))} is not distinct from {kept}{ident(AFTERWARDS)}"
+
+
+def was(loss: Loss, kept: str) -> str:
+    """The value that was kept, as a value of the column."""
+    (column,) = loss.columns
+    cast = f"::{column['type']}" if own_type(column["type"]) != column["type"] else ""
+    return kept + ident(column.id.part) + cast

@@ -136,6 +136,20 @@ end
 """,
 )
 
+_IS_OF_TYPE = _routine(
+    "is_of_type(of text, part text, wanted text) returns boolean",
+    """
+begin
+  -- Here, where the search_path is empty, every name is printed in full.
+  return exists (
+    select from pg_catalog.pg_attribute as a
+     where a.attrelid = pg_catalog.to_regclass(of) and a.attname = part
+       and pg_catalog.format_type(a.atttypid, a.atttypmod) = wanted
+  );
+end
+""",
+)
+
 _MATCHED = _routine(
     "matched(of_tag text, copy text, count bigint) returns void",
     """
@@ -174,6 +188,7 @@ ROW_ROUTINES: Mapping[str, str] = {
     "finished": _FINISHED,
     "make_room": _MAKE_ROOM,
     "entered": _ENTERED,
+    "is_of_type": _IS_OF_TYPE,
     "matched": _MATCHED,
     "given_back": _GIVEN_BACK,
 }

@@ -1,0 +1,147 @@
+"""Values that a narrower type or a smaller enum changes: they are again what they were, unless somebody wrote others meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import pytest
+from judge import difference, dump
+from test_kept_columns import APART, load, read, rows, run
+
+from reconciler.catalog.compare import residue
+from reconciler.catalog.kinds import Context
+from reconciler.embedded import Server
+from reconciler.model import ObjectId
+from reconciler.pg import Url, connect
+from reconciler.plan import quarantine
+from reconciler.plan.complete import complete
+
+
+@dataclass(frozen=True)
+class Case:
+    """`kept` is how many values do not come back by themselves; `edit` is written between UP and DOWN, `then` what DOWN makes of
+    it: a query and its answer."""
+
+    before: str
+    after: str
+    rows: str
+    kept: int
+    edit: str
+    then: tuple[str, list[tuple[object, ...]]]
+    becomes: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+
+CASES = {
+    "fewer_digits": Case(
+        "create table t (id integer primary key, v numeric(10,4) not null)",
+        "create table t (id integer primary key, v numeric(10,2) not null)",
+        "insert into t select n, n / 8.0 from generate_series(1, 40) as n",
+        20,
+        "update t set v = 7 where id = 1",
+        ("select id, v::text from t where id in (1, 3) order by 1", [(1, "7.0000"), (3, "0.3750")]),
+    ),
+    "fewer_letters_under_a_view_and_a_trigger": Case(
+        "create table t (id integer primary key, v text); create view seen as select v from t;"
+        " create function f() returns trigger language plpgsql as 'begin new.v := ''triggered''; return new; end';"
+        " create trigger g before update on t for each row execute function f(); alter table t enable always trigger g",
+        "create table t (id integer primary key, v varchar(3)); create view seen as select v from t;"
+        " create function f() returns trigger language plpgsql as 'begin new.v := ''triggered''; return new; end';"
+        " create trigger g before update on t for each row execute function f(); alter table t enable always trigger g",
+        "insert into t values (1, 'abcdef'), (2, 'ab'), (3, null), (4, 'ab   ')",
+        2,
+        "insert into t values (5, 'new')",
+        ("select id, v from t order by 1", [(1, "abcdef"), (2, "ab"), (3, None), (4, "ab   "), (5, "new")]),
+    ),
+    "a_moment_becomes_a_day_and_there_is_no_key": Case(
+        "create table t (what json, v timestamp)",
+        "create table t (what json, v date)",
+        "insert into t select '1', timestamp '2020-01-01 00:00' + n * interval '6 hours' from generate_series(0, 9) as n;"
+        " insert into t values (null, 'infinity')",
+        7,
+        "insert into t values ('2', '2021-01-01')",
+        ("select v::text from t where what::text = '2'", [("2021-01-01 00:00:00",)]),
+    ),
+    "a_text_becomes_a_number_in_a_partition": Case(
+        "create table t (id integer primary key, v text) partition by hash (id);"
+        " create table t0 partition of t for values with (modulus 2, remainder 0);"
+        " create table t1 partition of t for values with (modulus 2, remainder 1)",
+        "create table t (id integer primary key, v integer) partition by hash (id);"
+        " create table t0 partition of t for values with (modulus 2, remainder 0);"
+        " create table t1 partition of t for values with (modulus 2, remainder 1)",
+        "insert into t select n, repeat('0', n % 3) || n from generate_series(1, 40) as n",
+        27,
+        "update t set v = 99 where id = 1",
+        ("select v from t where id in (1, 2) order by id", [("99",), ("002",)]),
+    ),
+    "an_enum_loses_values": Case(
+        "create type mood as enum ('low', 'mid', 'high', 'odd'); create table t (id integer primary key, v mood not null default"
+        " 'mid', vs mood[], w text)",
+        "create type mood as enum ('low', 'high'); create table t (id integer primary key, v mood not null default 'low', vs mood[],"
+        " w text)",
+        "insert into t select n, (array['low', 'mid', 'high', 'odd'])[1 + n % 4]::mood, array['mid', 'low']::mood[] from"
+        " generate_series(1, 20) as n; insert into t values (50, 'low', null), (51, 'high', '{high}')",
+        30,
+        "update t set v = 'high' where id = 1; update t set vs = '{}' where id = 2; insert into t values (60)",
+        (
+            "select id, v::text, vs::text from t where id in (1, 2, 3, 5, 60) order by 1",
+            [(1, "high", "{mid,low}"), (2, "high", "{}"), (3, "odd", "{mid,low}"), (5, "mid", "{mid,low}"), (60, "low", None)],
+        ),
+        {("mood", "mid"): "low", ("mood", "odd"): "high"},
+    ),
+    "the_last_value_of_an_enum_goes": Case(
+        "create type mood as enum ('low', 'high', 'odd'); create table t (id integer primary key, v mood)",
+        "create type mood as enum ('low', 'high'); create table t (id integer primary key, v mood)",
+        "insert into t select n, (array['low', 'high', 'odd'])[1 + n % 3]::mood from generate_series(1, 9) as n",
+        3,
+        "insert into t values (60, 'high')",
+        ("select v::text from t where id in (2, 60) order by id", [("odd",), ("high",)]),
+        {("mood", "odd"): "high"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.majors
+@pytest.mark.parametrize("size", ["small", "large"])
+@pytest.mark.parametrize("name", CASES)
+def test_values_are_what_they_were(
+    server: Server, database: Callable[..., Url], name: str, size: str
+) -> None:
+    case = CASES[name]
+    old, new = database(), database()
+    load(old, case.before)
+    load(new, case.after)
+    before, after = read(old), read(new)
+    load(old, case.rows)
+    fills = {ObjectId("enum_value", "public", enum, was): now for (enum, was), now in case.becomes.items()}
+    up, down = (
+        complete(Context(before, after, "postgres", fills)),
+        complete(Context(after, before, "postgres")),
+    )
+    large = [id for id in before.facts if id.kind == "table"] if size == "large" else []
+    up, down = quarantine.kept(up, down, before, after, applier="postgres", large=large, fills=fills)
+    dumps = {"up": dump(new, APART), "down": dump(old, APART)}
+    first = rows(old, before)
+    for way, statements, goal in (
+        ("up", up, after), ("up", up, after), ("down", down, before), ("down", down, before), ("up", up, after),
+    ):  # fmt: skip
+        run(old, statements)
+        assert residue(read(old), goal) == (), way
+        assert difference(dump(old, APART), dumps[way]) == "", way
+        if way == "down":
+            assert rows(old, before) == first
+    with connect(old) as session:
+        copies = session.execute("select kept_as from reconciler_quarantine.kept order by 1").fetchall()
+        total = 0
+        for (copy,) in copies:
+            found = session.execute(
+                f'select count(*) from reconciler_quarantine."{copy}"'.encode()
+            ).fetchone()
+            total += found[0] if found else 0
+    assert total == case.kept
+    load(old, case.edit)
+    run(old, down)
+    assert residue(read(old), before) == ()
+    query, answer = case.then
+    with connect(old) as session:
+        assert session.execute(query.encode()).fetchall() == answer
