@@ -175,6 +175,7 @@ def _plan(
             large=_large(bench),
             fills=bench.fills,
             downs=bench.downs,
+            renames=_renaming(bench),
         )
     if bench.sizes:
         up, down = (_settled(way) for way in _online(bench, up, down))
@@ -201,6 +202,11 @@ def _online(
         up, down, bench.start, bench.states.after, sizes=sizes, limits=bench.limits,
         applier=bench.role or bench.shadow.url.user, fills=bench.fills, downs=bench.downs, renames=texts,
     )  # fmt: skip
+
+
+def _renaming(bench: Bench) -> frozenset[str]:
+    found = bench.renamed.renames if bench.renamed else None
+    return frozenset(s.sql for s in (*found.up, *found.down)) if found else frozenset()
 
 
 def _large(bench: Bench) -> frozenset[ObjectId]:

@@ -9,6 +9,7 @@ decides what is dropped, and never destroys what is kept: that is `reconciler pu
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from reconciler.model import ObjectId, Snapshot, Statement
@@ -36,17 +37,21 @@ def kept(
     large: Collection[ObjectId] = (),
     fills: Mapping[ObjectId, str] = MappingProxyType({}),
     downs: Mapping[ObjectId, str] = MappingProxyType({}),
+    renames: Collection[str] = (),
     rewrites: Sequence[Rewrite] = REWRITES,
 ) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
     """Both directions in quarantine form.
 
     `before` and `after` are the states between which UP leads, `large` the tables that must not be read under a lock; `fills` and
-    `downs` the declared values, by column, for rows that exist already. Raises Stalled when something can neither move nor be
+    `downs` the declared values, by column, for rows that exist already; `renames` the texts of the statements that rename, which stand
+    at the ends of both directions. Raises Stalled when something can neither move nor be
     copied.
     """
-    ends, busy = (before.fingerprint, after.fingerprint), frozenset(large)
-    there = Way(before, after, ends, forward=True, applier=applier, large=busy, fills=fills, undo=downs)
-    back = Way(after, before, ends, forward=False, applier=applier, large=busy, fills=downs, undo=fills)
+    ends = (before.fingerprint, after.fingerprint)
+    there = Way(
+        before, after, ends, True, applier, frozenset(large), fills=fills, undo=downs, renames=frozenset(renames)
+    )  # fmt: skip
+    back = replace(there, before=after, after=before, forward=False, fills=downs, undo=fills)
     return _rewritten(up, there, rewrites), _rewritten(down, back, rewrites)
 
 

@@ -30,7 +30,7 @@ def kept(statements: tuple[Statement, ...], way: Way) -> tuple[Statement, ...]:
         found = _kept(found, loss, way, first)
     for loss in regained_columns(way):
         found = _brought_back(found, loss, way, first)
-    return (*_staged(first), *found)
+    return way.ahead(found, _staged(first))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def _staged(first: list[Stages]) -> Iterator[Statement]:
 def _kept(statements: list[Statement], loss: Loss, way: Way, first: list[Stages]) -> list[Statement]:
     ids = {column.id for column in loss.columns}
     drops = [n for n, s in enumerate(statements) if s.subject in ids and _DROPS.search(s.sql)]
-    at = drops[0] if drops else 0
+    at = drops[0] if drops else way.begin(statements)
     told = [_told(s, loss, way) if n in drops else s for n, s in enumerate(statements)]
     what = f"{loss.table}: the values of {_listed(loss.columns)}"
     if is_large(loss, way) and gradual.possible(loss):
@@ -90,7 +90,7 @@ def _blocking(loss: Loss, way: Way) -> tuple[Hazard, ...]:
 
 
 def say(loss: Loss, sql: str, reason: str) -> Statement:
-    return Statement(sql, reason, subject=loss.columns[0].id)
+    return Statement(sql, reason, subject=loss.table)
 
 
 def long(loss: Loss, sql: str, reason: str) -> Statement:
@@ -103,7 +103,7 @@ def long(loss: Loss, sql: str, reason: str) -> Statement:
         reason,
         transactional=False,
         hazards=(goes_on,),
-        subject=loss.columns[0].id,
+        subject=loss.table,
         statement_timeout="0",
     )
 
@@ -184,7 +184,8 @@ def _brought_back(statements: list[Statement], loss: Loss, way: Way, ahead: list
             say(loss, direct.dressed(loss, defaults), f"{what} are back"),
         ]
     if not adds:
-        return [*statements, *back]
+        end = way.end(statements)
+        return [*statements[:end], *back, *statements[end:]]
     first, last = adds[0], adds[-1]
     later: list[Statement] = []
     sooner: list[Statement] = []

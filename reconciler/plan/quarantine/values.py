@@ -34,14 +34,14 @@ def kept(statements: tuple[Statement, ...], way: Way) -> tuple[Statement, ...]:
         found = _kept(found, loss, causes, way, first)
     for loss, causes in _changed(way.after, way.before, way.undo, way):
         found = _restored(found, loss, causes, way)
-    return (*first, *found)
+    return way.ahead(found, first)
 
 
 def _kept(
     statements: list[Statement], loss: Loss, causes: frozenset[ObjectId], way: Way, first: list[Statement]
 ) -> list[Statement]:
     places = _changing(statements, causes)
-    at = places[0] if places else 0
+    at = places[0] if places else way.begin(statements)
     what = f"{loss.table}: values of {loss.columns[0].id.part} that become others"
     told = [_told(s, loss) if n in places else s for n, s in enumerate(statements)]
     if is_large(loss, way) and gradual.possible(loss):
@@ -70,7 +70,8 @@ def _restored(
     statements: list[Statement], loss: Loss, causes: frozenset[ObjectId], way: Way
 ) -> list[Statement]:
     places = _changing(statements, causes)
-    at = places[-1] + 1 if places else len(statements)
+    end = way.end(statements)
+    at = places[-1] + 1 if places else end
     what = f"{loss.table}: values of {loss.columns[0].id.part} are what they were"
     # A value that was just added to an enum may be used when it is committed (manual: ALTER TYPE, Notes).
     found = [
@@ -80,7 +81,9 @@ def _restored(
     if is_large(loss, way) and gradual.possible(loss):
         # Behind everything: nothing else of the plan waits for it.
         undone = say(loss, gradual.abandoned(loss), f"{what}: what an interrupted run may have begun")
-        return [undone, *found, long(loss, gradual.restored(loss), what)]
+        begin = way.begin(statements)
+        put = long(loss, gradual.restored(loss), what)
+        return [*found[:begin], undone, *found[begin:end], put, *found[end:]]
     return [*found[:at], say(loss, _put_back(loss), what), *found[at:]]
 
 
