@@ -143,6 +143,8 @@ def rollback(
             chosen = [v for v in standing if v > to]
         else:
             chosen = standing[: steps_back or 1]
+        if not chosen and to is not None:
+            return ()  # the same command again, after it was interrupted at its very end
         if not chosen:
             raise Stalled(
                 "nothing is applied that could be rolled back", hint="reconciler history lists what is"
@@ -157,7 +159,9 @@ def rollback(
                     f"migration {version} has no DOWN", hint="write a new migration that changes it back"
                 )
             told(f"rehearse the DOWN of {version}")
-            one = tried(work, start, state, migration, migration.down, migration.up, told)
+            # From what an interrupted run left, UP does not lead back: only the way on can be tried.
+            back = () if migrate.state_of(row).startswith("partly") else migration.up
+            one = tried(work, start, state, migration, migration.down, back, told)
             found.append(one)
             state = one.after
         given = _given(work, allow)

@@ -11,6 +11,8 @@ from reconciler.engine.applying import apply, rollback
 from reconciler.engine.drift import drift
 from reconciler.engine.planning import propose
 from reconciler.errors import Stalled, Waiting
+from reconciler.migrate import load_directory
+from reconciler.migrate import rollback as migrate_back
 from reconciler.model import HazardCode, ObjectId
 from reconciler.pg import Secret, connect
 
@@ -271,8 +273,38 @@ def test_rollback_takes_back_one_and_then_all(project: Make) -> None:
     assert p.sql("select to_regclass('v'), to_regclass('t') is not null") == [(None, True)]
     rollback(p.database, to="0", allow={"all"})
     assert p.sql("select to_regclass('t')") == [(None,)]
+    assert rollback(p.database, to="0") == ()
     with pytest.raises(Stalled, match="nothing is applied"):
         rollback(p.database)
+
+
+def test_a_rollback_that_was_interrupted_goes_on(project: Make) -> None:
+    p = project(
+        "create table t (id int primary key, a text); create index t_a on t (a);",
+        live="create table t (id int primary key)",
+    )
+    folder = p.folder / "schema" / "migrations"
+    folder.mkdir()
+    (folder / "20260101000000_by_hand.sql").write_text(
+        "-- UP\nbegin;\nalter table t add column if not exists a text;\ncreate index if not exists t_a on t (a);\ncommit;\n\\quit\n"
+        "-- DOWN\nset lock_timeout = '2s';\ndrop index concurrently if exists t_a;\nbegin;\nalter table t drop column if exists a;\ncommit;\n"
+    )
+    apply(p.database, allow={"all"})
+    (file,) = load_directory(folder)
+    begun = 0
+
+    def interrupted(inside: object) -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 2:
+            raise Waiting("killed")
+
+    with pytest.raises(Waiting, match="killed"):
+        migrate_back(p.url, file, fence=interrupted)
+    assert p.sql("select to_regclass('t_a'), count(*) from pg_attribute where attname = 'a'") == [(None, 1)]
+    (back,) = rollback(p.database, allow={"all"})
+    assert (back.steps_done, back.steps) == (2, 2)
+    assert p.sql("select count(*) from pg_attribute where attname = 'a'") == [(0,)]
 
 
 def test_owners_that_nobody_declared_are_no_drift(project: Make, role: str) -> None:

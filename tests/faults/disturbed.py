@@ -45,16 +45,17 @@ class Site:
     def __init__(
         self, cluster: Cluster, wire: Wire, url: Url, route: Route, migration: Migration, folder: Path,
         *, unsteady: frozenset[str] = frozenset(), exact: bool = True, kept: bool = False, first: bool = False, killable: Killable, psql: Psql,
+        project: Mapping[str, object],
     ) -> None:  # fmt: skip
         self.cluster, self.wire, self.url, self.route = cluster, wire, url, route
         self.through = url.with_options(host="127.0.0.1", port=str(wire.port))
         self.migration = counted(migration) if route == "apply" else migration
-        self._first = first
+        self._first, self.project = first, project
         self._unsteady, self._killable, self._psql = unsteady, killable, psql
         self.file = migrate.write(self.migration, folder)
         self._scripts = {}
         for direction in DIRECTIONS:
-            self._scripts[direction] = folder / f"{direction}.sql"
+            self._scripts[direction] = folder.parent / f"{direction}.sql"
             self._scripts[direction].write_text(migrate.render_section(self.migration, direction))
         self.known = {direction: Known() for direction in DIRECTIONS}
         self.next: Direction = "up"
@@ -67,10 +68,20 @@ class Site:
                 self.undisturbed(direction)
         self._learn(kept)
 
+    @property
+    def stepwise(self) -> bool:
+        return any(len(self.known[direction].states) > 2 for direction in DIRECTIONS)
+
+    @property
+    def applicant(self) -> str:
+        """What the session that applies is called."""
+        return "psql" if self.route == "psql" else "reconciler apply"
+
     def start(self, direction: Direction) -> Run:
         """The run that may be disturbed, through the wire."""
-        if self.route == "apply":
-            return self._killable.start(self.through, self.file, direction)
+        if self.route != "psql":
+            project = self.project if self.route == "command" else None
+            return self._killable.start(self.through, self.file, direction, project)
         return self._psql.start(self.through, self._scripts[direction])
 
     def prepare(self, direction: Direction) -> None:
@@ -81,11 +92,10 @@ class Site:
 
     def done(self, direction: Direction) -> None:
         """A run came to its end: what must be true now is counted."""
-        if self.route == "apply":
-            self._runs += 1
-            for step in steps(self.script(direction)):
-                if step.transactional:
-                    self._ticks[direction, step.number] += 1
+        self._runs += self.route != "psql"
+        for step in steps(self.script(direction)):
+            if self.route == "apply" and step.transactional:
+                self._ticks[direction, step.number] += 1
         self.next = "down" if direction == "up" else "up"
 
     def script(self, direction: Direction) -> tuple[Statement, ...]:
@@ -150,7 +160,7 @@ class Site:
             f"lost rows or double effect: rows of {table} are not as after an undisturbed run"
             for table in sorted(known.rows.keys() | rows.keys()) if rows.get(table) != known.rows.get(table)
         ]  # fmt: skip
-        if self.route == "apply":
+        if self.route != "psql":
             history = self._history()
             if len(history) != self._runs or any(row.steps_done != row.steps for row in history):
                 breaches.append(f"double apply: {len(history)} rows of history after {self._runs} runs")
@@ -179,7 +189,7 @@ class Site:
         run = migrate.apply if direction == "up" else migrate.rollback
         self.prepare(direction)
         run(self.url, self.migration, fence=lambda inside: states.append(self._digests()))
-        if self.route == "apply":
+        if self.route != "psql":
             self.done(direction)
         return [*states, self._digests()]
 
@@ -191,7 +201,7 @@ class Site:
         for direction in DIRECTIONS:
             known = self.known[direction]
             self.prepare(direction)
-            self.wire.begin()
+            self.wire.begin(name=self.applicant)
             ended = self.start(direction).ended()
             if not ended.done:
                 raise AssertionError(f"an undisturbed {direction} fails: {ended.said}")

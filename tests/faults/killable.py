@@ -2,8 +2,8 @@
 
     python killable.py
 
-Standard input: one JSON object per run: `url`, `file` (of a migration) and `direction` (`up` or `down`), then, once the run was
-seen to end, the line `reap`. Standard output: the process id of the run (a forked child: importing the program anew each time
+Standard input: one JSON object per run: `url`, `file` (of a migration) and `direction` (`up` or `down`), and for the whole of
+`reconciler apply` and `rollback` also `project`, the settings of the database; then, once the run was seen to end, the line `reap`. Standard output: the process id of the run (a forked child: importing the program anew each time
 would take longer than the run), then `ended`, then a JSON list of exit status and what the run said about its end.
 """
 
@@ -13,21 +13,38 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
+from reconciler.engine import applying
 from reconciler.errors import ReconcilerError
 from reconciler.migrate import apply, parse, rollback
+from reconciler.model import HazardCode
 from reconciler.pg import Url
+from reconciler.settings import Database
 
 
-def run(url: str, file: str, direction: str) -> str:
+def run(url: str, file: str, direction: str, project: dict[str, Any] | None = None) -> str:
     """How it ended: `done`, or the kind of the error and its message."""
     path = Path(file)
-    migration = parse(path.read_text(), path.name)
     try:
-        (apply if direction == "up" else rollback)(Url.parse(url), migration)
+        if project is not None:
+            _command(Url.parse(url), path, direction, project)
+        else:
+            migration = parse(path.read_text(), path.name)
+            (apply if direction == "up" else rollback)(Url.parse(url), migration)
     except ReconcilerError as error:
         return f"{type(error).__name__}: {error}"
     return "done"
+
+
+def _command(url: Url, file: Path, direction: str, project: dict[str, Any]) -> None:
+    settings = {**project, "schema_dir": Path(project["schema_dir"]), "shadow": Url.parse(project["shadow"])}
+    database = Database(name="faults", url=url, migrations_dir=file.parent, **settings)
+    every = {code.value for code in HazardCode}
+    if direction == "up":
+        applying.apply(database, allow=every)
+    else:
+        applying.rollback(database, to="0", allow=every)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Protocol
 
 from reconciler.pg import Url
 
-HANGS_AFTER = 60.0
+HANGS_AFTER = 120.0
 """Seconds within which every run must end, whatever happened to it."""
 
 
@@ -59,8 +59,10 @@ class Killable:
         self._parent.wait()
         self._parent.stdout.close()
 
-    def start(self, url: Url, file: Path, direction: str) -> Run:
-        self._say(json.dumps({"url": url.reveal(), "file": str(file), "direction": direction}))
+    def start(self, url: Url, file: Path, direction: str, project: Mapping[str, object] | None = None) -> Run:
+        """`project` are the settings of the database, for a run of the whole command."""
+        told = {"url": url.reveal(), "file": str(file), "direction": direction, "project": project}
+        self._say(json.dumps(told))
         self._pid, self._over = int(self._hear()), False
         return self
 
@@ -127,6 +129,3 @@ class Psql:
             return Ended(-9, "hangs")
         status = self.process.returncode
         return Ended(status, "done" if status == 0 else f"psql: {said.strip()}")
-
-
-Start = Callable[[Url], Run]

@@ -14,7 +14,9 @@ from reconciler.model import Migration, ObjectId, Statement
 from reconciler.run import steps
 
 Direction = Literal["up", "down"]
-Route = Literal["apply", "psql"]
+Route = Literal["apply", "psql", "command"]
+ROUTES: tuple[Route, ...] = ("apply", "psql", "command")
+"""Who applies: the room `migrate`, psql, or the whole of `reconciler apply` and `reconciler rollback` with their rehearsals."""
 Digests = Mapping[ObjectId, str]
 DIRECTIONS: tuple[Direction, Direction] = ("up", "down")
 

@@ -31,13 +31,15 @@ KINDS = {
     "second applier": 5,
 }
 """How often each is drawn, in parts of their sum."""
-ONLY_OURS = ("second applier",)
+BY_THE_ROOM = ("second applier",)
+"""Only where the run is that of `migrate` alone."""
 
 
 @dataclass(frozen=True)
 class Fault:
     """`at` and `side` name a boundary: before a request, or after its answer. `delay` is in seconds, from the run's beginning
-    (moment "any") or from the boundary ("during"); `cut` is a number of bytes and the way they go.
+    (moment "any") or from the boundary ("during"); `cut` is a number of bytes and the way they go; `sql` is the request meant, where
+    its number is not certain.
     """
 
     kind: str
@@ -47,34 +49,47 @@ class Fault:
     delay: float = 0.0
     way: Literal["up", "down"] = "up"
     cut: int = 0
+    sql: str = ""
 
 
 def drawn(chance: random.Random, known: Known, route: Route, boundary: int | None) -> Fault:
     """A fault for a run of which an undisturbed one is known. `boundary` is the one to take where it is a boundary's turn."""
-    kinds = {kind: share for kind, share in KINDS.items() if route == "apply" or kind not in ONLY_OURS}
+    kinds = {kind: share for kind, share in KINDS.items() if route == "apply" or kind not in BY_THE_ROOM}
     kind = chance.choices(list(kinds), list(kinds.values()))[0]
     if kind == "cut after some bytes":
         way: Literal["up", "down"] = chance.choice(("up", "down"))
         return Fault(kind, "any", way=way, cut=chance.randrange(1, known.bytes[way]))
     at = boundary if boundary is not None else chance.randrange(len(known.trace))
+    sql = ""
+    if route == "command":  # how much it reads before and after varies
+        at = chance.choice(_changing(known))
+        sql = known.trace[at].sql
     side: Side = chance.choice(("before", "after"))
     if kind == "answer to COMMIT lost":
-        commits = [
-            number
-            for number, sent in enumerate(known.trace)
-            if sent.sql.strip().lower().rstrip(";") == "commit"
-        ]
-        return Fault(kind, "boundary", at=chance.choice(commits), side="after")
+        return Fault(kind, "boundary", at=chance.choice(_commits(known)), side="after", sql=sql and "commit")
     moment: Moment = (
         "boundary"
         if kind == "second applier"
         else chance.choices(("boundary", "during", "any"), (6, 2, 2))[0]
     )
     if moment == "during":
-        return Fault(kind, moment, at=at, delay=chance.random() * known.trace[at].seconds * 1.1)
+        return Fault(kind, moment, at=at, delay=chance.random() * known.trace[at].seconds * 1.1, sql=sql)
     if moment == "any":
         return Fault(kind, moment, delay=chance.random() * known.seconds * 1.3)
-    return Fault(kind, moment, at=at, side=side)
+    return Fault(kind, moment, at=at, side=side, sql=sql)
+
+
+def _commits(known: Known) -> list[int]:
+    return [n for n, sent in enumerate(known.trace) if sent.sql.strip().lower().rstrip(";") == "commit"]
+
+
+def _changing(known: Known) -> list[int]:
+    """The requests that do not only read."""
+    return [
+        n
+        for n, sent in enumerate(known.trace)
+        if not sent.sql.lstrip().lower().startswith(("select", "with"))
+    ]
 
 
 class Striker:
@@ -91,17 +106,17 @@ class Striker:
     def run(self, direction: Direction, fault: Fault | None) -> tuple[list[Ended], bool]:
         """How the run (and its rival) ended, and whether the fault met it."""
         site = self._site
-        gate = Gate(fault.at, fault.side) if fault and fault.moment != "any" else None
-        if fault and fault.moment == "during":
-            gate = Gate(fault.at, "before")
+        gate = Gate(fault.at, fault.side, fault.sql) if fault and fault.moment != "any" else None
         limit = Limit(fault.way, fault.cut) if fault and fault.cut else None
-        site.wire.begin(gate=gate, limit=limit)
+        site.wire.begin(gate=gate, limit=limit, name=site.applicant)
         run = site.start(direction)
         if fault is None:
             return [run.ended()], False
         if limit is not None:
             return [run.ended()], limit.left <= 0
         if gate is None:
+            while site.route == "command" and site.wire.main is None and run.going():
+                time.sleep(0.005)  # nothing is changed before that
             time.sleep(fault.delay)
             met = run.going()
             rivals = self._off_gate(fault, run, direction) if met else []

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from cluster import Cluster
 from declared import Change
@@ -20,7 +20,7 @@ from report import Entry
 from runs import Killable, Psql
 from sampler import Sampler
 from scripts import Script
-from state import Direction, Route
+from state import ROUTES, Direction, Route
 from strikes import Fault, Striker, drawn
 from wire import Wire
 from writers import Writer, writing
@@ -61,31 +61,38 @@ class Bench:
             one.close()
 
 
-def planned(change: Change | Script, bench: Bench, url: Url) -> Migration:
+def planned(change: Change | Script, bench: Bench, database: Database) -> Migration:
     """The migration for a database that is as `change.live` says. What this program planned before, it need not plan again."""
     if isinstance(change, Script):
         return change.migration("20261126040000")
     told = repr(
-        (change.live, change.declared, sorted(change.settings.items()), bench.shadow.major, _program())
+        (
+            change.live,
+            change.declared,
+            change.form,
+            sorted(change.settings.items()),
+            bench.shadow.major,
+            _program(),
+        )
     )
     kept = bench.plans / hashlib.sha256(told.encode()).hexdigest()[:32]
     for file in kept.glob("*.sql"):
         return migrate.parse(file.read_text(), file.name)
-    folder = bench.folder / "schema"
-    folder.mkdir(exist_ok=True)
-    (folder / "all.sql").write_text(change.declared)
-    database = Database(
-        name="faults",
-        url=url,
-        schema_dir=folder,
-        shadow=bench.shadow.url,
-        prune=True,
-        **{"removal": "immediate", **change.settings},
-    )
     migration = _proposed(database) if change.form == "plain" else _in_form(database, change.form)
     kept.mkdir()
     migrate.write(migration, kept)
     return migration
+
+
+def _project(
+    change: Change | Script, bench: Bench, url: Url, folder: Path
+) -> tuple[Database, dict[str, Any]]:
+    """What is declared, as the configuration and as its settings for another process."""
+    declared, settings = ("", {}) if isinstance(change, Script) else (change.declared, change.settings)
+    (folder / "all.sql").write_text(declared)
+    own = {"prune": True, "removal": "immediate", **settings}
+    database = Database(name="faults", url=url, schema_dir=folder, shadow=bench.shadow.url, **own)
+    return database, {"schema_dir": str(folder), "shadow": bench.shadow.url.reveal(), **own}
 
 
 def _proposed(database: Database) -> Migration:
@@ -124,11 +131,13 @@ def disturbed(change: Change | Script, route: Route, bench: Bench) -> Iterator[T
         url = until_the_end.enter_context(bench.cluster.database("disturbed"))
         with connect(url) as session:
             session.execute(change.live.encode())
-        migration = planned(change, bench, url)
         folder = bench.folder / f"{len(list(bench.folder.iterdir()))}"
-        folder.mkdir()
+        (folder / "schema").mkdir(parents=True)
+        (folder / "migrations").mkdir()
+        database, project = _project(change, bench, url, folder / "schema")
+        migration = planned(change, bench, database)
         site = Site(
-            bench.cluster, bench.wire, url, route, migration, folder, unsteady=change.unsteady, kept=change.kept,
+            bench.cluster, bench.wire, url, route, migration, folder / "migrations", project=project, unsteady=change.unsteady, kept=change.kept,
             exact=change.kept or isinstance(change, Change),
             first=isinstance(change, Script) and change.first,
             killable=bench.killable, psql=Psql(bench.shadow.binaries.program("psql")),
@@ -189,6 +198,8 @@ class Trial:
     ) -> tuple[list[bool], list[str], list[str], list[str]]:
         site, met, ends, found = self.site, list[bool](), list[str](), list[str]()
         for attempt in range(TRIES):
+            if attempt > len(faults):  # the server is still repeating its log
+                time.sleep(0.3)
             fault = faults[attempt] if attempt < len(faults) else None
             ended, struck = self.striker.run(direction, fault)
             if fault is not None:
@@ -197,7 +208,8 @@ class Trial:
             wrong = [one for one in ended if not self._sound_end(one.said)]
             if wrong:
                 return met, ends, found, [f"does not continue: {one.said}" for one in wrong]
-            if attempt >= len(faults) - 1 and any(one.done for one in ended):
+            over = any(one.done for one in ended)
+            if over and (site.route == "command" or attempt >= len(faults) - 1):
                 return met, ends, [*found, "done"] if fault else found, []
             if fault is not None and chance.random() < 0.6:
                 if not site.at_rest():
@@ -223,27 +235,28 @@ def swept(
     bench: Bench, changes: Changes, share: Callable[[str, Route], range], log: Callable[[Entry], None]
 ) -> None:
     """For each change and route the faults of the numbers that `share` gives; a database on which the law was broken is made anew."""
-    routes: tuple[Route, Route] = ("apply", "psql")
     for name, change in changes.items():
-        for route in routes:
-            if route == "psql" and isinstance(change, Script) and not change.again:
-                continue
-            numbers = list(share(name, route))
+        stepwise = True
+        for route in ROUTES:
+            numbers = list(share(name, route)) if possible(change, route) else []
+            if route == "command" and not stepwise:
+                continue  # `migrate` alone meets everything that can happen to one transaction
             while numbers:
                 try:
                     with disturbed(change, route, bench) as trial:
+                        stepwise = trial.site.stepwise
                         while numbers and trial.sound:
                             log(trial.one(numbers.pop(0)))
                 except Exception as error:  # noqa: BLE001 - it is a verdict about this change: the others are judged all the same
-                    log(
-                        nothing(
-                            name,
-                            route,
-                            numbers[0] if numbers else -1,
-                            f"broken: {type(error).__name__}: {error}"[:2000],
-                        )
-                    )
+                    why = f"broken: {type(error).__name__}: {error}"[:2000]
+                    log(nothing(name, route, numbers[0] if numbers else -1, why))
                     break
+
+
+def possible(change: Change | Script, route: Route) -> bool:
+    if isinstance(change, Script):  # its effects count: it cannot be rehearsed
+        return route == "apply" or (route == "psql" and change.again)
+    return True
 
 
 def nothing(change: str, route: Route, number: int, why: str) -> Entry:

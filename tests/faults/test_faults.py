@@ -7,22 +7,24 @@ ends; one of them again: `--fault "CHANGE/ROUTE:NUMBER"`.
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from busy import BUSY
 from declared import CHANGES
 from keeping import KEEPING
 from report import Entry, entries, summary
 from scripts import SCRIPTS
-from state import Route
+from state import ROUTES, Route
 from sweep import Bench, disturbed, swept
 
-ALL = {change.name: change for change in (*CHANGES, *KEEPING, *SCRIPTS)}
-FEW = {"steps with effects": (13, 0), "backfill in batches": (6, 6)}
-"""How many faults in every run, applied by us and by psql."""
-BY_PSQL = 5
-"""One in so many is applied by psql."""
+ALL = {change.name: change for change in (*CHANGES, *KEEPING, *BUSY, *SCRIPTS)}
+FEW = {"steps with effects": {"apply": 13}, "backfill in batches": {"apply": 6, "psql": 6}}
+"""How many faults in every run, by who applies."""
+SHARES = {"apply": (1, 14), "psql": (3, 9), "command": (6, 6)}
+"""By who applies: one migration in so many, and how many faults it gets in proportion."""
 
 
 def test_a_few_faults(bench: Bench) -> None:
@@ -30,7 +32,7 @@ def test_a_few_faults(bench: Bench) -> None:
     swept(
         bench,
         {name: ALL[name] for name in FEW},
-        lambda name, route: range(FEW[name][route == "psql"]),
+        lambda name, route: range(FEW[name].get(route, 0)),
         log.append,
     )
     assert sum(sum(entry["met"]) for entry in log) >= 20
@@ -51,11 +53,12 @@ def test_as_many_faults_as_wished(
     known = entries(path)
     done = Counter((entry["change"], entry["route"]) for entry in known)
     chosen = {name: ALL[name] for name in option("--faults-of") or ALL}
-    each = -(-option("--faults") // len(chosen))
+    each = option("--faults") / len(chosen) / sum(faults / among for among, faults in SHARES.values())
+    place = {name: number for number, name in enumerate(ALL)}
 
     def share(name: str, route: Route) -> range:
-        by_psql = each // BY_PSQL
-        number = by_psql if route == "psql" else each - by_psql
+        among, faults = SHARES[route]
+        number = 0 if place[name] % among else math.ceil(each * faults)
         return range(done[name, route], done[name, route] + number)
 
     def log(entry: Entry) -> None:
@@ -73,7 +76,7 @@ def test_as_many_faults_as_wished(
 def once_more(bench: Bench, which: str, capsys: pytest.CaptureFixture[str]) -> None:
     name, _, number = which.rpartition(":")
     change, _, route = name.rpartition("/")
-    with disturbed(ALL[change], "psql" if route == "psql" else "apply", bench) as trial:
+    with disturbed(ALL[change], next(one for one in ROUTES if one == route), bench) as trial:
         if int(number) % 2:
             trial.site.undisturbed("up")
         entry = trial.one(int(number))

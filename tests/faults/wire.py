@@ -1,7 +1,7 @@
 """A wire between clients and a server that can be held, cut and frozen at any message.
 
 Knows the frames of PostgreSQL's protocol (manual, "Message Formats"): a request of a client ends with Query or Sync, its answer
-with ReadyForQuery. Faults concern the *main* line: the first connection since `begin`. All others pass.
+with ReadyForQuery. Faults concern the *main* line: the first connection since `begin` of an application that is named there. All others pass.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ _CANCEL = 80877102
 
 @dataclass
 class Gate:
-    """Holds the main line before request `at` reaches the server, or before its answer reaches the client."""
+    """Holds the main line before request `at` reaches the server, or before its answer reaches the client. With `sql` it is the
+    request of that text, whichever number it has this time.
+    """
 
     at: int
     side: Side
+    sql: str = ""
     reached: threading.Event = field(default_factory=threading.Event)
     verdict: queue.SimpleQueue[Verdict] = field(default_factory=queue.SimpleQueue)
 
@@ -77,15 +80,16 @@ class Wire:
         self._lines: list[Line] = []
         self.main: Line | None = None
         self.trace: list[Sent] = []
+        self._name = ""
         self._gate: Gate | None = None
         self._limit: Limit | None = None
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
 
-    def begin(self, *, gate: Gate | None = None, limit: Limit | None = None) -> None:
-        """The next connection is the main line; what is frozen stays so."""
+    def begin(self, *, gate: Gate | None = None, limit: Limit | None = None, name: str = "") -> None:
+        """The next connection of an application of that name is the main line; what is frozen stays so."""
         with self._lock:
-            self.main, self.trace, self._gate, self._limit = None, [], gate, limit
+            self.main, self.trace, self._gate, self._limit, self._name = None, [], gate, limit, name
 
     def cut(self) -> None:
         if self.main is not None:
@@ -119,8 +123,6 @@ class Wire:
                 line = Line(client, server)
                 with self._lock:
                     self._lines.append(line)
-                    if self.main is None:
-                        self.main = line
                 for pump in (self._up, self._down):
                     threading.Thread(target=self._pumped, args=(pump, line), daemon=True).start()
 
@@ -147,6 +149,9 @@ class Wire:
                 request += message
                 if not started:
                     started = struct.unpack_from("!i", message, 4)[0] != _CANCEL
+                    with self._lock:
+                        if self.main is None and b"application_name\0" + self._name.encode() in message:
+                            self.main = line
                 elif message[:1] in (b"Q", b"P"):
                     start = 5 if message[:1] == b"Q" else message.index(b"\0", 5) + 1
                     sql = message[start : message.index(b"\0", start)].decode(errors="replace")
@@ -186,7 +191,7 @@ class Wire:
 
     def _passes(self, line: Line, number: int, side: Side) -> bool:
         gate = self._gate
-        if gate is not None and line is self.main and (gate.at, gate.side) == (number, side):
+        if gate is not None and line is self.main and gate.side == side and self._meant(gate, number):
             self._gate = None
             gate.reached.set()
             verdict = gate.verdict.get()
@@ -194,6 +199,9 @@ class Wire:
                 line.frozen.set()
             return verdict == "go"
         return True
+
+    def _meant(self, gate: Gate, number: int) -> bool:
+        return self.trace[number].sql == gate.sql if gate.sql else gate.at == number
 
     def _forward(self, line: Line, way: Literal["up", "down"], to: socket.socket, data: bytes) -> bool:
         if line.frozen.is_set():
