@@ -11,13 +11,25 @@ from commands import run, spawn
 EVERY = ("--config", "--format", "--quiet")
 ON_A_DATABASE = ("--url", "--schema-dir", "--migrations-dir", "--schemas", "--shadow", "--yes", "--allow")
 COMMANDS = (
-    "demo", "init", "validate", "plan", "diff", "apply", "rollback", "show", "history", "status", "drift", "explain", "doctor",
+    "demo", "init", "validate", "plan", "diff", "approve", "apply", "rollback", "show", "history", "status", "drift", "explain", "doctor",
     "schema", "run", "new table", "new trigger", "new policy", "new migration",
 )  # fmt: skip
-WITH_DATABASE = ("plan", "apply", "rollback", "show", "history", "status", "drift", "doctor", "run")
+WITH_DATABASE = (
+    "plan",
+    "approve",
+    "apply",
+    "rollback",
+    "show",
+    "history",
+    "status",
+    "drift",
+    "doctor",
+    "run",
+)
 OWN = {
     "diff": ("--prove", "--keep-data", "--down", "--scratch", "--schemas"),
     "plan": ("--check", "--out", "--phased", "--export"),
+    "approve": ("--withdraw",),
     "apply": ("--destroy",),
     "rollback": ("--to", "--steps"),
     "show": ("--up", "--down"),
