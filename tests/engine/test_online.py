@@ -66,7 +66,7 @@ create table public.things (
   id int primary key,
   code text,
   -- reconciler: fill 'c' || (coalesce(owner, 0) + id)::text
-  label text not null
+  label text not null default 'none'
 );
 """
     made = project(new, live=OLD + ROWS, online_rows=1000)

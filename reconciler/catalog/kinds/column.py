@@ -211,7 +211,8 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
     table, column = _alter(fact), ident(fact.id.part)
     late = fill is not None and bool(fact["not_null"])
     bare = Fact(fact.id, {**fact.attributes, "not_null": None}, "") if late else fact
-    line = definition(bare, default, context)
+    # Rows that exist already would have the default as soon as it is said.
+    line = definition(bare, default if fill is None else None, context)
     hazards = []
     if (
         (fact["not_null"] or _of_full_domain(fact, context))
@@ -247,6 +248,10 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
                 f"{fact.id}: rows that exist already get their declared value",
                 fact.id,
             )
+        )
+    if fill is not None and default is not None:
+        found.append(
+            w.say(f"{table} alter column {column} set default {default}", f"{fact.id}: new rows", fact.id)
         )
     if late:
         found.append(w.say(not_null.put(fact, context), f"{fact.id}: every row has one now", fact.id))
