@@ -15,6 +15,7 @@ from itertools import chain, count
 from typing import TypedDict, Unpack
 
 import psycopg
+from psycopg.errors import Diagnostic
 
 from reconciler.errors import OutcomeUnknown, Waiting
 from reconciler.migrate import history, inventory
@@ -68,6 +69,8 @@ class Terms(TypedDict, total=False):
     on_progress: Callable[[Progress], None]
     on_retry: Callable[[Waiting, float], None]
     """Told before each pause: who is in the way, and for how many seconds we pause."""
+    on_notice: Callable[[str], None]
+    """Gets what a statement says while it runs (RAISE NOTICE): how far a batched one is."""
     resolve: Callable[[str], str]
     """Puts secrets in the place of their placeholders, just before a statement is sent."""
     changes: Sequence[Change]
@@ -95,6 +98,7 @@ class _Terms:
     on_session: Callable[[Connection], None] | None = None
     on_progress: Callable[[Progress], None] | None = None
     on_retry: Callable[[Waiting, float], None] | None = None
+    on_notice: Callable[[str], None] | None = None
     resolve: Callable[[str], str] | None = None
     changes: Sequence[Change] = ()
     moved: Mapping[ObjectId, ObjectId] = field(default_factory=dict)
@@ -178,6 +182,8 @@ def _go_on(
     done = resume_at(rows, migration, direction, out_of_order=terms.out_of_order)
     _replay_settings(connection, script[:done])
     role = _role(connection)
+    if terms.on_notice is not None:
+        connection.add_notice_handler(_raised(terms.on_notice))
     for step in script[done:]:
         _run_one(connection, session, migration, direction, terms, script, step, role)
     return history.latest(history.read(connection))[migration.version]
@@ -248,6 +254,16 @@ def _run_one(
         resolve=terms.resolve,
         pace=terms.pace,
     )
+
+
+def _raised(told: Callable[[str], None]) -> Callable[[Diagnostic], None]:
+    """Hands on what RAISE NOTICE says; PostgreSQL's own notices (“already exists, skipping”) have codes of their own."""
+
+    def receive(said: Diagnostic) -> None:
+        if said.sqlstate == "00000" and said.message_primary:
+            told(said.message_primary)
+
+    return receive
 
 
 def _replay_settings(connection: Connection, done: Sequence[Step]) -> None:

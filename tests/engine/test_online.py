@@ -72,7 +72,9 @@ create table public.things (
     made = project(new, live=OLD + ROWS, online_rows=1000)
     plan = propose(made.database).plan
     assert any("pg_blocking_pids" in s.sql for s in plan.up)
-    apply(made.database, allow={"all"})
+    said: list[str] = []
+    apply(made.database, allow={"all"}, on_note=said.append)
+    assert "public.things.label: 3000 rows filled" in said
     assert made.sql("select count(*), min(label) from public.things where label is not null") == [
         (3000, "c1001")
     ]
