@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.catalog.kinds.casting import lossy, using
+from reconciler.catalog.kinds.casting import lossy, rounds, using
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,22 @@ def test_the_expression(old: str, new: str, expression: str, direct: bool) -> No
 )
 def test_what_can_be_lost(old: str, new: str, lost: bool) -> None:
     assert lossy(old, new) is lost
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("bigint", "integer", False),
+        ("integer", "numeric(3,0)", False),
+        ("integer", "numeric(3,-2)", True),
+        ("numeric(10,2)", "numeric(10,4)", False),
+        ("numeric(10,4)", "numeric(10,2)", True),
+        ("numeric", "numeric(9,4)", True),
+        ("text", "character varying(3)", True),
+        ("character varying(3)", "text", False),
+        ("text", "integer", True),
+        ("integer[]", "integer", True),
+    ],
+)
+def test_what_fits_or_fails_does_not_round(old: str, new: str, changed: bool) -> None:
+    assert rounds(old, new) is changed

@@ -73,6 +73,21 @@ def lossy(old: str, new: str) -> bool:
     return after not in _WIDER.get(before, ()) or bool(new_size)
 
 
+def rounds(old: str, new: str) -> bool:
+    """Whether a value can come out changed; one that does not fit at all fails and loses nothing."""
+    (before, size, dims), (after, new_size, dims_after) = _parts(old), _parts(new)
+    if not lossy(old, new) or dims != dims_after:
+        return lossy(old, new)
+    whole = NUMBERS[:3]
+    if before in whole and after in (*whole, "numeric"):
+        # The digits before the point fit or do not; but a scale below zero rounds them.
+        return len(new_size) > 1 and new_size[1] < 0
+    if before == after == "numeric":
+        scale, new_scale = (s[1] if len(s) > 1 else 0 for s in (size, new_size))
+        return not size or new_scale < scale
+    return True
+
+
 def _narrower(base: str, size: tuple[int, ...], new_size: tuple[int, ...]) -> bool:
     if not new_size:
         return False

@@ -172,7 +172,7 @@ def _brought_back(statements: list[Statement], loss: Loss, way: Way, ahead: list
         closing = say(loss, gradual.demanded(loss), f"{what} are back")
         if _ready(loss, way):
             ahead.append(Stages(tuple(steps)))
-            back = [replace(closing, apart=True)]
+            back = [closing]
         else:
             back = [*steps, replace(closing, apart=True)]
     else:

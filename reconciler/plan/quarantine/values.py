@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from reconciler.catalog.kinds import writing as w
-from reconciler.catalog.kinds.casting import lossy, using
+from reconciler.catalog.kinds.casting import rounds, using
 from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
 from reconciler.pg import ident, literal
 from reconciler.plan.quarantine import direct, gradual
@@ -78,7 +78,7 @@ def _restored(
         replace(s, transactional=False, apart=False) if s.subject in causes and " add value " in s.sql else s
         for s in statements
     ]
-    if is_large(loss, way) and gradual.possible(loss):
+    if not way.forward and is_large(loss, way) and gradual.possible(loss):
         # Behind everything: nothing else of the plan waits for it.
         undone = say(loss, gradual.abandoned(loss), f"{what}: what an interrupted run may have begun")
         begin = way.begin(statements)
@@ -153,7 +153,7 @@ _Found = tuple[str, str, str, frozenset[ObjectId]]
 
 
 def _narrowed(old: Fact, new: Fact) -> _Found | None:
-    if old["type"] == new["type"] or not lossy(old["type"], new["type"]):
+    if old["type"] == new["type"] or not rounds(old["type"], new["type"]):
         return None
     value = f"t.{ident(old.id.part)}"
     forth, _ = using(value, old["type"], new["type"])
