@@ -19,7 +19,7 @@ from reconciler.plan.leaving import unless_gone
 from reconciler.plan.operation import Edge, Operation, Verb, side_of
 from reconciler.plan.order import arranged, cycles
 from reconciler.plan.precedence import Name, hard, operations, soft, stands_inside
-from reconciler.plan.taken import bearers, unless_taken
+from reconciler.plan.taken import bearers, unless_taken, unless_there
 from reconciler.plan.unfilled import refusing
 
 _ROUTINE = ("create or replace function", "create or replace procedure")
@@ -71,7 +71,11 @@ def _arranged(context: Context, fates: Fates) -> tuple[dict[Operation, Operation
     everything = operations(fates)
     known = set(everything)
     taken_along = list(_taken_along(context, fates))
-    apart = {Operation("create", id) for id in fates.renewed}
+    apart = {
+        Operation("create", id)
+        for id in fates.renewed
+        if context.after.facts[id].parent not in fates.renewed
+    }
     while True:
         wholes = {operation: _whole(operation, context, known, apart) for operation in everything}
         edges = [
@@ -176,7 +180,7 @@ def _dropped(
     if id in fates.carried:
         return []
     fact = side_of(operation, context).facts[id]
-    found = KINDS[id.kind].drop(fact, context)
+    found = [unless_there(s, fates.lasting.get(id, ())) for s in KINDS[id.kind].drop(fact, context)]
     if id in fates.renewed:
         aside = [
             replace(s, reason=f"{id.kind} {id}: out of the way, should this run again", hazards=())

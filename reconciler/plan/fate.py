@@ -7,7 +7,7 @@ that is made anew, before or after, is taken away first. Never orders anything a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.catalog.kinds import KINDS, RANK, Alteration, Carry, Context, Unplannable
@@ -19,7 +19,8 @@ from reconciler.model import Change, Fact, ObjectId, Statement
 class Fates:
     """`replaced` objects exist on both sides and are dropped and created. `renewed` ones are new, but a second run must take
     them away before it can make what they stand on anew: for these, too, a drop is written. Of the replaced ones, those in
-    `carried` hold rows, which go along. `late` says again what PostgreSQL forgets on the way."""
+    `carried` hold rows, which go along. `lasting` are, for one that is replaced or renewed, the objects that come to stand on it
+    and cannot be taken away: where they do, it is as it will be. `late` says again what PostgreSQL forgets on the way."""
 
     dropped: frozenset[ObjectId]
     created: frozenset[ObjectId]
@@ -28,6 +29,7 @@ class Fates:
     altered: Mapping[ObjectId, Alteration]
     carried: Mapping[ObjectId, Carry] = field(default_factory=dict)
     late: tuple[Statement, ...] = ()
+    lasting: Mapping[ObjectId, tuple[Fact, ...]] = field(default_factory=dict)
 
 
 def decide(context: Context, changes: Iterable[Change]) -> Fates:
@@ -83,7 +85,10 @@ def decide(context: Context, changes: Iterable[Change]) -> Fates:
     renewed = _renewed(context, created, moved.union(*(users(id) for id in replaced)) if replaced else moved)
     kept = {id: alteration for id, alteration in altered.items() if id not in replaced}
     late = tuple(_forgotten(context, changes, kept, users, replaced))
-    return Fates(dropped, created, frozenset(replaced), frozenset(renewed), kept, carried, late)
+    lasting = {
+        id: found for id in replaced | renewed if (found := _lasting(id, context, created | kept.keys()))
+    }
+    return Fates(dropped, created, frozenset(replaced), frozenset(renewed), kept, carried, late, lasting)
 
 
 def _forgotten(
@@ -103,6 +108,19 @@ def _forgotten(
         write = KINDS[one.kind].forgotten
         if write is not None and one in context.before.facts and one in context.after.facts:
             yield from write(context.after.facts[one], context)
+
+
+def _lasting(id: ObjectId, context: Context, different: Collection[ObjectId]) -> tuple[Fact, ...]:
+    """What comes to stand on this one and holds rows; of the columns of a new table, the table."""
+    before, after = context.before, context.after
+    found: set[ObjectId] = set()
+    for user in after.dependents.get(id, frozenset()):
+        fact = after.facts[user]
+        if user not in different or id in before.edges.get(user, frozenset()) or remakeable(fact):
+            continue
+        new = fact.parent is not None and fact.parent not in before.facts and fact.parent in after.facts
+        found.add(fact.parent if new and fact.parent is not None else user)
+    return tuple(after.facts[user] for user in sorted(found))
 
 
 def _firing(table: ObjectId, context: Context) -> Iterator[ObjectId]:
@@ -176,6 +194,9 @@ def _renewed(context: Context, created: frozenset[ObjectId], start: Iterable[Obj
         if id in found or id not in created or not remakeable(after.facts[id]):
             continue
         found.add(id)
+        whole = after.facts[id].parent
+        if id.kind == "column" and whole in created:
+            todo.append(whole)  # a foreign table is written with all its columns
         todo += after.dependents.get(id, ())
         todo += [part.id for part in after.children.get(id, ())]
     return found

@@ -6,9 +6,9 @@ from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.casting import lossy, using
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind, Unplannable
-from reconciler.catalog.kinds.retyping import remade
+from reconciler.catalog.kinds.retyping import TYPES, holds_on, remade, within
 from reconciler.catalog.scope import Scope
-from reconciler.model import Fact, Hazard, HazardCode, Json, Statement
+from reconciler.model import Fact, Hazard, HazardCode, Json, ObjectId, Statement
 from reconciler.pg import ident, literal
 
 
@@ -76,7 +76,8 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     kept = [name for name in before if name in after]
     wanted = list(after)
     retyped = any(_member(before[name]) != _member(after[name]) for name in kept)
-    if wanted[: len(kept)] != kept or (retyped and _in_tables(old, context)):
+    inside = within(context.before, old.id)
+    if wanted[: len(kept)] != kept or (retyped and _in_tables({old.id, *inside}, context)):
         return _remade(old, new, context)
     found = []
     gone = [Hazard(HazardCode.DELETES_DATA, f"Values of type {new.id} lose an attribute.")]
@@ -95,14 +96,38 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         elif _member(member) != _member(before[name]):
             collate = f" collate {member['collation']}" if member.get("collation") else ""
             sql = f"alter {_noun(new)} alter attribute {ident(name)} type {member['type']}{collate} cascade"
+            # The second time there may be columns of it already, under which nothing changes.
+            sql = w.guarded_in_full(_otherwise(new, member), sql)
             found.append(w.say(sql, f"{new.id}: attribute {name} is {member['type']}", new.id))
     found += _commented(list(before.values()), list(after.values()), new)
-    return Alteration((*found, *w.redressed(old, new, context, _noun(new), "type")))
+    found += w.redressed(old, new, context, _noun(new), "type")
+    if not retyped and len(kept) == len(before):
+        return Alteration(tuple(found))
+    # Neither what shows values of it nor what names an attribute may be there when that changes or goes.
+    return Alteration(tuple(found), displaces=_shows, through=inside | within(context.after, new.id))
 
 
-def _in_tables(old: Fact, context: Context) -> bool:
+def _in_tables(types: set[ObjectId], context: Context) -> bool:
     """PostgreSQL changes no attribute's type while a column holds values of it (manual: ALTER TYPE)."""
-    return any(user.kind == "column" for user in context.before.dependents.get(old.id, ()))
+    return any(user.kind == "column" for id in types for user in context.before.dependents.get(id, ()))
+
+
+def _shows(fact: Fact) -> bool:
+    return fact.id.kind not in TYPES | {"column"} and holds_on(fact)
+
+
+def _otherwise(fact: Fact, member: dict[str, Json]) -> str:
+    """The condition that an attribute is not yet as it will be."""
+    attribute = (
+        f"(select %s from pg_catalog.pg_attribute where attrelid = {literal(w.name(fact.id))}::pg_catalog.regclass and"
+        f" attname = {literal(member['name'])})"
+    )
+    found = f"{attribute % 'pg_catalog.format_type(atttypid, atttypmod)'} <> {literal(member['type'])}"
+    usual = "(select typcollation from pg_catalog.pg_type where oid = atttypid)"
+    wanted = (
+        f"{literal(member['collation'])}::pg_catalog.regcollation" if member.get("collation") else usual
+    )
+    return f"{found} or {attribute % f'attcollation <> {wanted}'}"
 
 
 def _remade(old: Fact, new: Fact, context: Context) -> Alteration:

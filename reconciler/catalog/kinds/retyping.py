@@ -7,14 +7,19 @@ never decides whether it is needed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Unplannable
-from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Statement
+from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
 from reconciler.pg import ident
 
 TYPES = frozenset({"domain", "composite", "range", "table", "enum"})
+VALUES = frozenset({"domain", "composite", "range"})
+"""Of these, the ones whose values are made of other values, in columns elsewhere."""
+ROUTINES = frozenset({"function", "procedure"})
+_PARSED = re.compile(r"^ *(?:BEGIN ATOMIC|RETURN )", re.M)
 _ATTACHED = frozenset(
     {"constraint", "index", "default", "column", "owned_by", "replica_identity", "clustered"}
 )
@@ -39,8 +44,9 @@ def remade(
     columns = _columns(old, context)
     name, aside = w.name(new.id), new.id.name[:50] + "__replaced"
     moves = [
-        f"alter {_table(c)} alter column {ident(c.id.part)} type {context.after.facts[c.id]['type']}"
-        # A foreign table has no rows to carry over, and takes no USING (manual: ALTER FOREIGN TABLE).
+        f"alter {_table(c, ' if exists')} alter column {ident(c.id.part)} type {context.after.facts[c.id]['type']}"
+        # A foreign table has no rows to carry over, and takes no USING (manual: ALTER FOREIGN TABLE); it may be gone
+        # meanwhile, to be made anew itself.
         + ("" if _is_foreign(c) else f" using {carried(c)}")
         for c in columns
     ]
@@ -58,7 +64,7 @@ def remade(
         tables = ", ".join(sorted({w.name(c.id) for c in columns}))
         found.append(Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {tables} under an exclusive lock."))
     statement = w.say(sql, f"{new.id}: made anew under its columns", new.id, *found)
-    through = frozenset(c.id for c in columns) | _following(old, context)
+    through = frozenset(c.id for c in columns) | _following(old, context) | _composites(old, context)
     direct = _users(old.id, context)
 
     def displaced(fact: Fact) -> bool:
@@ -71,23 +77,42 @@ def remade(
 def _as_text(column: Fact) -> str:
     array = "[]" if column["type"].endswith("[]") else ""
     name = ident(column.id.part)
-    return f"alter {_table(column)} alter column {name} type text{array} using {name}::text{array}"
+    return f"alter {_table(column, ' if exists')} alter column {name} type text{array} using {name}::text{array}"
 
 
 def _in_the_way(fact: Fact, direct: frozenset[ObjectId], through: frozenset[ObjectId]) -> bool:
     if fact.id in through or fact.id.kind in TYPES:
+        return False
+    if fact.id not in direct and not holds_on(fact):
         return False
     if fact.id in direct or fact.id.kind not in _ATTACHED:
         return True
     return (fact.id.kind == "constraint" and fact["type"] in "cfx") or bool(fact["generated"])
 
 
+def holds_on(fact: Fact) -> bool:
+    """Whether PostgreSQL knows what this object speaks of: of a routine with its body as a string it knows the arguments."""
+    return fact.id.kind not in ROUTINES or _PARSED.search(str(fact["definition"])) is not None
+
+
+def within(side: Snapshot, type_: ObjectId) -> frozenset[ObjectId]:
+    """The types that are made of this one, however far away."""
+    found: set[ObjectId] = set()
+    todo = [type_]
+    while todo:
+        new = {user for user in side.dependents.get(todo.pop(), ()) if user.kind in VALUES} - found
+        found |= new
+        todo += new
+    return frozenset(found)
+
+
 def _users(id: ObjectId, context: Context) -> frozenset[ObjectId]:
     return frozenset(u for side in (context.before, context.after) for u in side.dependents.get(id, ()))
 
 
-def _table(column: Fact) -> str:
-    return f"{'foreign ' if _is_foreign(column) else ''}table {w.name(column.id)}"
+def _table(column: Fact, if_foreign: str) -> str:
+    foreign = _is_foreign(column)
+    return f"{'foreign ' if foreign else ''}table{if_foreign if foreign else ''} {w.name(column.id)}"
 
 
 def _is_foreign(column: Fact) -> bool:
@@ -117,6 +142,15 @@ def _following(old: Fact, context: Context) -> frozenset[ObjectId]:
         if u.kind == "column" and old.id in context.after.edges.get(u, ())
     )
     return frozenset(c.id for c in columns if c["inherited"] and not c["generated"])
+
+
+def _composites(old: Fact, context: Context) -> frozenset[ObjectId]:
+    """The composite types that go on having an attribute of this type."""
+    return frozenset(
+        user
+        for user in context.before.dependents.get(old.id, frozenset())
+        if user.kind == "composite" and old.id in context.after.edges.get(user, frozenset())
+    )
 
 
 def _attributes(old: Fact, context: Context) -> list[str]:

@@ -1,0 +1,2 @@
+create collation bytes (provider = libc, locale = 'C');
+create table note (id integer, body text);

@@ -1,0 +1,10 @@
+create type pair as (a text, c text collate "C", d integer);
+create type twice as (p pair, n integer);
+create table note (id integer, p pair[]);
+create table log (id integer, p pair);
+create view shown as select id, null::pair as p, (row('x', 'y', 2)::pair).d as b from note;
+create materialized view kept as select id, null::pair as p from note;
+create materialized view deep as select id, null::twice as t from note;
+create view above as select p from kept;
+create function first_of() returns integer language sql begin atomic; select 1; end;
+create function last_of(p pair) returns integer language sql as 'select 1';
