@@ -72,9 +72,7 @@ def _arranged(context: Context, fates: Fates) -> tuple[dict[Operation, Operation
     known = set(everything)
     taken_along = list(_taken_along(context, fates))
     apart = {
-        Operation("create", id)
-        for id in fates.renewed
-        if context.after.facts[id].parent not in fates.renewed
+        Operation("create", id) for id in fates.renewed if context.after.facts[id].parent not in fates.renewed
     }
     while True:
         wholes = {operation: _whole(operation, context, known, apart) for operation in everything}

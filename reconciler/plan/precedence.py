@@ -17,6 +17,7 @@ from reconciler.plan.rows_along import around_rows
 from reconciler.plan.together import (
     alike,
     bounds,
+    checked,
     followed,
     inheritance,
     logged,
@@ -120,6 +121,8 @@ def hard(
                     yield operation, Operation("alter", need)
         if operation.verb == "create":
             yield from inheritance(operation, context)
+        if operation.verb != "drop" and id.kind in ("domain", "domain_constraint"):
+            yield from checked(operation, context)
     yield from _names(context, everything)
     yield from logged(context, everything)
     yield from bounds(context, everything)

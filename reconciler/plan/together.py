@@ -9,6 +9,8 @@ from collections.abc import Container, Iterable, Iterator
 
 from reconciler.catalog.kinds import Context
 from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.domain_constraint import inside
+from reconciler.catalog.kinds.retyping import within
 from reconciler.model import ObjectId
 from reconciler.plan.operation import ALL_VERBS, Edge, Operation, needs
 
@@ -158,3 +160,28 @@ def with_children(dropped: Operation, context: Context) -> Iterator[Edge]:
                 yield dropped, below
         elif own.parent in context.after.facts:
             yield below, dropped
+
+
+def checked(operation: Operation, context: Context) -> Iterator[Edge]:
+    """A domain gets a condition when the values that shall not meet it are gone, and before those that are inside others,
+    which PostgreSQL does not look at, come."""
+    domain = ObjectId("domain", operation.id.schema, operation.id.name)
+    if any(domain not in side.facts for side in (context.before, context.after)):
+        return
+    old, new = (side.facts.get(operation.id) for side in (context.before, context.after))
+    key = "not_null" if operation.id == domain else "definition"
+    if old is not None and new is not None and (old[key] == new[key] or not new[key]):
+        return
+    stays = set(inside(context.after, domain))
+    for user, deep in inside(context.before, domain):
+        if (user, deep) not in stays:
+            yield operation, Operation("drop", user)
+            if user in context.after.facts:
+                yield operation, Operation("alter", user)
+    for user, deep in stays - set(inside(context.before, domain)):
+        if deep:
+            yield Operation("create", user), operation
+            yield Operation("alter", user), operation
+    had, has = within(context.before, domain), within(context.after, domain)
+    yield from ((operation, Operation("alter", type_)) for type_ in had - has)
+    yield from ((Operation("alter", type_), operation) for type_ in has - had)

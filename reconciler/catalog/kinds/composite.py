@@ -124,9 +124,7 @@ def _otherwise(fact: Fact, member: dict[str, Json]) -> str:
     )
     found = f"{attribute % 'pg_catalog.format_type(atttypid, atttypmod)'} <> {literal(member['type'])}"
     usual = "(select typcollation from pg_catalog.pg_type where oid = atttypid)"
-    wanted = (
-        f"{literal(member['collation'])}::pg_catalog.regcollation" if member.get("collation") else usual
-    )
+    wanted = f"{literal(member['collation'])}::pg_catalog.regcollation" if member.get("collation") else usual
     return f"{found} or {attribute % f'attcollation <> {wanted}'}"
 
 

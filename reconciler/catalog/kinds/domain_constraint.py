@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind, Unplannable
+from reconciler.catalog.kinds.retyping import VALUES
 from reconciler.catalog.scope import Scope
-from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Statement
+from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
 from reconciler.pg import ident, literal
 
 
@@ -48,23 +51,30 @@ def _rebased(fact: Fact, context: Context) -> bool:
     return len(keys) == 2 and keys[0] != keys[1]
 
 
+def inside(side: Snapshot, domain: ObjectId) -> Iterator[tuple[ObjectId, bool]]:
+    """The columns and materialized views that show values of the domain, and whether these are inside other values."""
+    seen: set[ObjectId] = set()
+    todo = [(domain, False)]
+    while todo:
+        here, deep = todo.pop()
+        for user in sorted(side.dependents.get(here, frozenset()) - seen):
+            fact = side.facts[user]
+            if user.kind in VALUES:
+                seen.add(user)
+                todo.append((user, deep or user.kind != "domain" or fact["type"].endswith("[]")))
+            elif user.kind == "column":
+                yield user, deep or fact["type"].endswith("[]")
+            elif user.kind == "materialized_view":
+                yield user, deep
+
+
 def refuse_inside(domain: ObjectId, context: Context) -> None:
     """PostgreSQL checks no value of a domain that is inside another value (manual: ALTER DOMAIN, Notes)."""
-    after = context.after
-    for user in sorted(context.before.dependents.get(domain, ())):
-        used = after.facts.get(user)
-        if used is None or domain not in after.edges.get(user, ()):
-            continue
-        inside = user.kind == "column" and used["type"].endswith("[]")
-        above = (
-            [u for u in after.dependents.get(user, ()) if u.kind == "column"]
-            if user.kind in ("composite", "range")
-            else []
-        )
-        if inside or above:
-            where = user if inside else sorted(above)[0]
+    later = dict(inside(context.after, domain))
+    for user, deep in inside(context.before, domain):
+        if deep and later.get(user):
             raise Unplannable(
-                f"domain {domain} would get a new condition, and {where} holds values of it inside others"
+                f"domain {domain} would get a new condition, and {user} holds values of it inside others"
             )
 
 
@@ -97,7 +107,7 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     found = []
     if old["definition"] != new["definition"]:
         if old["definition"] != f"{new['definition']} NOT VALID":
-            return None
+            return None if _rebased(new, context) else _said_anew(new, context)
         sql = f"alter domain {w.name(new.id)} validate constraint {ident(new.id.part)}"
         doubt = Hazard(
             HazardCode.DEPENDS_ON_DATA, f"Fails while a column of type {w.name(new.id)} breaks {new.id.part}."
@@ -107,6 +117,25 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         noun = f"constraint {ident(new.id.part)} on domain {w.name(new.id)}"
         found.append(w.commented(new, noun))
     return Alteration(tuple(found))
+
+
+def _said_anew(new: Fact, context: Context) -> Alteration:
+    """Another condition, unless it is there already: by then there may be values that PostgreSQL cannot look at."""
+    if new.parent is not None and valid(new):
+        refuse_inside(new.parent, context)
+    domain, constraint = w.name(new.id), ident(new.id.part)
+    there = (
+        "(select pg_catalog.pg_get_constraintdef(oid) from pg_catalog.pg_constraint where contypid ="
+        f" {literal(domain)}::pg_catalog.regtype and conname = {literal(new.id.part)})"
+    )
+    sql = w.guarded_in_full(
+        f"{there} is distinct from {literal(new['definition'])}",
+        f"alter domain {domain} drop constraint if exists {constraint}",
+        f"alter domain {domain} add {definition(new)}",
+    )
+    doubt = Hazard(HazardCode.DEPENDS_ON_DATA, f"Fails while a column of type {domain} breaks {new.id.part}.")
+    found = [w.say(sql, f"{new.id}: another condition", new.id, *([doubt] if valid(new) else []))]
+    return Alteration((*found, *dressed(new)))
 
 
 def valid(fact: Fact) -> bool:

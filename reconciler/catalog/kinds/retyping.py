@@ -77,7 +77,9 @@ def remade(
 def _as_text(column: Fact) -> str:
     array = "[]" if column["type"].endswith("[]") else ""
     name = ident(column.id.part)
-    return f"alter {_table(column, ' if exists')} alter column {name} type text{array} using {name}::text{array}"
+    return (
+        f"alter {_table(column, ' if exists')} alter column {name} type text{array} using {name}::text{array}"
+    )
 
 
 def _in_the_way(fact: Fact, direct: frozenset[ObjectId], through: frozenset[ObjectId]) -> bool:

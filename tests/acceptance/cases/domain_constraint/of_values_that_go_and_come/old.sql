@@ -1,0 +1,10 @@
+create domain code as text;
+create domain part as text;
+create domain item as integer;
+create type pair as (a code, b integer);
+create type twice as (p pair);
+create type three as (i item, n integer);
+create type four as (i integer, n integer);
+create table gone (id integer, p pair);
+create table note (id integer, p pair, deep twice, c code, parts part[], three three, four four);
+create table broken (id integer, c code);
