@@ -21,9 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--faults", type=int, default=1000, help="how many disturbed runs the sweep (-m faults) judges"
     )
     group.addoption("--fault", action="append", default=[], help="judge this one again: CHANGE/ROUTE:NUMBER")
-    group.addoption(
-        "--faults-of", action="append", default=[], help="only this change (may be given several times)"
-    )
+    group.addoption("--faults-of", action="append", default=[], help="only changes whose name begins so")
     group.addoption("--faults-log", type=Path, help="where verdicts are kept, one JSON object a line")
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import reconciler
 from reconciler.pg import Url
 
 HANGS_AFTER = 120.0
@@ -49,6 +50,7 @@ class Killable:
         self._parent = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("killable.py"))],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+            env={**os.environ, "PYTHONPATH": str(Path(reconciler.__file__).parents[1])},
         )  # fmt: skip
         self._pid = 0
         self._over = True
