@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -287,13 +287,36 @@ class LockTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """Between how many seconds something is expected to take."""
+
+    low: float
+    high: float
+
+    def __add__(self, other: Band) -> Band:
+        return Band(self.low + other.low, self.high + other.high)
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
-    """What one statement did in the rehearsal. `seconds` is wall-clock on the shadow's row counts."""
+    """What one statement did in the rehearsal. `seconds` is wall-clock on the shadow's row counts.
+
+    `on_live` is how long it is expected to take on the target's row counts, on a machine like the shadow's; None when it was not
+    timed at several scales.
+    """
 
     locks: tuple[LockTaken, ...] = ()
     rewrites: tuple[str, ...] = ()
     scans: tuple[str, ...] = ()
     seconds: float = 0.0
+    on_live: Band | None = None
+
+
+def together(measured: Iterable[Measured]) -> Band | None:
+    """The band of all of them, one after another; None when one has none, or there are none."""
+    bands = [one.on_live for one in measured]
+    known = [band for band in bands if band is not None]
+    return sum(known, Band(0.0, 0.0)) if known and len(known) == len(bands) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +325,8 @@ class Rehearsal:
 
     A stage is None when it was not reached. `rows_kept` is None when there was no row to watch. `residue` lists,
     in sentences, every difference from what was expected. `unseeded` names tables that could not be given rows,
-    with the reason: about those the rehearsal says nothing.
+    with the reason: about those the rehearsal says nothing. `unweighed` says why times were not taken at several scales, or which
+    tables had fewer rows then than they should.
     """
 
     scope: Literal["full", "slice"] = "full"
@@ -317,6 +341,7 @@ class Rehearsal:
     unseeded: tuple[str, ...] = ()
     measured_up: tuple[Measured, ...] = ()
     measured_down: tuple[Measured, ...] = ()
+    unweighed: tuple[str, ...] = ()
     seconds: float = 0.0
 
     @classmethod

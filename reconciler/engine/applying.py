@@ -25,6 +25,7 @@ from reconciler.engine.preflight import preflight
 from reconciler.engine.refusals import (
     refuse_edited,
     refuse_failed,
+    refuse_lacking,
     refuse_repetition,
     refuse_unmodelled,
 )
@@ -95,6 +96,7 @@ def apply(
                     made.plan.hazards,
                     made.moved,
                     tested.measured_up,
+                    made.lacking,
                 )
             ]
         given = _given(work, allow)
@@ -103,6 +105,8 @@ def apply(
             migrate.write(rehearsed[0].migration, database.migrations)
         filed = bool(chosen) or not again
         refuse_hazards(((one.migration, one.hazards) for one in rehearsed), given, filed=filed)
+        for one in rehearsed:
+            refuse_lacking(one.lacking, one.migration.filename)
         _ask(work, rehearsed, given, told, on_note)
         if not chosen:
             migrate.write(rehearsed[0].migration, database.migrations)

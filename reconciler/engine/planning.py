@@ -21,6 +21,7 @@ from reconciler.pg import Url, connect
 from reconciler.plan.build import Bench, Renamed, build
 from reconciler.plan.doubts import Doubted
 from reconciler.plan.draft import VERSION as MIGRA
+from reconciler.plan.guard import lacking
 from reconciler.plan.rename import renames
 from reconciler.settings import Database
 from reconciler.shadow import trial
@@ -32,7 +33,8 @@ class Proposal:
     """A plan for `database`, its rehearsal, and the migration it would become (None when nothing differs).
 
     `before` is the live state, `after` the declared one; `extra` are undeclared objects that are left alone. `moved` says what
-    the objects are called afterwards that the plan renames. `rows` is what the rows of the database say to it now.
+    the objects are called afterwards that the plan renames. `rows` is what the rows of the database say to it now, and
+    `lacking` what it would need before it may be applied to tables that are guarded for their size.
     """
 
     database: str
@@ -46,6 +48,7 @@ class Proposal:
     migration: Migration | None = None
     moved: Mapping[ObjectId, ObjectId] = field(default_factory=dict)
     rows: Answers = field(default_factory=Answers)
+    lacking: tuple[str, ...] = ()
 
 
 _BRIEFLY = 5.0
@@ -108,6 +111,12 @@ def proposal(work: Work, *, told: Told, prove: bool = True, now: datetime | None
     work, renamed, plan, rehearsal = _planned(work, told, prove)
     moved = renamed.renames.moved if renamed else {}
     notes = _notes(work.extra)
+    lacks: tuple[str, ...] = ()
+    if prove and rehearsal.passed:
+        lacks = lacking(
+            plan.up, plan.down, rehearsal, work.live, work.sizes, work.database.limits.guarded_rows
+        )
+        notes = (*notes, *(f"before apply takes it, a guarded table asks for more: {one}" for one in lacks))
     migration = None
     if plan.up:
         existing = [m.version for m in migrate.load_directory(work.database.migrations)] + [
@@ -119,7 +128,7 @@ def proposal(work: Work, *, told: Told, prove: bool = True, now: datetime | None
         )  # fmt: skip
     return Proposal(
         work.database.name, plan, rehearsal if prove else None, work.extra, notes, work.live, work.wanted,
-        work.shadow.major, migration, moved,
+        work.shadow.major, migration, moved, lacking=lacks,
     )  # fmt: skip
 
 

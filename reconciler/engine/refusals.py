@@ -41,6 +41,16 @@ def refuse_failed(
     )
 
 
+def refuse_lacking(sentences: Sequence[str], what: str = "the plan") -> None:
+    """A plan on a guarded table without what such a table needs."""
+    if sentences:
+        lines = "".join(f"\n  {sentence}" for sentence in sentences)
+        raise Stalled(
+            f"{what} touches a table that is guarded for its size, and lacks what that asks for:{lines}",
+            hint="nothing was changed; guarded_rows in the configuration says from how many rows on",
+        )
+
+
 _OWNER = re.compile(r"must be owner of (?P<kind>[a-z ]+?) (?P<name>\S+) \[42501\]")
 _DENIED = re.compile(r"permission denied (?:for|to create) (?P<kind>schema|database) (?P<name>\S+) \[42501\]")
 

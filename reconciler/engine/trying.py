@@ -17,15 +17,18 @@ from reconciler.model import Change, Hazard, Measured, Migration, ObjectId, Snap
 from reconciler.pg import Url, connect
 from reconciler.plan.complete import complete
 from reconciler.plan.doubts import Doubted
+from reconciler.plan.guard import guarded, lacking
 from reconciler.plan.relabel import moved_between, relabelled, rename_changes
 from reconciler.shadow import trial
 from reconciler.shadow.rehearse import Expected, rehearsed
+from reconciler.shadow.weigh import weigh, with_bands
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
     """A migration tried on this database's shadow: the states it leads between, and what a person must know. `moved` are objects
-    that have another name afterwards (before → after). `measured` is what the statements did in the rehearsal."""
+    that have another name afterwards (before → after). `measured` is what the statements did in the rehearsal, `lacking` what a
+    guarded table would ask for and is not there."""
 
     migration: Migration
     before: Snapshot
@@ -34,6 +37,7 @@ class Rehearsed:
     hazards: tuple[Hazard, ...]
     moved: Mapping[ObjectId, ObjectId] = field(default_factory=dict)
     measured: tuple[Measured, ...] = ()
+    lacking: tuple[str, ...] = ()
 
 
 def rehearsed_files(
@@ -80,15 +84,23 @@ def tried(
         after = catalog.read(connection, work.scope)
         moved = moved_between(then, addresses(connection, work.scope))
     measured: tuple[Measured, ...] = ()
+    lacks: tuple[str, ...] = ()
     if back:
         expected = Expected(state, after, work.scope, moved)
         rehearsal = rehearsed(work.shadow, template, there, back, expected, role=role, told=told)
         refuse_failed(rehearsal.passed, rehearsal.residue, migration.filename, state, work.role)
         measured = rehearsal.measured_up
+        limit = work.database.guarded_rows
+        if guarded(rehearsal, state, work.sizes, limit):
+            rehearsal = with_bands(
+                rehearsal,
+                weigh(work.shadow, template, state, there, back, rehearsal, work.sizes, role=role, told=told),
+            )
+            lacks = lacking(there, back, rehearsal, state, work.sizes, limit)
     work.shadow.drop(template)
     seen = relabelled(state, moved, after)
     changes = (*rename_changes(moved), *compare(seen, after))
-    return Rehearsed(migration, state, after, changes, _hazards(seen, after, there), moved, measured)
+    return Rehearsed(migration, state, after, changes, _hazards(seen, after, there), moved, measured, lacks)
 
 
 def _hazards(before: Snapshot, after: Snapshot, statements: Sequence[Statement]) -> tuple[Hazard, ...]:

@@ -13,8 +13,8 @@ from datetime import datetime
 from reconciler.declare.lexer import Text
 from reconciler.migrate.items import items
 from reconciler.migrate.naming import next_version, slug_of
-from reconciler.migrate.weights import effects
-from reconciler.model import Hazard, HazardCode, Measured, Migration, Plan, Rehearsal, Statement
+from reconciler.migrate.weights import effects, timing
+from reconciler.model import Hazard, HazardCode, Measured, Migration, Plan, Rehearsal, Statement, together
 from reconciler.run.steps import normalised
 
 _NO_DOWN = "the plan has no statement that would undo it"
@@ -87,6 +87,8 @@ def _header(
         rehearsal.rows_kept
     ]
     yield "rehearsed", f"{', '.join(done)}; {rows}; scope {rehearsal.scope}; {rehearsal.seconds:.2f} s"
+    for sentence in rehearsal.unweighed:
+        yield "times", sentence
     yield from _measured("up", rehearsal.measured_up)
     yield from _measured("down", rehearsal.measured_down)
 
@@ -95,7 +97,7 @@ def _measured(direction: str, found: Sequence[Measured]) -> Iterable[tuple[str, 
     """One line per statement that locked, rewrote or scanned anything, numbered as in the section."""
     for number, one in enumerate(found, start=1):
         parts = effects(one)
-        if parts:
-            yield f"{direction} {number}", f"{one.seconds:.3f} s; " + "; ".join(parts)
+        if parts or one.on_live is not None:
+            yield f"{direction} {number}", "; ".join([timing(one.seconds, one.on_live), *parts])
     if found:
-        yield f"{direction} total", f"{sum(one.seconds for one in found):.3f} s"
+        yield f"{direction} total", timing(sum(one.seconds for one in found), together(found))

@@ -39,6 +39,7 @@ from reconciler.run.steps import normalised
 from reconciler.shadow import trial
 from reconciler.shadow.rehearse import Expected, rehearsed
 from reconciler.shadow.scratch import Shadow
+from reconciler.shadow.weigh import weigh, with_bands
 
 _DATA = frozenset({HazardCode.DEPENDS_ON_DATA, HazardCode.LOSSY_CAST})
 _BODIES = "set local check_function_bodies = off"
@@ -99,10 +100,22 @@ class _Direction:
 
 
 def build(bench: Bench, *, prove: bool = True, use_migra: bool = True) -> tuple[Plan, Rehearsal]:
-    """The plan from `before` to `after` and back, and its rehearsal (all stages None when not asked to prove it).
+    """The plan from `before` to `after` and back, and its rehearsal (all stages None when not asked to prove it), with what each
+    statement would take on the target where its tables are large.
 
     Raises Stalled when a difference cannot be turned into SQL, or concerns a kind this program cannot compare.
     """
+    plan, rehearsal = _built(bench, prove=prove, use_migra=use_migra)
+    if not prove or not plan.up or not rehearsal.passed or not bench.sizes:
+        return plan, rehearsal
+    weighed = weigh(
+        bench.shadow, bench.before, bench.states.before, plan.up, plan.down, rehearsal, bench.sizes,
+        role=bench.role, told=bench.told,
+    )  # fmt: skip
+    return plan, with_bands(rehearsal, weighed)
+
+
+def _built(bench: Bench, *, prove: bool, use_migra: bool) -> tuple[Plan, Rehearsal]:
     before, after = bench.states.before, bench.states.after
     changes = compare(bench.start, after)
     if bench.renamed:

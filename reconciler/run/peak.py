@@ -1,8 +1,8 @@
 """What a statement outside transactions does to the relations around it, watched from other sessions.
 
 Its locks are gone before it returns, so that somebody has to look while it runs, and stand in its way so that there is something to
-see (`gate`). Promises the first lock from ROW EXCLUSIVE upwards on every table that the statement names, and what the manual says the
-statement takes; any other lock when it lasts for longer than a look, which is about a millisecond. A lock that was asked for counts
+see (`gate`). Promises, on the tables that the statement names, its first lock from ROW EXCLUSIVE upwards and any ACCESS EXCLUSIVE, and
+what the manual says it takes; other locks when they last longer than a look, about a millisecond. A lock that was asked for counts
 before it is given, because whoever comes after it waits. Rewrites and scans are what the server counted before and after. For scratch
 databases: the seconds contain the moments in which the statement was held up.
 """
@@ -20,7 +20,7 @@ from psycopg.rows import TupleRow
 
 from reconciler.errors import ReconcilerError
 from reconciler.model import Measured
-from reconciler.run.gate import Gate, spoken_of
+from reconciler.run.gate import MOST, Gate, spoken_of
 from reconciler.run.locks import DDL, STRENGTH, WRITING, Touched, strongest, taken
 from reconciler.run.nature import concurrent_build, concurrent_detach
 
@@ -29,6 +29,7 @@ Connection = psycopg.Connection[TupleRow]
 _EAGER = 1_000
 """Looks without a pause, then one every millisecond."""
 _PAUSE = 0.001
+_ALL = STRENGTH.index("AccessExclusiveLock")
 _LONGEST = 2.0
 """Seconds after which nothing stands in the way any more, whatever the looks say."""
 
@@ -103,17 +104,24 @@ def watching(connection: Connection, sql: str, side: Callable[[], Connection] | 
     before = _relations(connection)
     seen = Seen(before, _known(connection, sql))
     with ExitStack() as sessions:
+
+        def session() -> Connection:
+            assert side is not None
+            return sessions.enter_context(closing(side()))
+
         try:
-            others = [sessions.enter_context(closing(side())) for _ in range(2)] if side else []
+            other = session() if side else None
+            held = spoken_of(sql, _tables(before)) if side else {}
+            gates = {oid: Gate(session(), table) for oid, table in sorted(held.items())[:MOST]}
         except (ReconcilerError, psycopg.Error):
-            others = []  # best effort: the statement does not fail for want of somebody who watches it
-        if not others:
+            other = None  # best effort: the statement does not fail for want of somebody who watches it
+        if other is None:
             yield seen
             return
-        gate = Gate(others[1], spoken_of(sql, _tables(before)))
-        gate.close()
+        for gate in gates.values():
+            gate.shut(wholly=True)
         done, ready = threading.Event(), threading.Event()
-        arguments = (others[0], connection.info.backend_pid, gate, seen.modes, ready, done)
+        arguments = (other, connection.info.backend_pid, gates, seen.modes, ready, done)
         thread = threading.Thread(target=_look, args=arguments, daemon=True)
         thread.start()
         ready.wait(5)
@@ -127,35 +135,48 @@ def watching(connection: Connection, sql: str, side: Callable[[], Connection] | 
 def _look(
     other: Connection,
     pid: int,
-    gate: Gate,
+    gates: Mapping[int, Gate],
     modes: dict[int, int],
     ready: threading.Event,
     done: threading.Event,
 ) -> None:
-    looks, began, shut = 0, time.monotonic(), True
+    looks, began = 0, time.monotonic()
     try:
         while not done.is_set():
-            waits = False
+            asked, waits = -1, False
             for oid, mode, granted in other.execute(_LOOK, (pid,), prepare=True).fetchall():
                 waits = waits or not granted
                 if oid is not None:
                     modes[oid] = max(modes.get(oid, -1), strongest([mode]))
-                    if modes[oid] >= WRITING:
-                        gate.seen.add(oid)
+                    asked = asked if granted else oid
             ready.set()
-            if shut and (waits or time.monotonic() - began > _LONGEST):
-                gate.open()
-                shut = False
-            elif not shut and not waits and time.monotonic() - began <= _LONGEST:
-                gate.close()
-                shut = True
+            _give_way(gates, modes, asked, waits, over=time.monotonic() - began > _LONGEST)
             looks += 1
             if looks > _EAGER:
                 time.sleep(_PAUSE)
     except psycopg.Error:
         ready.set()  # the shadow is going down, or the session was cut: what was seen stays
     finally:
-        gate.session.close()
+        for gate in gates.values():
+            gate.session.close()
+
+
+def _give_way(
+    gates: Mapping[int, Gate], modes: Mapping[int, int], asked: int, waits: bool, *, over: bool
+) -> None:
+    """Opens what the statement waits for: the table `asked`, or, when it waits for a transaction to end, every one."""
+    if over or (waits and asked not in gates):
+        for gate in gates.values():
+            if gate.held:
+                gate.open()
+    elif waits and modes[asked] >= _ALL:
+        gates[asked].open()
+    elif waits:
+        gates[asked].open_for_writing()
+    else:
+        for oid, gate in gates.items():
+            if not gate.held and modes.get(oid, -1) < _ALL:
+                gate.shut(wholly=modes.get(oid, -1) < WRITING)
 
 
 def _tables(before: Mapping[int, _Relation]) -> Iterator[tuple[int, str, str, str]]:
@@ -185,7 +206,7 @@ def _known(connection: Connection, sql: str) -> dict[int, int]:
     if build:
         named[build.table] = DDL
     if detach:
-        named |= {detach.table: DDL, detach.partition: STRENGTH.index("AccessExclusiveLock")}
+        named |= {detach.table: DDL, detach.partition: _ALL}
     found = {}
     for name, mode in named.items():
         row = connection.execute("select pg_catalog.to_regclass(%s)::oid::int8", (name,)).fetchone()

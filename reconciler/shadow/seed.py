@@ -41,7 +41,7 @@ def seed(
     table counts through its partitions; tables that hold rows already are left alone and count as seeded.
     """
     troubles: dict[int, str] = {}
-    with connection.transaction(), _replica(connection):
+    with connection.transaction(), without_triggers(connection):
         known = seed_tables.read(connection)
         ids = {ObjectId("table", table.schema, table.name): oid for oid, table in known.tables.items()}
         wanted = {ids[id] for id in snapshot.facts if id.kind == "table" and id in ids}
@@ -84,7 +84,7 @@ def seed(
 
 
 @contextmanager
-def _replica(connection: Connection) -> Iterator[None]:
+def without_triggers(connection: Connection) -> Iterator[None]:
     """Triggers off, foreign keys unchecked. Put back by hand: in somebody's transaction SET LOCAL outlives a savepoint."""
     row = connection.execute(
         "select pg_catalog.current_setting('session_replication_role'), pg_catalog.current_setting('statement_timeout'),"

@@ -59,6 +59,8 @@ BAD = Status(
                     "source": "catalog",
                     "transactional": True,
                     "hazards": ["WEAKENS_ISOLATION"],
+                    "locks": [{"relation": EVIL, "mode": "ShareLock", "blocks": ["INSERT", "UPDATE"]}],
+                    "seconds_on_live": {"low": 1.24, "high": 3.5},
                 }
             ],
             "down": [],

@@ -46,6 +46,8 @@ def test_the_differences_stand_side_by_side(board, ask) -> None:
         "20261122000000",
         "public.forgotten",
         "0.250",
+        "1.2 to 3.5 s on the rows there are",
+        "blocks INSERT, UPDATE",
     ):
         assert shown in text
 

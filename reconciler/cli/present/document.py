@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reconciler.model import Change, Measured, ObjectId, Plan, Rehearsal, Statement, Suggestion
+from reconciler.model import (
+    Band,
+    Change,
+    Measured,
+    ObjectId,
+    Plan,
+    Rehearsal,
+    Statement,
+    Suggestion,
+    together,
+)
 
 if TYPE_CHECKING:
     from reconciler.engine.preflight import Answers
@@ -22,6 +32,10 @@ def plan_document(plan: Plan, rehearsal: Rehearsal | None) -> dict[str, Any]:
         "changes": changes(plan.changes),
         "up": statements(plan.up, found.measured_up),
         "down": statements(plan.down, found.measured_down),
+        "seconds_on_live": {
+            "up": _band(together(found.measured_up)),
+            "down": _band(together(found.measured_down)),
+        },
         "proof": None if rehearsal is None else proof(rehearsal),
         "share": share(plan),
         "hazards": [{"code": str(h.code), "consequence": h.consequence} for h in plan.hazards],
@@ -100,10 +114,16 @@ def _statement(statement: Statement, measured: Measured | None) -> dict[str, Any
         "rewrites": list(seen.rewrites),
         "scans": list(seen.scans),
         "seconds": round(seen.seconds, 6) if measured else None,
+        "seconds_on_live": _band(seen.on_live),
         "subject": {"kind": statement.subject.kind, "id": str(statement.subject)}
         if statement.subject
         else None,
     }
+
+
+def _band(found: Band | None) -> dict[str, float] | None:
+    """Seconds on the target's row counts; null where no scales were timed."""
+    return {"low": round(found.low, 3), "high": round(found.high, 3)} if found else None
 
 
 def proof(rehearsal: Rehearsal) -> dict[str, Any]:
@@ -116,6 +136,7 @@ def proof(rehearsal: Rehearsal) -> dict[str, Any]:
         "residue": list(rehearsal.residue),
         "seeded": list(rehearsal.seeded),
         "unseeded": list(rehearsal.unseeded),
+        "unweighed": list(rehearsal.unweighed),
         "seconds": round(rehearsal.seconds, 3),
     }
 

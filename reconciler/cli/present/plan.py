@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from reconciler.cli.present.document import STAGES
-from reconciler.migrate.weights import effects
-from reconciler.model import Change, Measured, ObjectId, Plan, Rehearsal, Statement
+from reconciler.migrate.weights import band_words, effects, timing
+from reconciler.model import Change, Measured, ObjectId, Plan, Rehearsal, Statement, together
 
 if TYPE_CHECKING:
     from reconciler.engine.preflight import Answers
@@ -62,9 +62,13 @@ def plan_lines(plan: Plan, rehearsal: Rehearsal | None, *, major: int = 0) -> It
         yield Text(f"  ? {suggestion}", style="yellow")
     found = rehearsal or Rehearsal()
     yield Text()
-    yield Text("UP", style="bold").append(f"  {_sentence_about(plan)}", style="dim")
+    yield Text("UP", style="bold").append(
+        f"  {_sentence_about(plan)}{_total(found.measured_up)}", style="dim"
+    )
     yield from statement_lines(plan.up, found.measured_up)
-    yield Text("DOWN", style="bold").append(f"  {_counted(plan.down)}", style="dim")
+    yield Text("DOWN", style="bold").append(
+        f"  {_counted(plan.down)}{_total(found.measured_down)}", style="dim"
+    )
     yield from statement_lines(plan.down, found.measured_down)
     if plan.set_aside:
         yield Text(f"{plan.set_aside}.", style="dim")
@@ -118,6 +122,8 @@ def rehearsal_lines(rehearsal: Rehearsal, *, major: int = 0) -> Iterator[Text]:
     yield line
     for sentence in rehearsal.residue:
         yield Text(f"  ✗ {sentence}", style="red")
+    for sentence in rehearsal.unweighed:
+        yield Text(f"  Times: {sentence}", style="dim")
     if rehearsal.unseeded:
         yield Text("  Not tried:", style="yellow")
         for sentence in rehearsal.unseeded:
@@ -161,8 +167,13 @@ def _counted(statements: Sequence[Statement]) -> str:
     return f"{len(statements)} {'statement' if len(statements) == 1 else 'statements'}"
 
 
+def _total(found: Sequence[Measured]) -> str:
+    band = together(found)
+    return f", {band_words(band)} on the target's rows" if band else ""
+
+
 def _measured(found: Measured) -> str:
-    return " · ".join([*effects(found), f"{found.seconds:.3f} s"])
+    return " · ".join([*effects(found), timing(found.seconds, found.on_live)])
 
 
 def _is_part(id: ObjectId) -> bool:
