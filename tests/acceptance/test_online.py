@@ -103,3 +103,107 @@ def test_all_of_them_at_once(server: Server, database: Callable[..., Url]) -> No
         for url, text in ((old, case.old + case.rows), (new, case.new)):
             load(url, f"create schema {schema}; set search_path to {schema}; {text}")
     assert assert_laws(old, new, least=40)
+
+
+BEFORE = """
+create table owners (id int, name text, constraint owners_pkey primary key (id));
+create table things (
+  id int, owner int, code text, kind text constraint kinds check (kind <> 'x'), spare int,
+  constraint things_pkey primary key (id)
+);
+create table parts (id int primary key, thing int constraint of_thing references things);
+create index things_spare on things (spare);
+create index things_kind on things (kind);
+create table log (id int, at int) partition by range (id);
+create table log_1 partition of log for values from (0) to (100);
+create table log_2 partition of log for values from (100) to (200);
+"""
+FILLED = """
+insert into owners select n, 'o' from generate_series(1, 20) as n;
+insert into things select n, n, 'c' || n, 'k', n from generate_series(1, 20) as n;
+insert into parts select n, n from generate_series(1, 20) as n;
+insert into log select n, n from generate_series(1, 150) as n;
+"""
+AFTER = """
+create table owners (id int, name text, constraint owners_pkey primary key (id));
+create table things (
+  id int, owner int not null constraint owned references owners, code text, kind text constraint kinds check (kind <> 'y'),
+  token uuid not null default gen_random_uuid(), label text not null, draw float default random(),
+  constraint things_pkey primary key (id) deferrable initially deferred, constraint things_code unique nulls distinct (code, id)
+    include (kind), constraint positive check (id > 0)
+);
+alter table things replica identity full;
+create table parts (id int primary key, thing int not null, constraint parts_thing unique (thing));
+create index things_kind on things (kind, id) where kind <> 'z';
+comment on index things_kind is 'by kind';
+comment on constraint things_code on things is 'one each';
+create unique index things_token on things (token);
+create table log (id int, at int) partition by range (id);
+create table log_1 partition of log for values from (0) to (100);
+create table log_2 partition of log for values from (100) to (200);
+create index log_at on log (at);
+"""
+FILL = {ObjectId("column", "public", "things", "label"): "'l' || id || spare"}
+DOWN = {ObjectId("column", "public", "things", "spare"): "id"}
+
+
+def interrupted(server: Server, database: Callable[..., Url]) -> tuple[Url, Snapshot, Snapshot, Both]:
+    """The database before, both states, and the online plan between them."""
+    after = AFTER if server.major >= 15 else AFTER.replace("unique nulls distinct", "unique")
+    old, new = database(), database()
+    load(old, BEFORE + FILLED)
+    load(new, after)
+    a, b = read(old), read(new)
+    up, down = complete(Context(a, b, "postgres", FILL)), complete(Context(b, a, "postgres", DOWN))
+    made = online.rewritten(
+        up, down, a, b, sizes=huge(a, b), limits=Limits(), applier="postgres", fills=FILL, downs=DOWN
+    )
+    return old, a, b, made
+
+
+def test_interrupted_at_every_step(server: Server, database: Callable[..., Url]) -> None:
+    """Wherever an UP or a DOWN ends, going on, beginning again and turning back all lead where they should."""
+    start, before, after, (up, down) = interrupted(server, database)
+    there = database(template=start)
+    with connect(there) as session:
+        run(session, up)
+    for first, other, origin, ends in (
+        (up, down, start, (after, before)),
+        (down, up, there, (before, after)),
+    ):
+        cut = steps(first)
+        assert len(cut) > 10
+        for number in range(1, len(cut)):
+            for way, goal in ((first, ends[0]), (other, ends[1])):
+                copy = database(template=origin)
+                with connect(copy) as session:
+                    for step in cut[:number]:
+                        run_step(session, step, lock_timeout="5s")
+                    run(session, way)
+                    assert residue(snapshot.read(session), goal) == (), (number, way is first)
+                    rows = session.execute("select count(*), sum(id) from things").fetchone()
+                    assert rows == (20, 210)
+
+
+def test_what_an_interrupted_build_left_is_built_again(server: Server, database: Callable[..., Url]) -> None:
+    """INVALID indexes by the names that the plan will use, as psql meets them: no program takes them away first."""
+    start, _, after, (up, _) = interrupted(server, database)
+    with connect(start) as session:
+        for statement in up:
+            if (
+                "concurrently" in statement.sql
+                and not statement.transactional
+                and "(token)" not in statement.sql
+            ):
+                session.execute(statement.sql.encode())
+        session.execute(
+            "update pg_index set indisvalid = false where indexrelid::regclass::text ~ '_[0-9a-f]{8}$|_code'"
+        )
+        for step in steps(up):
+            if not step.transactional:
+                session.execute(step.statements[0].sql.encode())
+                continue
+            with session.transaction():
+                for statement in step.statements:
+                    session.execute(statement.sql.encode())
+        assert residue(snapshot.read(session), after) == ()

@@ -17,7 +17,7 @@ from reconciler.model import Hazard, HazardCode, Limits, ObjectId, Size, Snapsho
 from reconciler.plan.faithful import faithful
 from reconciler.plan.online import check, fill, index, key, new_column, not_null
 from reconciler.plan.online.course import Course, Placed, Rewrite, Stage
-from reconciler.plan.online.together import torn, waits
+from reconciler.plan.online.together import takes_away, torn, waits
 from reconciler.plan.online.writing import swept, unblocking
 from reconciler.run.steps import normalised
 
@@ -73,7 +73,14 @@ def _written(
 
 def _placed(course: Course) -> list[tuple[Statement, Placed]]:
     """Where each statement goes. Where that would leave a moment without a policy or a trigger, everything stays as it was."""
-    found = [(statement, _of(statement, course)) for statement in course.statements]
+    found: list[tuple[Statement, Placed]] = []
+    waiting = False
+    for statement in course.statements:
+        if course.filled and not waiting and takes_away(statement):
+            waiting = True
+            found = _with_its_copy(found, statement, course)
+        placed = _of(statement, course)
+        found.append((statement, _after_all(placed) if waiting else placed))
     if torn(course.statements, _sequence(found)):
         course.remains.clear()
         return [(statement, Placed(main=(_told(statement, course),))) for statement in course.statements]
@@ -87,6 +94,22 @@ def _placed(course: Course) -> list[tuple[Statement, Placed]]:
     ]
 
 
+def _after_all(placed: Placed) -> Placed:
+    return Placed(placed.before, (), (*(Stage(s) for s in placed.main), *placed.late))
+
+
+def _with_its_copy(
+    found: list[tuple[Statement, Placed]], statement: Statement, course: Course
+) -> list[tuple[Statement, Placed]]:
+    """What is copied out of a table directly before something of it goes, goes along: nothing may be written between."""
+    id = statement.subject
+    table = course.table(id) if id is not None and id.part else id
+    at = len(found)
+    while at and found[at - 1][0].subject in (table, id) and "reconciler_quarantine" in found[at - 1][0].sql:
+        at -= 1
+    return [*found[:at], *((s, _after_all(placed)) for s, placed in found[at:])]
+
+
 def _eased(statement: Statement) -> Statement:
     """Nobody waits for this object any more, whatever a statement about it said."""
     return replace(statement, hazards=unblocking(statement.hazards))
@@ -97,7 +120,7 @@ def _of(statement: Statement, course: Course) -> Placed:
         placed = rewrite(statement, course)
         if placed is not None:
             return placed
-    told = _told(statement, course)
+    told = _eased(statement) if index.of_partitions(statement) else _told(statement, course)
     if waits(statement, course):
         if statement.subject is not None:
             course.late.add(statement.subject)

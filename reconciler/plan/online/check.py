@@ -53,6 +53,6 @@ def _added(statement: Statement, id: ObjectId, table: ObjectId, course: Course) 
     if id not in course.before.facts and not course.dropped(id) and course.ready(id):
         return Placed(before=(Stage(add), check))
     needs = course.after.edges.get(id, frozenset())
-    late = course.filled or not course.late.isdisjoint(needs)
+    late = not course.late.isdisjoint(needs)
     course.late.add(id)
     return Placed(late=(Stage(add), check)) if late else Placed(main=(add,), late=(check,))

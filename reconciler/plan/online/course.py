@@ -61,7 +61,7 @@ class Course:
     late: set[ObjectId] = field(default_factory=set)
     """What is complete only behind the main transaction."""
     filled: bool = False
-    """Whether rows are filled behind the main transaction: all that follows waits for it."""
+    """Whether rows are filled behind the main transaction, perhaps from what goes later."""
     handled: set[ObjectId] = field(default_factory=set)
     """Objects whose remaining statements say nothing more."""
     closing: dict[ObjectId, tuple[Statement, ...]] = field(default_factory=dict)
@@ -184,7 +184,7 @@ class Course:
             needs.add(fact.parent)
         if id.kind == "index":  # a partition's index waits for its parent's only when it is attached
             needs = {need for need in needs if need.kind != "index"}
-        return not self.filled and all(self.steady(need) for need in needs)
+        return all(self.steady(need) for need in needs)
 
     def temporary(self, base: str, *content: str) -> str:
         """A name within 63 bytes that nothing has on either side, always the same for the same content."""

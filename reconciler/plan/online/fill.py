@@ -1,6 +1,6 @@
 """A declared value for the rows that exist already (`fill`), on a busy table: in batches behind the main transaction.
 
-Everything that the plan does after it waits for it: a dropped column may be what the value is made of.
+What goes after it waits for it, with all that follows: a dropped column may be what the value is made of.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ def rewrite(statement: Statement, course: Course) -> Placed | None:
     expression = statement.sql[len(head) : -len(tail)]
     put, taken = backfill.kept(id, expression, course, inserts=True)
     stage = backfill.filled(id, expression, statement.reason)
-    late = course.filled
     course.late.add(id)
     course.filled = True
     if course.follows(statement, lambda other: not_null.sets(other, course)):
@@ -34,6 +33,4 @@ def rewrite(statement: Statement, course: Course) -> Placed | None:
         closing: tuple[Stage, ...] = ()
     else:
         closing = (Stage(apart(taken[0])), Stage(taken[1]))
-    if late:
-        return Placed(late=(Stage(apart(put[0])), Stage(put[1]), stage, *closing))
     return Placed(main=put, late=(stage, *closing))

@@ -33,6 +33,12 @@ def rewrite(statement: Statement, course: Course) -> Placed | None:
     return None
 
 
+def of_partitions(statement: Statement) -> bool:
+    """Whether this makes the index of a partitioned table alone, for which nothing is read."""
+    made = _CREATE.match(statement.sql)
+    return made is not None and made["rest"].lower().startswith("only ")
+
+
 def _built(statement: Statement, made: re.Match[str], course: Course) -> Placed | None:
     id = statement.subject
     assert id is not None

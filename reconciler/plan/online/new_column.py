@@ -75,8 +75,6 @@ def rewrite(statement: Statement, course: Course) -> Placed | None:
         stages += (*proof, *(Stage(apart(s) if n == 0 else s) for n, s in enumerate(final)))
     else:
         stages += (Stage(apart(taken[0])), Stage(taken[1]))
-    if course.filled:
-        return Placed(late=(*(Stage(s) for s in main), *stages))
     return Placed(main=main, late=stages)
 
 

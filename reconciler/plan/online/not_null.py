@@ -36,7 +36,7 @@ def rewrite(statement: Statement, course: Course) -> Placed | None:
     old = course.before.facts.get(id)
     if not course.busy(table) or (old is not None and old["not_null"]) or course.moving(table):
         return None
-    early = course.steady(id) and not course.filled
+    early = course.steady(id)
     stages, final = proven(statement, id, table, course)
     if early:
         return Placed(before=stages, main=final)

@@ -18,6 +18,11 @@ _GUARDS = frozenset({"policy", "trigger", "rule", "view", "function", "procedure
 _TAKES = re.compile(
     r"\b(drop (policy|trigger|rule|view|function|procedure)|disable|no force|revoke)\b", re.IGNORECASE
 )
+_GOES = re.compile(
+    r"\bdrop (column|(materialized |foreign )?table|view|function|procedure|aggregate|operator|type|domain|sequence|cast|schema|extension)\b"
+    r"|\balter column .* type\b|\bset data type\b|\bdrop expression\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _STANDS = frozenset({"index", "constraint", "replica_identity", "clustered", "statistics", "partition"})
 _OF_TABLE = frozenset({"replica_identity", "clustered", "partition"})
 _JOINS = re.compile(r"\b(no )?inherit\b|\breplica identity\b|\bcluster\b|\badd generated\b", re.IGNORECASE)
@@ -42,11 +47,14 @@ def _steps_of(statements: Sequence[Statement]) -> dict[ObjectId, set[int]]:
     return found
 
 
+def takes_away(statement: Statement) -> bool:
+    """Whether something goes, or becomes another, that a value may be made of."""
+    return not statement.sql.startswith("comment on ") and _GOES.search(statement.sql) is not None
+
+
 def waits(statement: Statement, course: Course) -> bool:
     """Whether this has to come behind what is finished late."""
     id = statement.subject
-    if course.filled:
-        return True
     if not course.late or id is None:
         return False
     if id in course.late:
