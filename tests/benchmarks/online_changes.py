@@ -106,7 +106,7 @@ LOAD = {
     "events": {
         "select": "select body from public.events where id = %(id)s",
         "update": "update public.events set body = 'body ' || %(n)s where id = %(id)s",
-        "insert": "insert into public.events values (2000000000 + %(id)s * 1000 + %(n)s, 1 + %(n)s %% 1000, 'new')",
+        "insert": "insert into public.events values (2000000000 + %(id)s::bigint * 1000 + %(n)s, 1 + %(n)s %% 1000, 'new')",
         "delete": "delete from public.events where id = %(id)s",
     },
 }

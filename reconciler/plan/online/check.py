@@ -50,7 +50,11 @@ def _added(statement: Statement, id: ObjectId, table: ObjectId, course: Course) 
     add = Statement(sql, f"{statement.reason}, for rows that are written from now on", subject=id)
     check = validated(table, id.part, id, *unblocking(statement.hazards))
     course.handled.add(id)
-    if id not in course.before.facts and not course.dropped(id) and course.ready(id):
+    # A child may have one of that name, which goes first.
+    taken = any(
+        id._replace(schema=one.schema, name=one.name) in course.before.facts for one in course.family(table)
+    )
+    if not taken and not course.dropped(id) and course.ready(id):
         return Placed(before=(Stage(add), check))
     needs = course.after.edges.get(id, frozenset())
     late = not course.late.isdisjoint(needs)
