@@ -62,6 +62,8 @@ def decide(context: Context, changes: Iterable[Change]) -> Fates:
             forced |= {part.id for part in before.children.get(id, ()) if part.id in after.facts}
             forced |= set(_firing(id, context))
 
+    forced |= set(_outgrown(context, changes))
+
     def users(id: ObjectId) -> set[ObjectId]:
         return {user for side in sides for user in side.dependents.get(id, ())}
 
@@ -89,6 +91,16 @@ def decide(context: Context, changes: Iterable[Change]) -> Fates:
         id: found for id in replaced | renewed if (found := _lasting(id, context, created | kept.keys()))
     }
     return Fates(dropped, created, frozenset(replaced), frozenset(renewed), kept, carried, late, lasting)
+
+
+def _outgrown(context: Context, changes: Iterable[Change]) -> Iterator[ObjectId]:
+    """Indexes that do not differ, but would once a partition is attached."""
+    if not any(change.id.kind == "partition" and change.verb != "drop" for change in changes):
+        return
+    for fact in context.after.by_kind.get("index", ()):
+        old = context.before.facts.get(fact.id)
+        if old is not None and KINDS["index"].alter(old, fact, context) is None:
+            yield fact.id
 
 
 def _forgotten(

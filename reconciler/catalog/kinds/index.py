@@ -120,7 +120,29 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     keys = ("table", "definition", "invalid", "tablespace")
     if any(old[key] != new[key] for key in keys) or (old["part_of"] and old["part_of"] != new["part_of"]):
         return None
+    if not new["part_of"] and _lacks_otherwise(new, context):
+        return None
     return Alteration(tuple(_finished(old, new)))
+
+
+def _lacks_otherwise(new: Fact, context: Context) -> bool:
+    """Whether it, or a part of it, would not lack the right parts when partitions have come and gone. PostgreSQL gives an
+    index a part in every partition that is attached, and looks whether all are there only when one is."""
+    before, after = context.before, context.after
+    old = before.facts.get(new.id)
+    if old is None or new.parent is None:
+        return False
+    had, has = (
+        {u: s.facts[u]["of"] for u in s.dependents.get(table, ()) if u.kind == "partition"}
+        for s, table in ((before, new.parent), (after, new.parent))
+    )
+    parts = [user for user in after.dependents.get(new.id, ()) if user.kind == "index"]
+    if new["incomplete"]:
+        anew = not old["incomplete"] or not has.items() <= had.items()
+    else:
+        attached = any(new.id not in before.edges.get(part, frozenset()) for part in parts)
+        anew = bool(old["incomplete"]) and (not attached or not had.items() <= has.items())
+    return anew or any(_lacks_otherwise(after.facts[part], context) for part in parts)
 
 
 def forgotten(fact: Fact, context: Context) -> list[Statement]:
