@@ -44,7 +44,7 @@ def apply(
     database = target.one(screen)
     chosen = tuple(versions or ())
     if not target.yes:
-        agreed = _shown_and_agreed(screen, database, chosen)
+        agreed = _shown_and_agreed(screen, database, chosen, destroy=destroy)
         if agreed is None:
             return
         chosen = agreed
@@ -110,7 +110,7 @@ def rollback(
 
 
 def _shown_and_agreed(
-    screen: Screen, database: Database, versions: tuple[str, ...]
+    screen: Screen, database: Database, versions: tuple[str, ...], *, destroy: bool
 ) -> tuple[str, ...] | None:
     """Shows what would run and asks. What is agreed to is a file, and that file alone is applied; None when nothing is due."""
     from reconciler import migrate
@@ -118,6 +118,7 @@ def _shown_and_agreed(
     from reconciler.cli.present import migrations, plan
     from reconciler.engine import looking
     from reconciler.engine.consent import NEEDS_CONSENT
+    from reconciler.engine.phases import in_phases
     from reconciler.engine.planning import propose
 
     _must_ask(screen)
@@ -129,7 +130,8 @@ def _shown_and_agreed(
     if versions:
         return versions
     with screen.progress() as told:
-        found = propose(database, trust=trust_of(database), told=told)
+        slowly = in_phases(database) and not destroy
+        found = propose(database, trust=trust_of(database), told=told, phases=slowly)
     screen.say_all(plan.plan_lines(found.plan, found.rehearsal, major=found.major))
     screen.say_all(plan.row_lines(found.rows))
     if exit_of(found.plan, found.rehearsal) == 3:

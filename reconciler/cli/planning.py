@@ -64,13 +64,11 @@ def plan(
     from reconciler.errors import Usage
     from reconciler.migrate.export import LAYOUTS
 
-    if phased:
-        raise Usage("--phased is not part of this release", hint="leave it off: columns are removed at once")
     if export is not None and export not in LAYOUTS:
         raise Usage(f"there is no layout {export}", hint=f"layouts are {', '.join(LAYOUTS)}")
     database = target.one(screen)
     with screen.progress() as told:
-        found = propose(database, trust=trust_of(database), told=told)
+        found = propose(database, trust=trust_of(database), told=told, phases=phased)
     code = exit_of(found.plan, found.rehearsal)
     waiting = _pending(database)
     files: tuple[Path, ...] = ()

@@ -20,6 +20,7 @@ from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.compare import compare, residue
 from reconciler.engine.consent import Given, client, refuse_hazards, unallowed
 from reconciler.engine.desired import Trust
+from reconciler.engine.phases import in_phases, phased
 from reconciler.engine.planning import proposal
 from reconciler.engine.preflight import preflight
 from reconciler.engine.refusals import (
@@ -80,7 +81,9 @@ def apply(
             whole = len(chosen) == len(pending)
             rehearsed = rehearsed_files(work, chosen, told, must_end_as_declared=whole)
         else:
-            made = proposal(work, told=told, now=now)
+            # A column that is removed may be NULL for one cycle, unless somebody says otherwise.
+            slowly = in_phases(database, allow) and not destroy
+            made = proposal(phased(work) if slowly else work, told=told, now=now)
             if made.migration is None:
                 return ()
             tested = made.rehearsal or Rehearsal()

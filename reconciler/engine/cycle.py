@@ -9,6 +9,7 @@ from typing import Literal
 from reconciler import migrate
 from reconciler.engine.applying import apply
 from reconciler.engine.drift import Drift, drift
+from reconciler.engine.phases import in_phases
 from reconciler.engine.planning import propose
 from reconciler.engine.work import Told
 from reconciler.errors import Stalled, Usage, Waiting
@@ -44,7 +45,7 @@ def run_once(database: Database, *, told: Told = lambda stage: None, now: dateti
 
 def _proposed(database: Database, trust: Literal["untrusted", "reviewed"], told: Told) -> str:
     """Writes the migration unless the newest pending file already holds the same statements."""
-    made = propose(database, trust=trust, told=told, every_row=False)
+    made = propose(database, trust=trust, told=told, every_row=False, phases=in_phases(database))
     if made.migration is None or made.rehearsal is None:
         return ""
     if not made.rehearsal.passed:
@@ -74,6 +75,9 @@ def _conditions(seen: Drift, at: str) -> tuple[Condition, ...]:
     if seen.unmodelled:
         sentence = f"not compared: {', '.join(seen.unmodelled[:3])}"
         found.append(Condition("Unmodelled", "True", "UnknownKinds", sentence, at))
+    if seen.phases:
+        named = ", ".join(f"{one.column} (may be NULL since {one.version})" for one in seen.phases[:3])
+        found.append(Condition("PhasePending", "True", "NextApply", f"the next apply drops {named}", at))
     return tuple(found)
 
 

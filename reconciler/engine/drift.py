@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reconciler.catalog.compare import compare
 from reconciler.engine.desired import Trust
+from reconciler.engine.phases import Phase, waiting
 from reconciler.engine.unmoved import settled
 from reconciler.engine.work import Look, Told, looked, opened, remember, with_extra
 from reconciler.errors import Stalled
@@ -20,7 +21,7 @@ class Drift:
     """`changes` lead from the live state (`before`) to the declared one (`after`); `extra` is undeclared and stays.
 
     Without changes the two states may have no objects in them: nothing moved since they were found equal, and they were not
-    read again.
+    read again. `phases` are the columns among them that may be NULL already and are dropped next.
     """
 
     database: str
@@ -29,6 +30,7 @@ class Drift:
     before: Snapshot
     after: Snapshot
     unmodelled: tuple[str, ...] = ()
+    phases: tuple[Phase, ...] = ()
 
 
 def drift(database: Database, *, trust: Trust = "reviewed", told: Told = lambda stage: None) -> Drift:
@@ -61,4 +63,4 @@ def _between(
         changes = (*found.changes, *compare(live, wanted))
     if not changes:
         remember(look, wanted, extra, trust)
-    return Drift(database.name, changes, extra, live, wanted, strange)
+    return Drift(database.name, changes, extra, live, wanted, strange, waiting(changes, live, look.history))

@@ -27,6 +27,7 @@ WISHED = {
     "Stalled": "False",
     "Unmodelled": "False",
     "Pending": "False",
+    "PhasePending": "False",
 }
 """How each condition should be. A type that is not named here should be True."""
 

@@ -13,6 +13,7 @@ from reconciler.catalog.scope import EVERYTHING
 from reconciler.engine import slicing
 from reconciler.engine.copy import database_owner
 from reconciler.engine.desired import Trust
+from reconciler.engine.phases import phased
 from reconciler.engine.preflight import Answers, ask_rows, refuse_rows
 from reconciler.engine.unmoved import Settled, settled
 from reconciler.engine.work import Told, Work, looked, opened, remember, with_extra
@@ -63,8 +64,10 @@ def propose(
     prove: bool = True,
     now: datetime | None = None,
     every_row: bool = True,
+    phases: bool = False,
 ) -> Proposal:
-    """Plans and rehearses; changes nothing on the target and writes no file.
+    """Plans and rehearses; changes nothing on the target and writes no file. With `phases` a column that is removed stays for this
+    time, and may be NULL.
 
     Raises Stalled when no plan is possible, or when only another declaration would do for the rows there are. What else they
     forbid now stands in `rows`; without `every_row` nobody asks them.
@@ -79,7 +82,7 @@ def propose(
     with opened(look, trust=trust, told=told) as work:
         if not compare(work.live, work.wanted):
             return _nothing_to_do(database, remember(look, work.wanted, work.extra, trust), prove)
-        made = proposal(work, told=told, prove=prove, now=now)
+        made = proposal(phased(work) if phases else work, told=told, prove=prove, now=now)
         told("ask the rows")
         said = work.declarations
         plan = Doubted(made.before, made.after, made.plan.changes, made.plan.up, made.moved, said.fills)

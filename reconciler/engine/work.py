@@ -187,7 +187,10 @@ def with_extra(
     moved = {r.old for r in renames if r.new in wanted.facts}
     schemas = {id.name for id in moved if id.kind == "schema"}
     for fact in live.by_kind.get("owned_by", ()):
-        if ObjectId("table", fact["schema"], fact["table"]) in moved:
+        table = ObjectId("table", fact["schema"], fact["table"])
+        column = ObjectId("column", fact["schema"], fact["table"], fact["column"])
+        # What a column owns goes with it.
+        if table in moved or (table in wanted.facts and column not in wanted.facts):
             moved.add(ObjectId("sequence", fact.id.schema, fact.id.name))
     extra = [
         id for id, fact in live.facts.items()
