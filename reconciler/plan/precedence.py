@@ -89,11 +89,7 @@ def hard(
                 yield from followed(operation, context, everything)
                 for part in before.children.get(ObjectId("table", id.schema, id.name), ()):
                     new = after.facts.get(part.id)
-                    if (
-                        part.id.kind == "column"
-                        and new is not None
-                        and not_null.renamed_below(part, new, context)
-                    ):
+                    if part.id.kind == "column" and new is not None and not_null.apart(part, new, context):
                         yield Operation("alter", part.id), operation
         elif operation.verb == "create":
             yield operation, Operation("drop", id)

@@ -315,14 +315,19 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         if not inherited:
             _refuse_in_key(new.id, context)
             found.append(_retyped(old, new, context))
-    detached = not_null.renamed_below(old, new, context)
+    # A table that leaves its parents is apart when it has left.
+    detached = not_null.apart(old, new, context) and _still_inherits(new, context)
     if detached and not (table and table["partition"]):
         raise Unplannable(
             f"the NOT NULL of {new.id} has another name, and PostgreSQL renames no inherited constraint"
+            if old["not_null_given"] or not new["not_null_given"]
+            else f"the NOT NULL of {new.id} would have to be its parent's alone, which it never becomes again"
         )
     comes_along = not_null.follows(old, new) and _still_inherits(new, context) and not detached
     if old["not_null"] != new["not_null"] and not comes_along:
         found += not_null.changed(old, new, context)
+    if old["not_null_given"] and not new["not_null_given"]:
+        found += not_null.kept(new, context)
     found += numbered
     if new["identity"]:
         counter = _counter(new, context)

@@ -44,6 +44,12 @@ def clause(fact: Fact, context: Context, *, named: bool = False) -> str:
     return f"constraint {ident(fact['not_null']['name'])} not null{no_inherit}"
 
 
+def beside(fact: Fact, context: Context) -> str:
+    """The table constraint that gives a column of a parent a NOT NULL of the table's own. Before 18 there is none."""
+    own = context.major >= 18 and fact["not_null"] and not fact["not_null_given"] and not said_later(fact)
+    return f"constraint {ident(_name(fact))} {_printed(fact)}" if own else ""
+
+
 def _name_taken(fact: Fact, context: Context) -> bool:
     """Whether another constraint in the schema has the name PostgreSQL would give this one. Since 18 it has one."""
     return context.major >= 18 and (fact.id.schema, _name(fact)) in context.constraint_names
@@ -103,17 +109,33 @@ def follows(old: Fact, new: Fact) -> bool:
     return all(not fact["not_null"] or fact["not_null_given"] for fact in (old, new))
 
 
-def renamed_below(old: Fact, new: Fact, context: Context) -> bool:
-    """Whether what comes from a parent gets another name than there: where the parent's is renamed, its children's are too."""
-    both = bool(old["not_null"] and new["not_null"])
-    if not both or old["not_null"] == new["not_null"] or not follows(old, new):
+def apart(old: Fact, new: Fact, context: Context) -> bool:
+    """Whether only a table without parents can be given this NOT NULL: by another name than theirs, which else go along, or as
+    theirs alone where it was its own."""
+    if context.major < 18 or not (old["not_null"] and new["not_null"]):
         return False
-    for table in w.parents(new.id, context.before):
-        id = ObjectId("column", table.schema, table.name, new.id.part)
-        was, now = context.before.facts.get(id), context.after.facts.get(id)
-        if was and now and was["not_null"] and now["not_null"] and _renaming(was, now) == _renaming(old, new):
-            return False
-    return True
+    ids = [ObjectId("column", t.schema, t.name, new.id.part) for t in w.parents(new.id, context.before)]
+    if new["not_null_given"] and not old["not_null_given"]:
+        return bool(ids)
+    above = [(context.before.facts.get(id), context.after.facts.get(id)) for id in ids]
+    if old["not_null"] == new["not_null"] or not any(was and was["not_null"] for was, _ in above):
+        return False
+    return not any(
+        was and now and was["not_null"] and now["not_null"] and _renaming(was, now) == _renaming(old, new)
+        for was, now in above
+    )
+
+
+def kept(fact: Fact, context: Context) -> list[Statement]:
+    """What makes a NOT NULL that comes from a parent the table's own too, which outlives the parent's."""
+    ids = [ObjectId("column", t.schema, t.name, fact.id.part) for t in w.parents(fact.id, context.after)]
+    above = [context.after.facts[id] for id in ids if id in context.after.facts]
+    if context.major < 18 or not fact["not_null"] or fact["not_null_given"]:
+        return []
+    if not any(parent["not_null"] for parent in above) or said_later(fact):
+        return []
+    sql = f"alter table {w.name(fact.id)} alter column {ident(fact.id.part)} set not null"
+    return [w.say(sql, f"{fact.id}: must have a value, whatever becomes of its parent", fact.id)]
 
 
 def _renaming(old: Fact, new: Fact) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.catalog.kinds import constraint
+from reconciler.catalog.kinds import constraint, not_null
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
@@ -57,6 +57,9 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
         if part.id.kind == "constraint" and part["type"] == "x" and part["inherited"]:
             # ATTACH takes over no exclusion constraint: it makes one of its own.
             found += constraint.dressed(part, context)
+        if part.id.kind == "column":
+            # A table that is attached has its parent's NOT NULL, and none of its own.
+            found += not_null.kept(part, context)
     return found
 
 

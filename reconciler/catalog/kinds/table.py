@@ -57,6 +57,7 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
     again = fact.id in context.before.facts and context.major >= 18
     for c in columns:
         if fact["inherits"] and c["inherited"]:
+            lines.append(not_null.beside(c, context))
             continue
         default = defaults.get(c.id)
         lines.append(
@@ -183,7 +184,7 @@ def _differently(
             what = f"set default {own['expression']}" if own else "drop default"
             sql = f"alter {_noun(fact)} alter column {ident(c.id.part)} {what}"
             found.append(w.say(sql, f"{c.id}: a default of its own", c.id))
-        if c["not_null"] and not any(a["not_null"] for a in above):
+        if context.major < 18 and c["not_null"] and not any(a["not_null"] for a in above):
             found.append(w.say(not_null.put(c, context), f"{c.id}: must have a value", c.id))
     return found
 

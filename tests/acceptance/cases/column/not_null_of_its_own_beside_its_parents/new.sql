@@ -1,0 +1,14 @@
+create table t (id int) partition by range (id);
+create table t_1 (id int);
+alter table t attach partition t_1 for values from (1) to (2);
+create table t_2 (id int constraint own not null);
+alter table t attach partition t_2 for values from (2) to (3);
+alter table t add primary key (id);
+create table p (id int, b int);
+create table c (x int) inherits (p);
+alter table c alter id set not null;
+alter table p alter id set not null;
+alter table p alter b set not null;
+create table d (x int) inherits (p);
+alter table d alter b set not null;
+create table e (x int, constraint other not null id, not null b) inherits (p);

@@ -1,0 +1,10 @@
+create table t (id int) partition by range (id);
+create table t_1 (id int not null);
+alter table t attach partition t_1 for values from (1) to (2);
+create table t_2 partition of t for values from (2) to (3);
+alter table t add primary key (id);
+create table p (id int, b int);
+create table c (x int) inherits (p);
+alter table c alter id set not null;
+alter table p alter id set not null;
+alter table p alter b set not null;
