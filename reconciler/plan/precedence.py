@@ -21,6 +21,7 @@ from reconciler.plan.together import (
     followed,
     inheritance,
     logged,
+    same_owner,
     taken_by_owner,
     whole_index,
     with_children,
@@ -73,7 +74,10 @@ def hard(
         id = operation.id
         if operation.verb in CARRY:
             yield from around_rows(operation, context, everything, absorbed)
-        elif operation.verb == "drop":
+            continue
+        if id.kind == "owned_by" and absorbed[operation] == operation:
+            yield from same_owner(operation, context)
+        if operation.verb == "drop":
             if id.kind == "owned_by" and absorbed[operation] != operation:
                 # It goes with its sequence, and needs no column for that; but with the column goes the sequence.
                 yield from taken_by_owner(operation, context)

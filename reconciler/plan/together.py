@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 
-from reconciler.catalog.kinds import Context
+from reconciler.catalog.kinds import Context, owned_by
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.domain_constraint import inside
 from reconciler.catalog.kinds.retyping import within
@@ -185,3 +185,15 @@ def checked(operation: Operation, context: Context) -> Iterator[Edge]:
     had, has = within(context.before, domain), within(context.after, domain)
     yield from ((operation, Operation("alter", type_)) for type_ in had - has)
     yield from ((Operation("alter", type_), operation) for type_ in has - had)
+
+
+def same_owner(operation: Operation, context: Context) -> Iterator[Edge]:
+    """A sequence comes to a table that has its owner already, and leaves one before that gets another."""
+    was, becomes = (
+        owned_by.table(side.facts[operation.id]) if operation.id in side.facts else None
+        for side in (context.before, context.after)
+    )
+    if operation.verb != "create" and was is not None and was != becomes:
+        yield Operation("alter", was), operation
+    if operation.verb != "drop" and becomes is not None and was != becomes:
+        yield operation, Operation("alter", becomes)

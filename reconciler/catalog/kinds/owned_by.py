@@ -68,7 +68,17 @@ def drop(fact: Fact, context: Context) -> list[Statement]:
 
 
 def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
+    sequences = [
+        side.facts.get(new.parent) if new.parent else None for side in (context.before, context.after)
+    ]
+    if table(old) != table(new) and len({sequence["owner"] for sequence in sequences if sequence}) > 1:
+        return None  # it gets its new owner while it belongs to no table
     return Alteration(tuple(create(new, context, ())))
+
+
+def table(fact: Fact) -> ObjectId:
+    """The table it belongs to, whose owner is the sequence's (manual: ALTER SEQUENCE, OWNED BY)."""
+    return ObjectId("table", fact["schema"], fact["table"])
 
 
 KIND = Kind("owned_by", read, create, drop, alter)

@@ -140,14 +140,15 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
     if old["persistence"] != new["persistence"]:
         mode = "unlogged" if new["persistence"] == "u" else "logged"
         found.append(w.say(f"alter {_noun(new)} set {mode}", f"{new.id}: {mode}", new.id))
-    if _belongs(old, context.before) and _belongs(new, context.after):
+    if _table(old, context.before) == _table(new, context.after) is not None:
         old = replace(old, attributes={**old.attributes, "owner": new["owner"]})
     return Alteration((*found, *w.redressed(old, new, context, _noun(new), "sequence")))
 
 
-def _belongs(fact: Fact, side: Snapshot) -> bool:
-    """Whether it belongs to a column: then it gets the owner of the table with the table, and not otherwise."""
-    return ObjectId("owned_by", fact.id.schema, fact.id.name) in side.facts
+def _table(fact: Fact, side: Snapshot) -> tuple[str, str] | None:
+    """Where the column is to which it belongs: it gets the owner of that table with the table, and not otherwise."""
+    owned = side.facts.get(ObjectId("owned_by", fact.id.schema, fact.id.name))
+    return (owned["schema"], owned["table"]) if owned is not None else None
 
 
 KIND = Kind("sequence", read, create, drop, alter, replaceable=False, drop_late=True)

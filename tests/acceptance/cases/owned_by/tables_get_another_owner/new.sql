@@ -1,0 +1,13 @@
+create table t (id int);
+create sequence n;
+alter sequence n owned by t.id;
+create table a (id int);
+create table b (id int);
+create sequence s;
+alter sequence s owned by b.id;
+create sequence q;
+alter sequence q owned by a.id;
+alter table a owner to pg_monitor;
+create table l (id int);
+create sequence r;
+alter table l owner to pg_monitor;

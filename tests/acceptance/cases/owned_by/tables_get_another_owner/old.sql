@@ -1,0 +1,12 @@
+create table t (id int);
+alter table t owner to pg_monitor;
+create table a (id int);
+create table b (id int);
+create sequence s;
+alter sequence s owned by a.id;
+alter table a owner to pg_monitor;
+create sequence q;
+alter sequence q owned by b.id;
+create table l (id int);
+create sequence r;
+alter sequence r owned by l.id;
