@@ -17,7 +17,6 @@ from reconciler.model import Fact, Limits, ObjectId, Size, Snapshot, Statement
 from reconciler.plan.taken import bearers
 
 _MAKES = re.compile(r"\b(create|drop) (unlogged |foreign )?(table|materialized view)\b", re.IGNORECASE)
-_DROPS = re.compile(r"\bdrop (index|constraint)\b", re.IGNORECASE)
 _TYPES = frozenset({"enum", "domain", "composite", "range", "collation", "function"})
 _AS_BEFORE = ("type", "collation", "generated", "expression", "inherited")
 
@@ -197,9 +196,10 @@ class Course:
                 return name
             number += 1
 
-    def dropped(self, id: ObjectId) -> bool:
-        """Whether a statement takes an object of this name away, the first time or the second."""
-        return any(s.subject == id and _DROPS.search(s.sql) for s in self.statements)
+    def preceded(self, statement: Statement) -> bool:
+        """Whether something is done before to an object of this name: it goes, or makes way."""
+        at = next(i for i, s in enumerate(self.statements) if s is statement)
+        return any(s.subject == statement.subject for s in self.statements[:at])
 
     def follows(self, statement: Statement, test: Callable[[Statement], bool]) -> bool:
         """Whether a later statement about the same object passes the test."""

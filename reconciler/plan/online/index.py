@@ -46,7 +46,7 @@ def _built(statement: Statement, made: re.Match[str], course: Course) -> Placed 
     table = course.table(id)
     if not course.busy(table) or course.partitioned(table) or made["rest"].lower().startswith("only "):
         return None
-    replaced = (id.schema, id.name) in course.taken or course.dropped(id)
+    replaced = (id.schema, id.name) in course.taken or course.preceded(statement)
     early = course.ready(id)
     if replaced and not early:
         return None  # in between there would be none

@@ -40,7 +40,7 @@ def rewrite(statement: Statement, course: Course) -> Placed | None:
         return None
     if id in course.handled:
         return Placed()
-    replaced = (id.schema, id.part) in course.taken or course.dropped(id)
+    replaced = (id.schema, id.part) in course.taken or course.preceded(statement)
     early = course.ready(id)
     if replaced and not early:
         return None
