@@ -7,6 +7,7 @@
                           above `create type … as enum`: what rows get that hold a value which is removed
     fill EXPR             on or above a column's line: its value for rows that exist already (UP)
     down EXPR             on or above a column's line: its value when the migration is undone (DOWN)
+    column NAME down EXPR above `create table`: the same for a column that is removed, in rows written without it
     invariant NAME: QUERY above `create trigger`: a query that must return no row
     on_error raise|queue|log
     concurrency SENTENCE
@@ -159,6 +160,8 @@ def _part(whole: ObjectId, directive: Directive, found: Gathered) -> None:
         raise _misplaced(directive)
     if kind == "enum_value" and _remapped(whole, directive, found):
         return
+    if kind == "column" and _refilled(whole, directive, found):
+        return
     new, word, old = _split_rename(directive)
     if not new or not word:
         example = "'new' renamed_from 'old'" if kind == "enum_value" else "new_name renamed_from old_name"
@@ -177,6 +180,19 @@ def _remapped(enum: ObjectId, directive: Directive, found: Gathered) -> bool:
         return False
     gone, value = _name_of(placed[0]), _name_of(placed[2])
     found.fills[ObjectId("enum_value", enum.schema, enum.name, gone)] = value
+    return True
+
+
+def _refilled(table: ObjectId, directive: Directive, found: Gathered) -> bool:
+    """`column email down 'unknown'`, for a column that is removed. False when something else is said."""
+    placed = _tokens_of(directive.rest, directive)
+    if len(placed) < 2 or placed[1].word != "down":
+        return False
+    column = ObjectId("column", table.schema, table.name, _name_of(placed[0]))
+    said = Directive(
+        "down", directive.rest[placed[1].start + len("down") :].strip(), directive.start, directive.source
+    )
+    _of_column(column, said, found)
     return True
 
 

@@ -269,6 +269,10 @@ class Table(Whole):
         None, description="`full`, `nothing`, or the name of a unique index."
     )
     comment: str | None = Field(None, description="The comment.")
+    down: dict[str, Sql] = Field(
+        {},
+        description="What removed columns get in new rows when the migration is undone: name → SQL expression.",
+    )
 
     @model_validator(mode="after")
     def _partitions_have_their_parents_columns(self) -> Table:

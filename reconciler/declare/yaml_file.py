@@ -152,6 +152,8 @@ def _table(schema: str, name: str, table: Table, found: Gathered) -> None:
             found.fills[id] = column.fill
         if column.down is not None:
             found.downs[id] = column.down
+    for column_name, value in table.down.items():
+        found.downs[ObjectId("column", schema, name, column_name)] = value
     _parts("policy", schema, name, table.policies, found)
     _parts("trigger", schema, name, table.triggers, found)
     _parts("rule", schema, name, table.rules, found)

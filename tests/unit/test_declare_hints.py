@@ -328,3 +328,18 @@ def test_what_a_removed_value_becomes(tmp_path: Path) -> None:
         (tmp_path / "a.yaml").write_text(f"enums: {{mood: {{values: [ok], becomes: {text}}}}}")
         with pytest.raises(Usage, match=said):
             read(tmp_path)
+
+
+def test_what_a_removed_column_gets_when_the_migration_is_undone(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("tables: {notes: {columns: {id: int}, down: {body: \"'none'\"}}}")
+    (tmp_path / "b.sql").write_text(
+        "-- reconciler: column \"Old one\" down lower('X')\n--    || '!'\ncreate table s.t (id int);"
+    )
+    found = read(tmp_path)
+    assert found.downs == {
+        ObjectId("column", "public", "notes", "body"): "'none'",
+        ObjectId("column", "s", "t", "Old one"): "lower('X')\n|| '!'",
+    }
+    (tmp_path / "b.sql").write_text("-- reconciler: column a down\ncreate table s.t (id int);")
+    with pytest.raises(Usage, match="down needs a SQL expression"):
+        read(tmp_path)
