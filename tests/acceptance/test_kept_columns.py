@@ -54,6 +54,14 @@ CASES = {
         "insert into notes values (100)",
         ("select mood from notes where id = 100", [("calm",)]),
     ),
+    "a_null_is_a_value_too": Case(
+        "create table notes (id integer primary key, mood text)",
+        "create table notes (id integer primary key)",
+        f"insert into notes select n, case when n % 4 > 0 then 'm' || n end from {MANY}",
+        "insert into notes values (100)",
+        ("select id, mood from notes where id in (4, 100) order by id", [(4, None), (100, "unknown")]),
+        {"notes.mood": "'unknown'"},
+    ),
     "two_columns_quoted_names_composite_key": Case(
         'create schema "A b"; create table "A b"."No tes" ("Key 1" text collate "C", "k""2" integer, "V, 1" text not null,'
         ' "order" numeric(6,2), rest text, primary key ("Key 1", "k""2"))',

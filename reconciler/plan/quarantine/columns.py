@@ -142,17 +142,10 @@ def _brought_back(statements: list[Statement], loss: Loss, way: Way, ahead: list
     fills = {c.id.part: way.fills[c.id] for c in loss.columns if c.id in way.fills}
     full = _full(way, loss.columns)
     what = f"{loss.table}: the values of {_listed(loss.columns)}"
-    back: list[Statement] = []
-    numbered = any(c["identity"] for c in loss.columns)
-    if (
-        is_large(loss, way)
-        and gradual.possible(loss)
-        and not full
-        and not numbered
-        and not loss.computed
-        and adds
-    ):
-        steps = [
+    steps: list[Statement] = []
+    if adds and not way.forward and _fills_gradually(loss, way):
+        # Not on the way up: to go up once more is rare, and every plan that adds a column would be several transactions for its sake.
+        early = [
             say(loss, gradual.abandoned(loss), f"{what}: what an interrupted run may have begun"),
             say(loss, gradual.added(loss, defaults), f"{what} will come back, where they were kept"),
             long(
@@ -162,30 +155,23 @@ def _brought_back(statements: list[Statement], loss: Loss, way: Way, ahead: list
             ),
         ]
         if gradual.needs_promise(loss):
-            steps += [
+            seen = say(loss, gradual.looked_through(loss), f"{what}: every row is seen to have one")
+            early += [
                 say(loss, gradual.promised(loss), f"{what}: from now on every row has one"),
-                replace(
-                    say(loss, gradual.looked_through(loss), f"{what}: every row is seen to have one"),
-                    apart=True,
-                ),
+                replace(seen, apart=True),
             ]
         closing = say(loss, gradual.demanded(loss), f"{what} are back")
         if _ready(loss, way):
-            ahead.append(Stages(tuple(steps)))
-            back = [closing]
+            ahead.append(Stages(tuple(early)))
         else:
-            back = [*steps, replace(closing, apart=True)]
+            steps, closing = early, replace(closing, apart=True)
     else:
-        back = [
-            replace(
-                say(loss, direct.given_back(loss, defaults, fills, full), f"{what}, where they were kept"),
-                hazards=_blocking(loss, way) if not way.forward else (),
-            ),
-            say(loss, direct.dressed(loss, defaults), f"{what} are back"),
-        ]
+        back = say(loss, direct.given_back(loss, defaults, fills, full), f"{what}, where they were kept")
+        steps = [replace(back, hazards=() if way.forward else _blocking(loss, way))]
+        closing = say(loss, direct.dressed(loss, defaults), f"{what} are back")
     if not adds:
         end = way.end(statements)
-        return [*statements[:end], *back, *statements[end:]]
+        return [*statements[:end], *steps, closing, *statements[end:]]
     first, last = adds[0], adds[-1]
     later: list[Statement] = []
     sooner: list[Statement] = []
@@ -198,7 +184,31 @@ def _brought_back(statements: list[Statement], loss: Loss, way: Way, ahead: list
             waiting |= {statement.subject} if statement.subject else set()
         else:
             sooner.append(statement)
-    return [*statements[:first], *sooner, *back, *later, *statements[last:]]
+    end = last + 1
+    while end < len(statements) and statements[end].subject in ids:
+        end += 1
+    plain = [_only_in_new(s, loss, way) for s in (*later, *statements[last:end])]
+    if any(new is not old for new, old in zip(plain, (*later, *statements[last:end]), strict=True)):
+        steps.append(
+            say(loss, direct.seen_whether_new(loss), f"{loss.table}: whether {_listed(loss.columns)} are new")
+        )
+    return [*statements[:first], *sooner, *steps, *plain, closing, *statements[end:]]
+
+
+def _fills_gradually(loss: Loss, way: Way) -> bool:
+    numbered = any(column["identity"] for column in loss.columns)
+    able = gradual.possible(loss) and not numbered and not loss.computed and not _full(way, loss.columns)
+    return able and is_large(loss, way)
+
+
+def _only_in_new(statement: Statement, loss: Loss, way: Way) -> Statement:
+    """A declared value is for rows that had none when the column came; a NULL that was given back is a value of its own."""
+    number = next((n for n, c in enumerate(loss.columns) if c.id == statement.subject), None)
+    if number is None or loss.columns[number]["not_null"] or not statement.sql.startswith("update "):
+        return statement
+    if way.forward and is_large(loss, way):
+        return statement
+    return replace(statement, sql=direct.only_when_new(loss, number, statement.sql))
 
 
 def _ready(loss: Loss, way: Way) -> bool:

@@ -112,6 +112,32 @@ def dressed(loss: Loss, defaults: dict[str, str]) -> str:
     return block(["missing bigint"], if_kept(loss, [*lines, done(loss)]))
 
 
+def seen_whether_new(loss: Loss) -> str:
+    """Remembers, until the end of the transaction, which columns are not there yet."""
+    return block(
+        [],
+        [
+            f"perform pg_catalog.set_config('{_memory(loss, number)}', case when {_there(c)} then 'no' else 'yes' end, true);"
+            for number, c in enumerate(loss.columns)
+        ],
+    )
+
+
+def only_when_new(loss: Loss, number: int, sql: str) -> str:
+    return block(
+        [],
+        [
+            f"if pg_catalog.current_setting('{_memory(loss, number)}', true) = 'yes' then",
+            *inside(f"{sql};"),
+            "end if;",
+        ],
+    )
+
+
+def _memory(loss: Loss, number: int) -> str:
+    return f"reconciler.new_{loss.tag}_{number}"
+
+
 def done(loss: Loss) -> str:
     return f"perform {SCHEMA}.given_back({literal(loss.tag)}, {literal(loss.name)});"
 
