@@ -39,6 +39,7 @@ def apply(
     Everything is rehearsed on a shadow first. Exit 0 done, 3 refused or failed (nothing half done), 4 try again later.
     """
     from reconciler.cli.present import migrations
+    from reconciler.cli.stopping import stoppable
     from reconciler.engine import applying
 
     database = target.one(screen)
@@ -48,7 +49,7 @@ def apply(
         if agreed is None:
             return
         chosen = agreed
-    with screen.progress() as told:
+    with stoppable(database.grace.seconds) as stop, screen.progress() as told:
         done = applying.apply(
             database,
             chosen,
@@ -57,6 +58,7 @@ def apply(
             told=told,
             on_statement=_each(told),
             on_note=screen.note,
+            stop=stop,
         )
     if screen.is_json:
         screen.document({"database": database.name, "applied": [migrations.applied(row) for row in done]})
@@ -87,6 +89,7 @@ def rollback(
     Each DOWN is rehearsed on a shadow first. Exit 0 done, 3 refused or failed, 4 try again later.
     """
     from reconciler.cli.present import migrations
+    from reconciler.cli.stopping import stoppable
     from reconciler.engine import applying
     from reconciler.errors import Usage
 
@@ -99,9 +102,15 @@ def rollback(
         if not typer.confirm("Run these?", err=True):
             screen.note("nothing was changed")
             raise typer.Exit(3)
-    with screen.progress() as told:
+    with stoppable(database.grace.seconds) as stop, screen.progress() as told:
         done = applying.rollback(
-            database, to=to, steps_back=steps, told=told, on_statement=_each(told), on_note=screen.note
+            database,
+            to=to,
+            steps_back=steps,
+            told=told,
+            on_statement=_each(told),
+            on_note=screen.note,
+            stop=stop,
         )
     if screen.is_json:
         screen.document({"database": database.name, "applied": [migrations.applied(row) for row in done]})

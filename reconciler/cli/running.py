@@ -26,6 +26,7 @@ def run(
     Exit 0 when everything is as wished afterwards, 1 when not, 3 when a person must act, 4 when a database was not there.
     """
     from reconciler.cli.present import conditions
+    from reconciler.cli.stopping import stoppable
     from reconciler.engine import looking
     from reconciler.engine.cycle import run_once
     from reconciler.errors import Usage
@@ -34,9 +35,12 @@ def run(
         raise Usage("the daemon is not part of this release", hint="reconciler run --once makes one pass")
     found = []
     for database in target.all(screen):
-        with screen.progress() as told:
-            status = run_once(database, told=told)
+        with stoppable(database.grace.seconds) as stop, screen.progress() as told:
+            status = run_once(database, told=told, stop=stop)
         found.append((status, looking.exit_of(database, status)))
+        if stop.asked:
+            screen.note(f"stopped by {stop.why}: what comes after {database.name} was not looked at")
+            break
     if screen.is_json:
         screen.document({"databases": [conditions.status_document(one, code) for one, code in found]})
     else:

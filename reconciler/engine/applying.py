@@ -7,19 +7,17 @@ itself that a difference does not matter.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
-
-import psycopg
 
 from reconciler import migrate
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.compare import compare, residue
+from reconciler.engine import leftovers
 from reconciler.engine.consent import Given, client, refuse_hazards, unallowed
 from reconciler.engine.desired import Trust
+from reconciler.engine.landing import land
 from reconciler.engine.phases import in_phases, phased
 from reconciler.engine.planning import proposal
 from reconciler.engine.preflight import preflight
@@ -31,13 +29,13 @@ from reconciler.engine.refusals import (
     refuse_unmodelled,
 )
 from reconciler.engine.trying import Rehearsed, rehearsed_files, together, tried
-from reconciler.engine.work import Told, Work, looked, opened
-from reconciler.errors import Stalled, Usage, Waiting
+from reconciler.engine.work import Look, Told, Work, looked, opened
+from reconciler.errors import Stalled, Usage
 from reconciler.migrate import Progress
-from reconciler.model import Applied, Migration, ObjectId, Rehearsal, Snapshot
+from reconciler.model import Applied, Migration, Rehearsal, Snapshot
 from reconciler.pg import connect
 from reconciler.run import Pace
-from reconciler.run.placeholders import from_environment
+from reconciler.run.stop import Stop
 from reconciler.settings import Database
 
 _PATIENCE = Pace(attempts=100, seconds=20.0, first=0.25, longest=2.0)
@@ -54,6 +52,7 @@ def apply(
     told: Told = lambda stage: None,
     on_statement: Callable[[Progress], None] = lambda progress: None,
     on_note: Callable[[str], None] = lambda note: None,
+    stop: Stop | None = None,
     now: datetime | None = None,
     again: bool = True,
 ) -> tuple[Applied, ...]:
@@ -62,7 +61,7 @@ def apply(
 
     `again` permits a plan that was the last one applied already: a person repairs the same drift twice, a loop must not.
     `destroy` says that drops may destroy; until quarantine exists they always do, and DELETES_DATA must be allowed either way.
-    `on_note` is told what does not forbid the run and a person should know.
+    `on_note` is told what does not forbid the run and a person should know; `stop` is asked before each statement.
     Raises Stalled for a hazard that is not allowed, a rehearsal that failed, files that do not lead to the declared state, and rows
     that would break what is to be added.
     """
@@ -102,6 +101,8 @@ def apply(
                     made.lacking,
                 )
             ]
+        for left in look.left:
+            on_note(leftovers.sentence(left))
         given = _given(work, allow)
         if not chosen and not again and unallowed(rehearsed[0].hazards, given.codes(rehearsed[0].migration)):
             # Nobody is there to allow it now: the file can be approved, and the next pass finds it.
@@ -110,14 +111,15 @@ def apply(
         refuse_hazards(((one.migration, one.hazards) for one in rehearsed), given, filed=filed)
         for one in rehearsed:
             refuse_lacking(one.lacking, one.migration.filename)
-        _ask(work, rehearsed, given, told, on_note)
+        _ask(work, rehearsed, given, told, on_note, stop)
         if not chosen:
             migrate.write(rehearsed[0].migration, database.migrations)
         done: list[Applied] = []
         for one in rehearsed:
             if done:
-                _ask(work, [one], given, told, on_note)
-            done.append(_apply_one(work, one, given, on_statement, on_note, out_of_order=bool(versions)))
+                _ask(work, [one], given, told, on_note, stop)
+            _clear(work, look, one, on_note)
+            done.append(land(work, one, given, on_statement, on_note, stop, out_of_order=bool(versions)))
         _confirm_convergence(work, rehearsed[-1].after)
         return tuple(done)
 
@@ -131,6 +133,7 @@ def rollback(
     told: Told = lambda stage: None,
     on_statement: Callable[[Progress], None] = lambda progress: None,
     on_note: Callable[[str], None] = lambda note: None,
+    stop: Stop | None = None,
 ) -> tuple[Applied, ...]:
     """Runs the DOWN of the newest applied migrations: all after version `to`, or `steps_back` of them (default 1).
 
@@ -173,8 +176,19 @@ def rollback(
             state = one.after
         given = _given(work, allow)
         refuse_hazards(((one.migration, one.hazards) for one in found), given, down=True)
-        _ask(work, found, given, told, on_note, down=True)
-        return tuple(_apply_one(work, one, given, on_statement, on_note, down=True) for one in found)
+        _ask(work, found, given, told, on_note, stop, down=True)
+        done = []
+        for one in found:
+            _clear(work, look, one, on_note)
+            done.append(land(work, one, given, on_statement, on_note, stop, down=True))
+        return tuple(done)
+
+
+def _clear(work: Work, look: Look, one: Rehearsed, on_note: Callable[[str], None]) -> None:
+    """Drops what an interrupted build left of the indexes that come now."""
+    coming = {change.id for change in one.changes}
+    for id in leftovers.cleared(work.url, look.left, coming, lock_timeout=str(work.database.lock_timeout)):
+        on_note(f"index {id}, left invalid by an interrupted build, was dropped and is built again")
 
 
 def _given(work: Work, allow: Collection[str]) -> Given:
@@ -192,6 +206,7 @@ def _ask(
     given: Given,
     told: Told,
     on_note: Callable[[str], None],
+    stop: Stop | None,
     *,
     down: bool = False,
 ) -> None:
@@ -208,7 +223,7 @@ def _ask(
         limit=work.database.preflight_timeout.seconds,
         lock_limit=str(work.database.lock_timeout),
         on_note=on_note,
-        pace=_PATIENCE,
+        pace=replace(_PATIENCE, sleep=stop.sleep) if stop else _PATIENCE,
     )
 
 
@@ -223,99 +238,10 @@ def _chosen(
     return [m for m in pending if not versions or m.version in versions]
 
 
-def _apply_one(
-    work: Work,
-    one: Rehearsed,
-    given: Given,
-    on_statement: Callable[[Progress], None],
-    on_note: Callable[[str], None],
-    *,
-    down: bool = False,
-    out_of_order: bool = False,
-) -> Applied:
-    touched = {*(change.id for change in one.changes), *one.moved.values()}
-    olds = {*(change.was for change in one.changes if change.was is not None), *one.moved}
-    reads = _closure(touched | olds, one.before, _parents(one.before, one.after))
-    run = migrate.rollback if down else migrate.apply
-    migration = one.migration
-    if not down:
-        migration = replace(migration, before=one.before.fingerprint, after=one.after.fingerprint)
-    stale = Waiting("the database changed since it was planned", hint="run the same command again")
-    strange = Stalled(
-        "the database is not as rehearsed after the last statement; everything was rolled back",
-        hint="reconciler plan",
-    )
-    as_rehearsed = _expect(work, one.after, touched, strange)
-    busy = _busy(work, one, touched | olds)
-    applied = run(
-        work.url,
-        migration,
-        lock_timeout=str(work.database.lock_timeout),
-        statement_timeout=str(work.database.statement_timeout),
-        expected_before=_expect(work, one.before, reads, stale),
-        # Reading the catalogs takes longer than anybody should wait for a busy table: there it is read afterwards.
-        confirm=(lambda connection: None) if busy else as_rehearsed,
-        on_progress=on_statement,
-        on_notice=on_note,
-        changes=one.changes,
-        moved=one.moved,
-        out_of_order=out_of_order,
-        client=client(),
-        consents=given.consents(one.migration, one.hazards, down=down),
-        resolve=from_environment(os.environ),
-    )
-    if busy:
-        with connect(work.url) as live:
-            differing = Stalled(
-                "applied, but the database is not as rehearsed", hint="reconciler drift shows the difference"
-            )
-            _expect(work, one.after, touched, differing)(live)
-    return applied
-
-
-def _busy(work: Work, one: Rehearsed, ids: Iterable[ObjectId]) -> bool:
-    """Whether one of the tables that this is about is so large that it is changed online."""
-    parents = _parents(one.before, one.after)
-    tables = {parents.get(id, id) for id in ids}
-    return any(work.sizes[table].rows >= work.database.online_rows for table in tables if table in work.sizes)
-
-
-def _expect(
-    work: Work, state: Snapshot, ids: Collection[ObjectId], refusal: Exception
-) -> Callable[[psycopg.Connection[Any]], None]:
-    """A check, inside the transaction that applies, that these objects are as in `state`."""
-
-    def check(connection: psycopg.Connection[Any]) -> None:
-        now = catalog.read(connection, work.scope, depth="digests")
-        if any(now.digests.get(id) != state.digests.get(id) for id in ids):
-            raise refusal
-
-    return check
-
-
-def _closure(ids: Iterable[ObjectId], state: Snapshot, parents: Mapping[ObjectId, ObjectId]) -> set[ObjectId]:
-    """What a plan about these objects has read: the objects, what they are part of with all its parts, and what those need."""
-    found: set[ObjectId] = set()
-    todo = list(ids)
-    for id in ids:
-        whole = parents.get(id, id)
-        todo += [whole, *(part.id for part in state.children.get(whole, ()))]
-    while todo:
-        id = todo.pop()
-        if id not in found:
-            found.add(id)
-            todo += state.edges.get(id, ())
-    return found
-
-
-def _parents(*sides: Snapshot) -> dict[ObjectId, ObjectId]:
-    return {id: fact.parent for side in sides for id, fact in side.facts.items() if fact.parent is not None}
-
-
 def _confirm_convergence(work: Work, wanted: Snapshot) -> None:
     """What was applied is read back. Undeclared objects that appeared meanwhile are not our doing."""
     with connect(work.url) as live:
-        now = catalog.read(live, work.scope)
+        now, _ = leftovers.without(catalog.read(live, work.scope))
     differences = residue(now, wanted)
     if differences:
         raise Stalled(

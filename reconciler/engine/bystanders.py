@@ -115,7 +115,7 @@ def wait_for_room(
     *,
     pace: Pace,
     on_wait: Callable[[str], None] = lambda note: None,
-    old: float = OLD,
+    old: float | None = None,
 ) -> None:
     """Waits while an old transaction holds what the plan will lock. Raises Waiting, naming everyone, when that takes too long: the
     plan itself would make others queue behind it all that time."""
@@ -142,18 +142,18 @@ def wait_for_room(
             pace.sleep(pause)
 
 
-def holding(live: Connection, asked: Mapping[str, str], *, old: float = OLD) -> tuple[Bystander, ...]:
+def holding(live: Connection, asked: Mapping[str, str], *, old: float | None = None) -> tuple[Bystander, ...]:
     """Old transactions that hold one of these tables so that the mode asked for would wait."""
     values = {
         "names": list(asked),
         "modes": [",".join(sorted(HINDERS[mode])) for mode in asked.values()],
-        "old": old,
+        "old": OLD if old is None else old,
     }
     return tuple(_bystander(row) for row in live.execute(_HOLDING, values).fetchall())
 
 
 def remarks(
-    url: Url, statements: Iterable[Statement], *, rewrites: bool, old: float = OLD
+    url: Url, statements: Iterable[Statement], *, rewrites: bool, old: float | None = None
 ) -> tuple[str, ...]:
     """What will make a concurrent statement wait, and what will keep the WAL that rewriting makes."""
     waits = any(_WAITS_FOR_ALL.search(statement.sql) for statement in statements)
@@ -162,7 +162,7 @@ def remarks(
     found: list[str] = []
     with connect(url, application_name="reconciler preflight") as live:
         if waits:
-            for row in live.execute(_OPEN, {"old": old}).fetchall():
+            for row in live.execute(_OPEN, {"old": OLD if old is None else old}).fetchall():
                 found.append(f"a concurrent statement will wait for it to end: {_bystander(row)}")
         if rewrites:
             for name, behind in live.execute(_SLOTS).fetchall():

@@ -14,10 +14,17 @@ from reconciler.engine.planning import propose
 from reconciler.engine.work import Told
 from reconciler.errors import Stalled, Usage, Waiting
 from reconciler.model import Applied, Condition, Status
+from reconciler.run.stop import Stop
 from reconciler.settings import Database
 
 
-def run_once(database: Database, *, told: Told = lambda stage: None, now: datetime | None = None) -> Status:
+def run_once(
+    database: Database,
+    *,
+    told: Told = lambda stage: None,
+    now: datetime | None = None,
+    stop: Stop | None = None,
+) -> Status:
     """Observes, and in the modes `propose` and `apply` writes or applies what is missing. Trust is `untrusted` unless the
     configuration says otherwise. Returns the status; raises only for errors that are none of our families.
     """
@@ -28,7 +35,7 @@ def run_once(database: Database, *, told: Told = lambda stage: None, now: dateti
     try:
         seen = drift(database, trust=trust, told=told)
         if seen.changes and database.mode == "apply":
-            done = apply(database, trust=trust, told=told, again=False)
+            done = apply(database, trust=trust, told=told, again=False, stop=stop)
             seen = drift(database, trust=trust, told=told)
         elif seen.changes and database.mode == "propose":
             written = _proposed(database, trust, told)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from reconciler import declare, embedded, migrate, platforms
 from reconciler.declare import Declarations
+from reconciler.engine import leftovers
 from reconciler.engine.checks import Check, Connection, failed, missing, one
 from reconciler.engine.declared import Said
 from reconciler.engine.desired import scope_of
@@ -38,6 +39,7 @@ def examine(database: Database, *, told: Told = lambda stage: None) -> tuple[Che
                 checks += look(live, database)
             checks += _rights(live, database, declarations)
             checks += _history(live)
+            checks += _leftovers(live)
             told("start the shadow")
             checks += _shadow(live, url, database, declarations)
     except ReconcilerError as error:
@@ -183,6 +185,17 @@ def _history(live: Connection) -> Iterator[Check]:
         yield failed("history", error)
         return
     yield Check("history", "good", f"{len(rows)} runs recorded" if rows else "nothing was applied yet")
+
+
+def _leftovers(live: Connection) -> Iterator[Check]:
+    """Indexes that cost writes and serve no query."""
+    left = leftovers.seen(live)
+    if left:
+        drops = [f"drop index concurrently {ident(one.id.schema, one.id.name)}" for one in left]
+        yield missing("indexes", "; ".join(leftovers.sentence(one).rpartition(":")[0] for one in left),
+                      "nobody may be building on these tables now", *drops)  # fmt: skip
+    else:
+        yield Check("indexes", "good", "none was left invalid")
 
 
 def _shadow(

@@ -11,7 +11,7 @@ from reconciler import declare, migrate
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.scope import Scope
 from reconciler.declare import Rename
-from reconciler.engine import cache, unmoved
+from reconciler.engine import cache, leftovers, unmoved
 from reconciler.engine.copy import copied, replicate_roles, settings_of
 from reconciler.engine.declared import Said, said
 from reconciler.engine.desired import Desired, Trust, depends_on, desired, scope_of, with_what_is_there
@@ -58,7 +58,8 @@ class Work:
 class Look:
     """The target as it is, its declarations, and, when they were materialised before, the state they ask for.
 
-    `name` is what the declared state depends on; `moment` names the target as it was.
+    `name` is what the declared state depends on; `moment` names the target as it was; `left` are invalid indexes, which count as
+    not there.
     """
 
     database: Database
@@ -76,6 +77,7 @@ class Look:
     asked: Snapshot | None = None
     wanted: Snapshot | None = None
     extra: tuple[ObjectId, ...] = ()
+    left: tuple[Fact, ...] = ()
 
 
 @catalog.uncollected()
@@ -93,6 +95,7 @@ def looked(database: Database, *, trust: Trust, told: Told = lambda stage: None)
         history, owned = migrate.read(live), migrate.owned(live)
         scope = scope_of(database, declarations, owned)
         whole, moment = unmoved.snapshot(live)
+        whole, left = leftovers.without(whole)
         state = catalog.within(whole, scope)
         settings = settings_of(live)
     name = cache.key(
@@ -111,6 +114,7 @@ def looked(database: Database, *, trust: Trust, told: Told = lambda stage: None)
         owned,
         name,
         moment,
+        left=tuple(fact for fact in left if fact.id.schema in scope),
     )
     saved = cache.load("desired", name)
     if saved is None:
@@ -126,7 +130,7 @@ def remember(look: Look, wanted: Snapshot, extra: tuple[ObjectId, ...], trust: T
     strange = tuple(sorted({*look.live.unmodelled, *wanted.unmodelled}))
     found = unmoved.Settled(look.live, wanted, extra, strange)
     content = look.declarations.content
-    if content:
+    if content and not look.left:  # what is left behind is named again each time
         unmoved.remember(look.database, trust, content, look.moment, look.owned, found)
     return found
 

@@ -78,6 +78,9 @@ class Database(_Section):
     preflight_timeout: Annotated[
         Positive, Field(description="Longest question to the rows before an apply")
     ] = Duration(30, "30s")
+    grace: Annotated[Positive, Field(description="How long a statement may go on after SIGTERM")] = Duration(
+        10, "10s"
+    )
     allow: Annotated[Hazards, Field(description="Hazards that need no approval")] = ()
     retention: Annotated[Length, Field(description="How long dropped data is kept")] = Duration(
         1209600, "14d"
