@@ -111,6 +111,7 @@ def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
         "online_rows": "100000",
         "guarded_rows": "1000000",
         "preflight_timeout": "30s",
+        "grace": "10s",
         "allow": "()",
         "retention": "14d",
     }
