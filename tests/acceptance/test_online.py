@@ -7,7 +7,9 @@ time, and leaves nothing behind.
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,7 +20,9 @@ from reconciler.catalog import snapshot
 from reconciler.catalog.compare import residue
 from reconciler.catalog.kinds import Context
 from reconciler.embedded import Server
-from reconciler.model import Limits, ObjectId, Size, Snapshot, Statement
+from reconciler.migrate import parse, render, render_section
+from reconciler.migrate.compose import in_form
+from reconciler.model import Limits, Migration, ObjectId, Size, Snapshot, Statement
 from reconciler.pg import Url, connect, ident
 from reconciler.plan import online
 from reconciler.plan.complete import complete
@@ -207,3 +211,22 @@ def test_what_an_interrupted_build_left_is_built_again(server: Server, database:
                 for statement in step.statements:
                     session.execute(statement.sql.encode())
         assert residue(snapshot.read(session), after) == ()
+
+
+def test_psql_runs_the_file_twice_and_back(
+    server: Server, database: Callable[..., Url], tmp_path: Path
+) -> None:
+    url, before, after, (up, down) = interrupted(server, database)
+    made = Migration("20261126050000", "online", in_form(up), in_form(down), "b", "a")
+    scripts = {"up": render(made), "down": render_section(made, "down")}
+    assert parse(scripts["up"], made.filename) == made
+    for way, goal in (("up", after), ("up", after), ("down", before), ("down", before)):
+        file = tmp_path / f"{way}.sql"
+        file.write_text(scripts[way], encoding="utf-8")
+        done = subprocess.run(
+            [str(server.binaries.program("psql")), "-X", "-q", "-f", str(file), url.reveal()],
+            capture_output=True, text=True, encoding="utf-8",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert residue(read(url), goal) == (), way
+        assert way == "down" or "public.things.label: " in done.stderr

@@ -1,6 +1,6 @@
 """Fifteen changes of a table with a million rows while clients write to it: how long does the unluckiest client wait?
 
-    python tests/benchmarks/online.py --url postgresql://postgres@127.0.0.1:5432/postgres
+    python -m tests.benchmarks.online [--url postgresql://postgres@127.0.0.1:5432/postgres]
         [--rows 1000000] [--clients 4] [--only "new index"] [--ours-only] [--json FILE]
 
 For each change two runs under the same load, each on a fresh copy of the same database: the product's own plan (chosen by the
@@ -27,15 +27,15 @@ from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
 import psycopg
-from online_changes import BASE, CHANGES, LOAD, ROWS, Alteration
 
-from reconciler import migrate
+from reconciler import embedded, migrate
 from reconciler.engine.planning import propose
 from reconciler.model import Migration
 from reconciler.pg import Url, connect
 from reconciler.plan.draft import draft
 from reconciler.settings import Database
 from reconciler.settings.duration import Duration
+from tests.benchmarks.online_changes import BASE, CHANGES, LOAD, ROWS, Alteration
 
 LOCK_TIMEOUT = "300ms"
 ALLOWED = 0.300 + 0.100
@@ -252,7 +252,7 @@ def table(results: list[Result]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", required=True, help="a superuser on a server of its own")
+    parser.add_argument("--url", help="a superuser on a server for this alone; without it one is started")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument(
@@ -262,7 +262,17 @@ def main() -> int:
     parser.add_argument("--ours-only", action="store_true")
     parser.add_argument("--json", type=Path)
     said = parser.parse_args()
-    bench = Bench(Url.parse(said.url), said.rows, said.clients, said.control)
+    if said.url:
+        return run(said, Url.parse(said.url))
+    with embedded.scratch(
+        settings={"wal_level": "logical", "shared_buffers": "512MB", "max_wal_size": "4GB"}
+    ) as server:
+        return run(said, server.url)
+
+
+def run(said: argparse.Namespace, server: Url) -> int:
+    """All changes, one after another; prints as it goes."""
+    bench = Bench(server, said.rows, said.clients, said.control)
     results: list[Result] = []
     try:
         for change in CHANGES:
