@@ -18,7 +18,7 @@ from reconciler.embedded import Server
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults", "crashes, kills and cut connections")
     group.addoption(
-        "--faults", type=int, default=1000, help="how many disturbed runs the sweep (-m faults) judges"
+        "--faults", type=int, default=1000, help="how many faults the sweep (-m faults) does and judges"
     )
     group.addoption("--fault", action="append", default=[], help="judge this one again: CHANGE/ROUTE:NUMBER")
     group.addoption("--faults-of", action="append", default=[], help="only changes whose name begins so")

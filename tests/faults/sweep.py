@@ -39,7 +39,7 @@ from reconciler.shadow.rehearse import Expected
 
 PLANNED = datetime(2026, 11, 26, 4, tzinfo=UTC)
 TRIES = 12
-TWICE = 0.3
+TWICE = 0.5
 """How often the run after a fault meets another one."""
 SOUND = ("done", "Waiting", "OutcomeUnknown")
 

@@ -23,7 +23,7 @@ from reconciler.pg import Url, connect
 
 pytestmark = pytest.mark.faults
 
-MOMENTS = 10
+MOMENTS = 6
 BEFORE = "create table t (id int primary key); insert into t select generate_series(1, 100)"
 SLOW = """
 create type state as enum ('a', 'b');
