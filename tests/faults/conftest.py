@@ -33,11 +33,11 @@ def bench(
 ) -> Iterator[Bench]:
     chosen = os.environ.get("RECONCILER_TEST_MAJOR")
     major = int(chosen) if chosen else None
+    plans = Path(pytestconfig.cache.mkdir("faults-plans"))  # type: ignore[union-attr]
     with cluster(major) as running:
-        url = running.url
+        host, port = running.url.get("host"), int(running.url.get("port"))
         made = Bench(
-            running, Wire(url.get("host"), int(url.get("port"))), server_of(major), Killable(), Killable(),
-            tmp_path_factory.mktemp("faults"), Path(pytestconfig.cache.mkdir("faults-plans")),  # type: ignore[union-attr]
+            running, server_of(major), Wire(host, port), Killable(), Killable(), tmp_path_factory.mktemp("faults"), plans
         )  # fmt: skip
         yield made
         made.close()

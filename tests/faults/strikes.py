@@ -15,6 +15,8 @@ from runs import Ended, Run
 from state import Direction, Known, Route
 from wire import Gate, Limit, Line, Side, Verdict
 
+from reconciler.pg import connect
+
 Moment = Literal["boundary", "during", "any"]
 
 KINDS = {
@@ -31,6 +33,19 @@ KINDS = {
     "second applier": 5,
 }
 """How often each is drawn, in parts of their sum."""
+HELD = 0.4
+"""How often a fault meets a concurrent build that waits for an old transaction, where there is one: else they are over too soon."""
+OLD = """
+do $$
+declare
+  one text;
+begin
+  for one in select c.oid::regclass from pg_catalog.pg_class c where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace
+  loop
+    execute 'lock table ' || one || ' in access share mode';
+  end loop;
+end $$
+"""
 BY_THE_ROOM = ("second applier",)
 """Only where the run is that of `migrate` alone."""
 
@@ -39,7 +54,7 @@ BY_THE_ROOM = ("second applier",)
 class Fault:
     """`at` and `side` name a boundary: before a request, or after its answer. `delay` is in seconds, from the run's beginning
     (moment "any") or from the boundary ("during"); `cut` is a number of bytes and the way they go; `sql` is the request meant, where
-    its number is not certain.
+    its number is not certain; `held` is for how many seconds more an old transaction keeps it waiting.
     """
 
     kind: str
@@ -50,6 +65,7 @@ class Fault:
     way: Literal["up", "down"] = "up"
     cut: int = 0
     sql: str = ""
+    held: float = 0.0
 
 
 def drawn(chance: random.Random, known: Known, route: Route, boundary: int | None) -> Fault:
@@ -67,6 +83,11 @@ def drawn(chance: random.Random, known: Known, route: Route, boundary: int | Non
     side: Side = chance.choice(("before", "after"))
     if kind == "answer to COMMIT lost":
         return Fault(kind, "boundary", at=chance.choice(_commits(known)), side="after", sql=sql and "commit")
+    patient = [n for n, one in enumerate(known.trace) if " concurrently " in one.sql.lower()]
+    if patient and kind != "second applier" and chance.random() < HELD:
+        at = chance.choice(patient)
+        delay, held = 0.02 + chance.random() * 0.1, chance.choice((0.05, 1.5))
+        return Fault(kind, "during", at=at, delay=delay, sql=sql and known.trace[at].sql, held=held)
     moment: Moment = (
         "boundary"
         if kind == "second applier"
@@ -125,6 +146,8 @@ class Striker:
             if not run.going():
                 return [run.ended()], False
         if fault.moment == "during":
+            if fault.held:
+                self._in_the_way(fault.delay + fault.held)
             gate.verdict.put("go")
             time.sleep(fault.delay)
             rivals = self._off_gate(fault, run, direction)
@@ -132,6 +155,15 @@ class Striker:
             verdict, rivals = self._strike(fault, run, direction)
             gate.verdict.put(verdict)
         return [run.ended(), *(rival.ended() for rival in rivals)], True
+
+    def _in_the_way(self, seconds: float) -> None:
+        """A transaction that began before, and has read every table."""
+        session = connect(self._site.url, autocommit=False, application_name="bystander")
+        session.execute("set transaction isolation level repeatable read")
+        session.execute(OLD.encode())
+        timer = threading.Timer(seconds, session.close)
+        timer.start()
+        self._timers.append(timer)
 
     def _off_gate(self, fault: Fault, run: Run, direction: Direction) -> list[Run]:
         verdict, rivals = self._strike(fault, run, direction)

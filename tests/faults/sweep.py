@@ -49,8 +49,8 @@ class Bench:
     """What all faults share: the server they happen to, the one where plans are rehearsed, and who applies."""
 
     cluster: Cluster
-    wire: Wire
     shadow: Server
+    wire: Wire
     killable: Killable
     rival: Killable
     folder: Path
