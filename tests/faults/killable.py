@@ -15,36 +15,52 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from reconciler.cli.stopping import stoppable
 from reconciler.engine import applying
 from reconciler.errors import ReconcilerError
 from reconciler.migrate import apply, parse, rollback
 from reconciler.model import HazardCode
 from reconciler.pg import Url
+from reconciler.run import Pace
+from reconciler.run.stop import Stop
 from reconciler.settings import Database
+
+GRACE = 0.2
+"""Seconds that a statement may go on after SIGTERM."""
 
 
 def run(url: str, file: str, direction: str, project: dict[str, Any] | None = None) -> str:
     """How it ended: `done`, or the kind of the error and its message."""
     path = Path(file)
     try:
-        if project is not None:
-            _command(Url.parse(url), path, direction, project)
-        else:
-            migration = parse(path.read_text(), path.name)
-            (apply if direction == "up" else rollback)(Url.parse(url), migration)
+        with stoppable(GRACE) as stop:
+            if project is not None:
+                _command(Url.parse(url), path, direction, project, stop)
+            else:
+                _file(Url.parse(url), path, direction, stop)
     except ReconcilerError as error:
         return f"{type(error).__name__}: {error}"
     return "done"
 
 
-def _command(url: Url, file: Path, direction: str, project: dict[str, Any]) -> None:
+def _file(url: Url, file: Path, direction: str, stop: Stop) -> None:
+    migration = parse(file.read_text(), file.name)
+    try:
+        (apply if direction == "up" else rollback)(
+            url, migration, on_session=stop.watch, fence=lambda session: stop.check(), pace=Pace(sleep=stop.sleep)
+        )  # fmt: skip
+    finally:
+        stop.rest()
+
+
+def _command(url: Url, file: Path, direction: str, project: dict[str, Any], stop: Stop) -> None:
     settings = {**project, "schema_dir": Path(project["schema_dir"]), "shadow": Url.parse(project["shadow"])}
     database = Database(name="faults", url=url, migrations_dir=file.parent, **settings)
     every = {code.value for code in HazardCode}
     if direction == "up":
-        applying.apply(database, allow=every)
+        applying.apply(database, allow=every, stop=stop)
     else:
-        applying.rollback(database, to="0", allow=every)
+        applying.rollback(database, to="0", allow=every, stop=stop)
 
 
 def main() -> None:
