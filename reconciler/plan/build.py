@@ -345,15 +345,20 @@ def _settled(statements: Sequence[Statement]) -> tuple[Statement, ...]:
 
 
 def _relevant(statements: Sequence[Statement], before: Snapshot, after: Snapshot) -> list[Statement]:
-    """The statements without the hazards of what this very plan creates: nobody uses it yet, and it has no rows."""
+    """The statements without the hazards of what this very plan creates: nobody uses it yet, and it has no rows. A materialized
+    view is made with rows all the same, and a new partition may find its own in the default one: these can fail on them."""
     found = []
     for statement in statements:
         id = statement.subject
         fact = after.facts.get(id) if id is not None else None
         while fact is not None and fact.parent is not None and fact.parent in after.facts:
             fact = after.facts[fact.parent]
-        fresh = fact is not None and fact.id not in before.facts
-        found.append(replace(statement, hazards=()) if fresh else statement)
+        if fact is None or fact.id in before.facts:
+            found.append(statement)
+            continue
+        filled = fact.id.kind == "materialized_view" or (id is not None and id.kind == "partition")
+        kept = (h for h in statement.hazards if filled and h.code is HazardCode.DEPENDS_ON_DATA)
+        found.append(replace(statement, hazards=tuple(kept)))
     return found
 
 

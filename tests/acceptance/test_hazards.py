@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from reconciler.catalog import snapshot
 from reconciler.catalog.kinds import Context
+from reconciler.embedded import Server
+from reconciler.engine.diff import diff
 from reconciler.model import HazardCode
 from reconciler.pg import Url, connect
 from reconciler.plan.complete import complete
@@ -87,3 +90,21 @@ def test_what_a_person_must_know(database: Callable[..., Url]) -> None:
     for words in ("table secured", "trigger secured.guard", "view v", "function f()", "policy secured.never"):
         assert H.WEAKENS_ISOLATION not in up[words], words
     assert up["column kept.a"] == {H.REWRITES_TABLE}
+
+
+def test_what_a_new_object_finds_in_old_rows(server: Server, tmp_path: Path) -> None:
+    """A new table has no rows to fail on; a new materialized view, and a default partition beside a new one, have."""
+    old = "create table t (a int) partition by list (a); create table rest partition of t default;"
+    new = (
+        f"{old} create table one partition of t for values in (1); create materialized view m as select a from t;"
+        " create unique index m_a on m (a); create table k (a int unique);"
+    )
+    for name, text in (("old", old), ("new", new)):
+        (tmp_path / f"{name}.sql").write_text(text)
+    plan = diff(str(tmp_path / "old.sql"), str(tmp_path / "new.sql"), where=server.url, use_migra=False).plan
+    doubtful = {
+        f"{s.subject.kind} {s.subject}"
+        for s in plan.up
+        if s.subject is not None and any(hazard.code is H.DEPENDS_ON_DATA for hazard in s.hazards)
+    }
+    assert doubtful == {"index public.m_a", "partition public.one"}
