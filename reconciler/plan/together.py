@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Iterator
 from reconciler.catalog.kinds import Context, owned_by
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.domain_constraint import inside
-from reconciler.catalog.kinds.retyping import within
+from reconciler.catalog.kinds.retyping import TYPES, follows, within
 from reconciler.model import ObjectId
 from reconciler.plan.operation import ALL_VERBS, Edge, Operation, needs
 
@@ -28,12 +28,20 @@ def alike(attached: Operation, context: Context) -> Iterator[Edge]:
             ):
                 yield attached, Operation("create", part.id)
                 yield attached, Operation("alter", part.id)
+                # A type that is made anew is made so under the columns.
+                for type_ in context.after.edges.get(part.id, ()) if part.id.kind == "column" else ():
+                    if type_.kind in TYPES:
+                        yield attached, Operation("alter", type_)
 
 
 def followed(detached: Operation, context: Context, everything: Container[Operation]) -> Iterator[Edge]:
     """As long as a partition is attached it follows what becomes of its parent's columns and constraints, unless the parent is
-    made anew."""
+    made anew, and of the types of these columns."""
     none: frozenset[ObjectId] = frozenset()
+    for own in context.before.children.get(ObjectId("table", detached.id.schema, detached.id.name), ()):
+        for type_ in context.before.edges.get(own.id, none) if own.id.kind == "column" else none:
+            if type_.kind in TYPES and follows(own, type_, context):
+                yield detached, Operation("alter", type_)
     both = context.before.edges.get(detached.id, none) & context.after.edges.get(detached.id, none)
     for table in both:
         if Operation("drop", table) in everything:
@@ -158,6 +166,8 @@ def with_children(dropped: Operation, context: Context) -> Iterator[Edge]:
         if own["inherited"]:
             if id.kind == "column":
                 yield dropped, below
+                if own.id in context.after.facts:  # it stays with a partition that leaves
+                    yield dropped, Operation("drop", ObjectId("partition", child.schema, child.name))
         elif own.parent in context.after.facts:
             yield below, dropped
 

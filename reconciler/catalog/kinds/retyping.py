@@ -130,9 +130,18 @@ def _columns(old: Fact, context: Context) -> list[Fact]:
         column = context.before.facts[user]
         if column["type"] != context.after.facts[user]["type"]:
             raise Unplannable(f"{user} changes its type while {old.id.kind} {old.id} does: do one first")
-        if not column["inherited"] and not column["generated"]:
+        if not column["generated"] and not follows(column, old.id, context):
             found.append(column)
     return found
+
+
+def follows(column: Fact, type_: ObjectId, context: Context) -> bool:
+    """Whether the column changes with that of a parent, which goes on having this type."""
+    above = (column.id._replace(schema=t.schema, name=t.name) for t in w.parents(column.id, context.before))
+    sides = (context.before, context.after)
+    return bool(column["inherited"]) and any(
+        all(type_ in side.edges.get(id, frozenset()) for side in sides) for id in above
+    )
 
 
 def _following(old: Fact, context: Context) -> frozenset[ObjectId]:
@@ -143,7 +152,7 @@ def _following(old: Fact, context: Context) -> frozenset[ObjectId]:
         for u in users
         if u.kind == "column" and old.id in context.after.edges.get(u, ())
     )
-    return frozenset(c.id for c in columns if c["inherited"] and not c["generated"])
+    return frozenset(c.id for c in columns if follows(c, old.id, context) and not c["generated"])
 
 
 def _composites(old: Fact, context: Context) -> frozenset[ObjectId]:

@@ -1,0 +1,10 @@
+create type span as range (subtype = int8);
+create type size as enum ('s', 'l');
+create type pair as (x int, y text);
+create table t (id int, a span, b size, c pair) partition by range (id);
+create table t_1 (id int, a span, b size, c pair);
+create table t_2 partition of t for values from (10) to (20);
+create table t_3 partition of t for values from (20) to (30);
+create table u (id int, b size) partition by range (id);
+create table u_1 (id int, a span, b size);
+create table v_1 (id int, a span, b size);

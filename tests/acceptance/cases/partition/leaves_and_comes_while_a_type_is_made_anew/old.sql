@@ -1,0 +1,11 @@
+create type span as range (subtype = int4);
+create type size as enum ('s', 'm', 'l');
+create type pair as (x int, y int);
+create table t (id int, a span, b size, c pair) partition by range (id);
+create table t_1 partition of t for values from (1) to (10);
+create table t_2 partition of t for values from (10) to (20);
+create table t_3 (id int, a span, b size, c pair);
+create table u (id int, a span, b size) partition by range (id);
+create table u_1 partition of u for values from (1) to (10);
+create table v (id int, a span, b size) partition by range (id);
+create table v_1 partition of v for values from (1) to (10);
