@@ -1,24 +1,34 @@
 """From times at a few scales to a band at the target's: arithmetic alone.
 
-What reads or writes every row grows with the rows: on ten times as many it was measured to take 0.5 to 1.5 times what a straight line
-through the median at the largest scale says (scans, rewrites, sorts, index builds, updates; `tests/benchmarks/bands.py`). Beyond ten
-times the band opens further. A foreign key is looked up in a table that no longer fits into the caches, and has taken up to 2.9
-times; what grew faster than the rows at both steps, and not by a few milliseconds, goes on as it began. What does not grow stays what
-it is: over at once.
+What reads or writes every row grows with the rows; how far from a straight line through the median at the largest scale it was on ten
+times as many rows is what FACTORS says (`tests/benchmarks/bands.py` measures it). Beyond ten times the band opens further. What grew
+faster than the rows at both steps, and not by a few milliseconds, goes on as it began. What does not grow stays what it is: over at
+once.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 from reconciler.model import Band
 
-_LOW, _HIGH = 0.5, 1.45
-_LOOKED_UP = 2.9
+Work = Literal["reads", "builds", "changes", "looks up"]
+"""What a statement does with the rows: reads them once; writes the table or an index anew; changes them one by one, with a version left
+behind for each; looks each one up in another table."""
+
+FACTORS: Mapping[Work, tuple[float, float]] = {
+    "reads": (0.45, 1.3),
+    "builds": (0.55, 1.55),
+    "changes": (0.65, 1.85),
+    "looks up": (0.5, 2.9),
+}
+"""Between which shares of the straight line the time lies on ten times the rows. A table that keys are looked up in no longer fits
+into the caches then."""
 _WIDEST = 6.0
 _AT_ONCE = 0.05
 """Seconds within which a statement that does not grow is over."""
@@ -40,28 +50,33 @@ class Point:
         return statistics.median(self.seconds)
 
 
-def band(points: Sequence[Point], live: int, *, heavy: bool = True, looked_up: bool = False) -> Band | None:
+def band(points: Sequence[Point], live: int, *, work: Work = "builds", grows: bool = True) -> Band | None:
     """The seconds at `live` rows from `points`, the smallest scale first; None without a point.
 
-    `heavy` says that the statement was seen to read or write whole tables, `looked_up` that it checks a foreign key.
+    `grows` says that the statement was seen to touch whole tables; of others the times decide.
     """
     if not points:
         return None
     first, last = points[0], points[-1]
     growth = last.usual - first.usual
-    if not heavy and growth < max(_NOISE, first.usual / 2):
-        longest = max(second for point in points for second in point.seconds)
-        return Band(0.0, max(_AT_ONCE, 3 * longest))
+    if not grows and growth < max(_NOISE, first.usual / 2):
+        return over_at_once(max(second for point in points for second in point.seconds))
+    less, more = FACTORS[work]
     times = max(live / last.rows, 1.0)
     power = _power(points)
     if power > 1:
         usual = last.usual * math.pow(times, power)
-        return Band(usual * _LOW, usual * _HIGH * _opening(times))
+        return Band(usual * less, usual * more * _opening(times))
     slope = max(growth, 0.0) / (last.rows - first.rows) if last.rows > first.rows else 0.0
     line, from_zero = last.usual + slope * (live - last.rows), last.usual * times
-    high = max(line, from_zero) * (_LOOKED_UP if looked_up else _HIGH) * _opening(times)
-    low = min(max(line, last.usual), from_zero) * _LOW / _opening(times)
+    high = max(line, from_zero) * more * _opening(times)
+    low = min(max(line, last.usual), from_zero) * less / _opening(times)
     return Band(max(low, high / _WIDEST / _opening(times) ** 2), high)
+
+
+def over_at_once(longest: float) -> Band:
+    """The band of what does not grow, from the longest that it took."""
+    return Band(0.0, max(_AT_ONCE, 3 * longest))
 
 
 def _opening(times: float) -> float:

@@ -20,8 +20,9 @@ from psycopg.rows import TupleRow
 from reconciler.errors import ReconcilerError
 from reconciler.model import Band, Measured, ObjectId, Rehearsal, Size, Snapshot, Statement
 from reconciler.pg import Url, connect, ident
+from reconciler.run.nature import head
 from reconciler.shadow import seed_tables, trial
-from reconciler.shadow.band import Point, band
+from reconciler.shadow.band import Point, Work, band, over_at_once
 from reconciler.shadow.multiply import multiply
 from reconciler.shadow.scratch import Shadow
 from reconciler.shadow.seed import seed, without_triggers
@@ -33,8 +34,9 @@ TOP = 50_000
 _SCALES = (1 / 16, 1 / 4, 1.0)
 _ROUNDS = (2, 2, 3)
 """How often UP and DOWN are timed at each scale: the median counts."""
-_LOOKED_UP = re.compile(r"\b(foreign\s+key|references|validate\s+constraint)\b", re.IGNORECASE)
-"""Statements that look every row up in another table."""
+_CHANGES = re.compile(r"(update|insert|delete|merge|do|with|call)\b", re.IGNORECASE)
+_BUILDS = re.compile(r"\b(unique|primary\s+key|exclude|index|using|type)\b", re.IGNORECASE)
+_LOOKS_UP = re.compile(r"\b(foreign\s+key|references)\b", re.IGNORECASE)
 BUDGET = 60.0
 """Seconds after which no further scale is begun."""
 
@@ -77,6 +79,12 @@ def weigh(
     most = max((size.rows for id, size in live.items() if id.kind == "table"), default=0)
     if most < SMALL:
         return Weighed(unweighed=(f"not timed at several scales: no table it touches has {SMALL:,} rows",))
+    if not _grows(up, down, rehearsal, live):
+        at_once = [
+            tuple(over_at_once(one.seconds) for one in each)
+            for each in (rehearsal.measured_up, rehearsal.measured_down)
+        ]
+        return Weighed(at_once[0], at_once[1])
     failed = ""
     for varied in (True, False):
         # Varied values make an index or a sort as dear as real ones do, but a cast may not take them.
@@ -93,6 +101,20 @@ def weigh(
             notes,
         )
     return Weighed(unweighed=(f"not timed at several scales: {failed}",))
+
+
+def _grows(
+    up: Sequence[Statement], down: Sequence[Statement], rehearsal: Rehearsal, live: Mapping[ObjectId, Size]
+) -> bool:
+    """Whether any statement may take longer on more rows: it read or wrote whole tables, or changes rows, or there were no rows to
+    see it by. A policy or a grant on the largest table does not."""
+    if any(str(id) not in rehearsal.seeded for id in live if id.kind == "table"):
+        return True
+    names = {f"{id.schema}.{id.name}" for id in live}
+    measured = (*rehearsal.measured_up, *rehearsal.measured_down)
+    return any(not names.isdisjoint((*one.rewrites, *one.scans)) for one in measured) or any(
+        _CHANGES.match(head(one.sql)) for one in (*up, *down)
+    )
 
 
 def _bands(
@@ -113,11 +135,21 @@ def _bands(
             band(
                 [Point(rows[table], times[n]) for rows, times in found],
                 live[table].rows,
-                heavy=bool(whole),
-                looked_up=_LOOKED_UP.search(statement.sql) is not None,
+                work=work_of(statement.sql, seen),
+                grows=bool(whole),
             )
         )
     return tuple(bands)
+
+
+def work_of(sql: str, seen: Measured) -> Work:
+    """What a statement that touches whole tables does with their rows."""
+    if _LOOKS_UP.search(sql) or any(lock.mode == "RowShareLock" for lock in seen.locks):
+        return "looks up"
+    if _CHANGES.match(head(sql)):
+        return "changes"
+    only_reads = not seen.rewrites and not _BUILDS.search(sql) and head(sql)[:6].lower() == "alter "
+    return "reads" if only_reads else "builds"
 
 
 def _at_scales(

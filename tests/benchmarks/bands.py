@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.catalog import snapshot as catalog
-from reconciler.model import Band, ObjectId, Size, Statement
+from reconciler.model import Band, LockTaken, Measured, ObjectId, Size, Statement
 from reconciler.pg import connect
 from reconciler.run import is_transactional
 from reconciler.shadow.band import Point, band
 from reconciler.shadow.scratch import shadow
-from reconciler.shadow.weigh import _ROUNDS, _SCALES, TOP, filled, timed
+from reconciler.shadow.weigh import _ROUNDS, _SCALES, TOP, filled, timed, work_of
 
 SETUP = """
 create table public.account (id bigint primary key, org uuid not null, name text not null, opened date not null);
@@ -170,7 +170,7 @@ def _measured(cases: list[Case], top: int, major: int | None) -> list[Result]:
             )
             real = timed(server, places[-1][0], {}, up, (), 3)
             seconds = tuple(sum(times) for times in zip(*real.up, strict=True))
-            results.append(Result(one, points, rows, seconds, predicted(points, rows)))
+            results.append(Result(one, points, rows, seconds, predicted(one, points, rows)))
             say(line(results[-1]))
     return results
 
@@ -179,9 +179,18 @@ def statements(one: Case) -> list[Statement]:
     return [Statement(sql, "", transactional=is_transactional(sql)) for sql in one.up]
 
 
-def predicted(points: tuple[tuple[Point, ...], ...], rows: int) -> Band:
-    bands = [band(one, rows) for one in points]
+def predicted(one: Case, points: tuple[tuple[Point, ...], ...], rows: int) -> Band:
+    bands = []
+    for sql, found in zip(one.up, points, strict=True):
+        bands.append(band(found, rows, work=work_of(sql, seen_of(one, sql))))
     return sum((found for found in bands if found is not None), Band(0.0, 0.0))
+
+
+def seen_of(one: Case, sql: str) -> Measured:
+    """What the rehearsal would have seen of it, as far as the band asks."""
+    locks = (LockTaken("public.account", "RowShareLock"),) if one.kind == "foreign key" else ()
+    rewrites = ("public.entry",) if one.kind == "rewrite" else ()
+    return Measured(locks, rewrites, ("public.entry",))
 
 
 def line(one: Result) -> str:

@@ -66,6 +66,19 @@ def test_a_plan_on_small_tables_says_that_it_was_not_timed(project: Make) -> Non
     assert shown["seconds_on_live"] == {"up": None, "down": None}
 
 
+def test_what_does_not_grow_with_the_rows_is_not_timed_at_scales(project: Make) -> None:
+    told: list[str] = []
+    wanted = (
+        BEFORE + "create policy own on public.invoice using (id > 0); comment on table public.invoice is 'x';"
+    )
+    found = propose(project(wanted, live=BEFORE + ROWS).database, told=told.append)
+    assert found.rehearsal is not None
+    assert not any(stage.startswith("weigh") for stage in told)
+    assert found.rehearsal.unweighed == ()
+    bands = [one.on_live for one in (*found.rehearsal.measured_up, *found.rehearsal.measured_down)]
+    assert all(band is not None and band.low == 0 and band.high < 5 for band in bands)
+
+
 def test_what_made_up_rows_cannot_do_is_said(project: Make) -> None:
     """Two letters for 12,000 rows: no unique index can be made on repetitions of them."""
     live = """

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from reconciler.migrate.weights import band_words
-from reconciler.model import Band, Measured, together
+from reconciler.model import Band, LockTaken, Measured, together
 from reconciler.shadow.band import Point, band
+from reconciler.shadow.weigh import work_of
 
 ROWS = (3_000, 12_000, 50_000)
 
@@ -33,12 +34,12 @@ def test_the_further_away_the_wider() -> None:
 
 
 def test_what_does_not_grow_is_over_at_once_however_many_rows() -> None:
-    found = band(at(0.002, 0.001, 0.003), 1_000_000_000, heavy=False)
+    found = band(at(0.002, 0.001, 0.003), 1_000_000_000, grows=False)
     assert found == Band(0.0, 0.05)
 
 
 def test_a_statement_that_was_slow_once_is_not_called_fast() -> None:
-    found = band(at(0.2, 0.001, 0.003), 1_000_000_000, heavy=False)
+    found = band(at(0.2, 0.001, 0.003), 1_000_000_000, grows=False)
     assert found is not None
     assert found.high >= 0.5
 
@@ -63,7 +64,7 @@ def test_what_grows_with_the_square_goes_on_like_that() -> None:
 
 
 def test_a_foreign_key_may_take_three_times_as_long() -> None:
-    found = band(at(0.03, 0.12, 0.5), 500_000, looked_up=True)
+    found = band(at(0.03, 0.12, 0.5), 500_000, work="looks up")
     assert found is not None
     assert found.low < 5
     assert found.high > 14
@@ -86,6 +87,24 @@ def test_a_total_needs_every_statement() -> None:
     assert together([one, other]) == Band(1, 2.05)
     assert together([one, Measured()]) is None
     assert together([]) is None
+
+
+@pytest.mark.parametrize(
+    ("sql", "seen", "work"),
+    [
+        ("alter table t validate constraint c", Measured(scans=("public.t",)), "reads"),
+        ("alter table t validate constraint c", Measured((LockTaken("public.p", "RowShareLock"),)), "looks up"),
+        ("alter table t add foreign key (p) references p", Measured(), "looks up"),
+        ("alter table t alter c set not null", Measured(scans=("public.t",)), "reads"),
+        ("alter table t add unique (c)", Measured(scans=("public.t",)), "builds"),
+        ("alter table t alter c type bigint", Measured((), ("public.t",), ("public.t",)), "builds"),
+        ("create index on t (c)", Measured(scans=("public.t",)), "builds"),
+        ("-- in batches\ndo $$ begin update t set c = 1; commit; end $$", Measured(), "changes"),
+        ("update t set c = 1", Measured(scans=("public.t",)), "changes"),
+    ],
+)  # fmt: skip
+def test_the_work_of_a_statement(sql: str, seen: Measured, work: str) -> None:
+    assert work_of(sql, seen) == work
 
 
 @pytest.mark.parametrize(
