@@ -71,7 +71,7 @@ EXPLANATIONS: tuple[Explanation, ...] = (
         "PostgreSQL writes every row of the table anew, with all its indexes, under an ACCESS EXCLUSIVE lock.",
         "Nobody can read or write the table meanwhile. The time grows with the rows, and the disk must hold both copies.",
         "For a large table add a new column without a default, fill it in batches, and swap the names in a short"
-        " transaction. The rehearsal's seconds are those of a small copy: multiply them.",
+        " transaction. The plan says between how many seconds it takes on the rows there are.",
         "alter table public.events alter column id type bigint",
     ),
     Explanation(

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.model import Measured, ObjectId, Rehearsal, Size, Snapshot, Statement
 from reconciler.run.nature import head
-from reconciler.shadow.weigh import touched_tables
+from reconciler.shadow.filled import touched_tables
 
 _BETTER = (
     (re.compile(r"create\s+(unique\s+)?index\s+(?!concurrently\b)", re.IGNORECASE), "CREATE INDEX CONCURRENTLY"),

@@ -56,11 +56,12 @@ def multiply(
     widths: Mapping[int, int] | None = None,
     *,
     varied: bool = True,
+    also_unique: Mapping[int, frozenset[str]] | None = None,
 ) -> Grown:
     """Repeats the rows of each table until it has about as many as `wanted` says; tables without rows stay empty.
 
-    `widths` are the bytes by which a row should be longer; `varied` false repeats what is no key as it is. Runs in a transaction of
-    the caller with triggers off.
+    `widths` are the bytes by which a row should be longer; `varied` false repeats what is no key as it is; `also_unique` are
+    columns that a later unique key will speak of. Runs in a transaction of the caller with triggers off.
     """
     connection.execute(HELPERS)
     seeds = {oid: _count(connection, tables.tables[oid]) for oid in wanted}
@@ -70,7 +71,9 @@ def multiply(
         if seeds[oid]:
             times = wanted[oid] / seeds[oid] * moduli(tables.tables[oid])
             copies[oid] = _power(times) if oid in pointed else max(1, round(times))
-    world = _World(tables, copies, links(connection, tables, copies), _unique(connection), widths or {})
+    keys, later = unique(connection), also_unique or {}
+    keys = {oid: keys.get(oid, frozenset()) | later.get(oid, frozenset()) for oid in {*keys, *later}}
+    world = _World(tables, copies, links(connection, tables, copies), keys, widths or {})
     troubles: dict[int, str] = {}
     order = seed_order.ordered(tables, copies)
     for oid in order:
@@ -180,7 +183,7 @@ def _padded(world: _World, table: Table, columns: Iterable[Column], bound: set[s
     return free[0] if free else ""
 
 
-def _unique(connection: Connection) -> dict[int, frozenset[str]]:
+def unique(connection: Connection) -> dict[int, frozenset[str]]:
     """The columns of each table that a unique index or an exclusion constraint speaks of."""
     rows: Sequence[tuple[int, list[str]]] = connection.execute(
         "select i.indrelid::bigint, pg_catalog.array_agg(distinct a.attname::text) from pg_catalog.pg_index as i join"

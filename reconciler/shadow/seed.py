@@ -32,17 +32,22 @@ class Seeded:
 
 
 def seed(
-    connection: Connection, snapshot: Snapshot, only: Iterable[ObjectId] | None = None, rows: int = ROWS
+    connection: Connection,
+    snapshot: Snapshot,
+    only: Iterable[ObjectId] | None = None,
+    rows: int = ROWS,
+    known: seed_tables.Tables | None = None,
 ) -> Seeded:
     """Puts up to `rows` rows into each empty table (default: all of them), those that others point to first.
 
     `connection` belongs to a superuser, since it switches triggers off while it works; everything happens in one
     transaction, or in the caller's. Tables that `only` names bring those that their foreign keys lead to. A partitioned
-    table counts through its partitions; tables that hold rows already are left alone and count as seeded.
+    table counts through its partitions; tables that hold rows already are left alone and count as seeded. `known` says what the rows
+    have to keep, where that is more than the database itself asks for.
     """
     troubles: dict[int, str] = {}
     with connection.transaction(), without_triggers(connection):
-        known = seed_tables.read(connection)
+        known = known or seed_tables.read(connection)
         ids = {ObjectId("table", table.schema, table.name): oid for oid, table in known.tables.items()}
         wanted = {ids[id] for id in snapshot.facts if id.kind == "table" and id in ids}
         if only is not None:

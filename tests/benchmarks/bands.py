@@ -23,8 +23,10 @@ from reconciler.model import Band, LockTaken, Measured, ObjectId, Size, Statemen
 from reconciler.pg import connect
 from reconciler.run import is_transactional
 from reconciler.shadow.band import Point, band
+from reconciler.shadow.filled import filled
 from reconciler.shadow.scratch import shadow
-from reconciler.shadow.weigh import _ROUNDS, _SCALES, TOP, filled, timed, work_of
+from reconciler.shadow.weigh import ROUNDS, SCALES, TOP, timed
+from reconciler.shadow.work import work_of
 
 SETUP = """
 create table public.account (id bigint primary key, org uuid not null, name text not null, opened date not null);
@@ -152,7 +154,7 @@ def _measured(cases: list[Case], top: int, major: int | None) -> list[Result]:
             connection.execute(SETUP)
             before = catalog.read(connection)
         places = []
-        for share in (*(s / 10 for s in _SCALES), 1.0):
+        for share in (*(s / 10 for s in SCALES), 1.0):
             found = open_.enter_context(filled(server, start, before, {**live, **mvs}, share))
             say(f"filled with {found[1][ENTRY]:,} rows {'; '.join(found[2])}")
             places.append(found)
@@ -163,7 +165,7 @@ def _measured(cases: list[Case], top: int, major: int | None) -> list[Result]:
             up = statements(one)
             scales = [
                 timed(server, database, count, up, (), rounds)
-                for (database, count, _), rounds in zip(places[:3], _ROUNDS, strict=True)
+                for (database, count, _), rounds in zip(places[:3], ROUNDS, strict=True)
             ]
             points = tuple(
                 tuple(Point(scale.rows[ENTRY], scale.up[n]) for scale in scales) for n in range(len(up))

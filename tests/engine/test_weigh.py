@@ -134,3 +134,41 @@ def test_a_file_of_a_person_is_asked_for_the_same(project: Make) -> None:
     alone = [one.replace("index", "index concurrently", 1) for one in (up, down)]
     file.write_text(f"-- UP\n{alone[0]}\n\\quit\n-- DOWN\n{alone[1]}\n")
     assert [row.version for row in apply(p.database)] == ["20260301120000"]
+
+
+def test_the_online_form_has_what_a_guarded_table_asks_for(project: Make) -> None:
+    """Index, foreign key, check, NOT NULL and a filled column on a table that counts as busy, and as guarded."""
+    live = BEFORE.replace("not null references public.customer", "not null") + ROWS
+    wanted = (
+        BEFORE.replace("total int", "total int not null check (total > 0), state text not null default 'new'")
+        + "create index invoice_total on public.invoice (total);"
+    )
+    p = project(wanted, live=live, online_rows=5_000, guarded_rows=11_000)
+    found = propose(p.database)
+    assert found.rehearsal is not None
+    assert found.rehearsal.passed, found.rehearsal.residue
+    assert found.lacking == ()
+    assert any("concurrently" in statement.sql for statement in found.plan.up)
+    assert all(one.on_live is not None for one in found.rehearsal.measured_up)
+    assert len(apply(p.database)) == 1
+
+
+def test_made_up_rows_keep_what_the_plan_adds(project: Make) -> None:
+    """A foreign key between columns that nothing linked before, a unique key, a check over both states' columns."""
+    live = """
+    create table public.org (id uuid primary key);
+    create table public.item (id bigint primary key, org uuid not null, code text not null, price int not null);
+    insert into public.org select md5(g::text)::uuid from generate_series(1, 1000) g;
+    insert into public.item select g, md5((1 + g % 1000)::text)::uuid, 'c' || g, g from generate_series(1, 12000) g;
+    analyze
+    """
+    wanted = """
+    create table public.org (id uuid primary key);
+    create table public.item (id bigint primary key, org uuid not null references public.org, code text not null unique,
+      price int not null check (price > 0));
+    """
+    found = propose(project(wanted, live=live).database)
+    assert found.rehearsal is not None
+    assert found.rehearsal.passed, found.rehearsal.residue
+    assert found.rehearsal.unweighed == ()
+    assert all(one.on_live is not None for one in found.rehearsal.measured_up)

@@ -7,7 +7,7 @@ import pytest
 from reconciler.migrate.weights import band_words
 from reconciler.model import Band, LockTaken, Measured, together
 from reconciler.shadow.band import Point, band
-from reconciler.shadow.weigh import work_of
+from reconciler.shadow.work import work_of
 
 ROWS = (3_000, 12_000, 50_000)
 
@@ -100,6 +100,11 @@ def test_a_total_needs_every_statement() -> None:
         ("alter table t alter c type bigint", Measured((), ("public.t",), ("public.t",)), "builds"),
         ("create index on t (c)", Measured(scans=("public.t",)), "builds"),
         ("-- in batches\ndo $$ begin update t set c = 1; commit; end $$", Measured(), "changes"),
+        (
+            "do $$ begin lock table t in share update exclusive mode; alter table t validate constraint c; end $$",
+            Measured(scans=("public.t",)),
+            "reads",
+        ),
         ("update t set c = 1", Measured(scans=("public.t",)), "changes"),
     ],
 )  # fmt: skip
