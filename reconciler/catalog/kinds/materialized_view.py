@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.column import COMPRESSION, STORAGE, type_storage
@@ -10,6 +12,10 @@ from reconciler.catalog.kinds.view import COLUMNS, DRESS, dressed_columns
 from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, Hazard, HazardCode, Statement
 from reconciler.pg import ident
+
+
+_COMPUTES = re.compile(r"::|[(/%]")
+"""A query that does more than pick columns can fail on a row: by a cast, a domain, a division."""
 
 
 def read(scope: Scope, major: int) -> str:
@@ -48,7 +54,12 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
         f"create materialized view if not exists {w.name(fact.id)}{f' ({names})' if names else ''}{using}{options}{space}"
         f" as\n{fact['query'].rstrip(';')}"
     )
-    found = [w.say(sql, f"new materialized view {fact.id}", fact.id)]
+    doubts = []
+    if _COMPUTES.search(fact["query"]):
+        doubts.append(
+            Hazard(HazardCode.DEPENDS_ON_DATA, f"Fails while the query of {fact.id} fails on a row of now.")
+        )
+    found = [w.say(sql, f"new materialized view {fact.id}", fact.id, *doubts)]
     found += w.dressed(fact, context, _noun(fact), "table", f"table {w.name(fact.id)}")
     found += w.tied(None, fact, _noun(fact))
     return [*found, *dressed_columns(None, fact, context), *_stored(None, fact, context)]
