@@ -104,7 +104,10 @@ def create(fact: Fact, context: Context, parts: tuple[Fact, ...]) -> list[Statem
 
 
 def _is_double(key: Fact, constraints: list[Fact]) -> bool:
-    """Whether an earlier key has the same columns: PostgreSQL leaves the second one out of a CREATE TABLE without a word."""
+    """Whether an earlier key has the same columns: PostgreSQL leaves the second one out of a CREATE TABLE without a word, and
+    an exclusion that is said twice, too."""
+    if key["type"] == "x":
+        return any(c["definition"] == key["definition"] for c in constraints[: constraints.index(key)])
     if key["type"] != "u":
         return False
     columns = key["definition"].partition("(")[2].partition(")")[0]
