@@ -18,6 +18,7 @@ from reconciler.plan.fate import Fates, decide
 from reconciler.plan.leaving import unless_gone
 from reconciler.plan.operation import Edge, Operation, Verb, side_of
 from reconciler.plan.order import arranged, cycles
+from reconciler.plan.pointing import detached_first
 from reconciler.plan.precedence import Name, hard, operations, soft, stands_inside
 from reconciler.plan.taken import bearers, unless_taken, unless_there
 from reconciler.plan.unfilled import refusing
@@ -74,6 +75,7 @@ def _arranged(context: Context, fates: Fates) -> tuple[dict[Operation, Operation
     apart = {
         Operation("create", id) for id in fates.renewed if context.after.facts[id].parent not in fates.renewed
     }
+    apart |= detached_first(context, known)
     while True:
         wholes = {operation: _whole(operation, context, known, apart) for operation in everything}
         edges = [

@@ -13,6 +13,7 @@ from reconciler.model import Fact, ObjectId, Snapshot
 from reconciler.plan.fate import Fates
 from reconciler.plan.mentions import SPEAKERS, mentions
 from reconciler.plan.operation import CARRY, Edge, Operation, needs, side_of
+from reconciler.plan.pointing import dropped_first, leaving, made_right
 from reconciler.plan.rows_along import around_rows
 from reconciler.plan.together import (
     alike,
@@ -84,11 +85,14 @@ def hard(
                 continue
             for need in needs(side_of(operation, context), id):
                 yield Operation("drop", need), operation
-                yield Operation("alter", need), operation
+                if need.kind != "schema":  # which does not mind what is in it
+                    yield Operation("alter", need), operation
             if id.kind == "column" or (
-                id.kind == "constraint" and id in before.facts and before.facts[id]["type"] == "c"
+                id.kind == "constraint" and side_of(operation, context).facts[id]["type"] == "c"
             ):
                 yield from with_children(operation, context)
+            if id.kind == "constraint" and id in before.facts and before.facts[id]["type"] == "f":
+                yield from dropped_first(operation, context)
             if id.kind == "partition":
                 yield from followed(operation, context, everything)
                 for part in before.children.get(ObjectId("table", id.schema, id.name), ()):
@@ -126,6 +130,7 @@ def hard(
     yield from _names(context, everything)
     yield from logged(context, everything)
     yield from bounds(context, everything)
+    yield from leaving(context, everything)
 
 
 def soft(context: Context, everything: set[Operation]) -> Iterator[Edge]:
@@ -138,6 +143,11 @@ def soft(context: Context, everything: set[Operation]) -> Iterator[Edge]:
             continue
         id = operation.id
         if operation.verb == "drop":
+            yield from (
+                (Operation("alter", need), operation)
+                for need in needs(side_of(operation, context), id)
+                if need.kind == "schema"
+            )
             table = before.facts[id].parent if id.kind == "index" and id in before.facts else None
             if (
                 table is not None
@@ -176,6 +186,8 @@ def soft(context: Context, everything: set[Operation]) -> Iterator[Edge]:
             # A foreign key takes whichever key it finds: the one that goes has to be gone by then.
             for need in before.edges.get(id, ()):
                 yield operation, Operation("drop", need)
+            if after.facts[id]["type"] == "f":
+                yield from made_right(operation, context)
         if id.kind in SPEAKERS or (spoken and id.kind in _RUN):
             for need in _through(after, id, made, spoken):
                 yield operation, Operation("create", need)

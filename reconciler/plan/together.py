@@ -113,6 +113,12 @@ def inheritance(operation: Operation, context: Context) -> Iterator[Edge]:
                                 yield operation, Operation(verb, part.id)
     elif id.kind == "column" or (id.kind == "constraint" and after.facts[id]["type"] == "c"):
         table = ObjectId("table", id.schema, id.name)
+        stays = table not in context.before.facts or w.keeps_parents(id, context)
+        if (
+            after.facts[id]["inherited"] and stays
+        ):  # it comes by that of its parent, or finds it there a second time
+            for parent in w.parents(id, after):
+                yield operation, Operation("create", ObjectId(id.kind, parent.schema, parent.name, id.part))
         for child in after.dependents.get(table, ()):
             own = after.facts.get(ObjectId(id.kind, child.schema, child.name, id.part))
             there = child.kind == "table" and child in context.before.facts
@@ -156,6 +162,11 @@ def with_children(dropped: Operation, context: Context) -> Iterator[Edge]:
     What a child has of its own besides, column or check, can only be dropped after its parent's, and what it has from a parent
     that it leaves, when it has left."""
     id, before = dropped.id, context.before
+    if (
+        id not in before.facts and context.after.facts[id]["inherited"]
+    ):  # out of the way, should this run again
+        for table in w.parents(id, context.after):
+            yield dropped, Operation("drop", ObjectId(id.kind, table.schema, table.name, id.part))
     if id.kind == "column" and id in before.facts and before.facts[id]["inherited"]:
         yield dropped, Operation("drop", ObjectId("partition", id.schema, id.name))
     for child in before.dependents.get(ObjectId("table", id.schema, id.name), ()):

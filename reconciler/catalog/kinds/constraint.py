@@ -5,6 +5,9 @@ The index behind a key belongs to the constraint and is not a fact of its own. N
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
@@ -12,6 +15,7 @@ from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
 from reconciler.pg import ident, literal
 
+_POINTS = re.compile(r' REFERENCES ((?:"(?:[^"]|"")+"|[^\s("])+)\(')
 NAMES = {"c": "check", "f": "foreign key", "p": "primary key", "u": "unique", "x": "exclusion"}
 
 
@@ -115,11 +119,28 @@ def keys_above(table: ObjectId, side: Snapshot) -> list[Fact]:
     """The foreign keys of the tables that this one is a partition of, at every height. It has copies of them, which are no
     facts of their own."""
     found: list[Fact] = []
-    todo = w.parents(table, side)
+    for parent in above(table, side):
+        found += [part for part in side.children.get(parent, ()) if part["type"] == "f"]
+    return found
+
+
+def above(part: ObjectId, side: Snapshot) -> list[ObjectId]:
+    """The tables that the table of this object is a child or a partition of, at every height."""
+    found: list[ObjectId] = []
+    todo = w.parents(part, side)
     while todo:
-        above = todo.pop()
-        found += [part for part in side.children.get(above, ()) if part["type"] == "f"]
-        todo += w.parents(above, side)
+        found.append(todo.pop())
+        todo += w.parents(found[-1], side)
+    return found
+
+
+def pointers(side: Snapshot) -> Mapping[str, list[Fact]]:
+    """The foreign keys by the tables they point to, which are named as in SQL."""
+    found: dict[str, list[Fact]] = {}
+    for key in side.by_kind.get("constraint", ()):
+        target = _POINTS.search(key["definition"]) if key["type"] == "f" else None
+        if target is not None:
+            found.setdefault(target[1], []).append(key)
     return found
 
 

@@ -69,8 +69,21 @@ def drop(fact: Fact, context: Context) -> list[Statement]:
         f"alter table {fact['of']} detach partition {w.name(fact.id)}",
     )
     sql = _without_keys(fact, attached, detach, context) or w.guarded(attached, detach)
-    said = w.say(sql, f"{fact.id}: no partition of {fact['of']}", fact.id)
+    doubts = [
+        Hazard(
+            HazardCode.DEPENDS_ON_DATA, f"Fails while a row of {w.name(key.id)} points to one of {fact.id}."
+        )
+        for key in _pointing(fact, context)
+    ]
+    said = w.say(sql, f"{fact.id}: no partition of {fact['of']}", fact.id, *doubts)
     return [said, *(constraint.left_behind(fact.parent, context) if fact.parent else ())]
+
+
+def _pointing(fact: Fact, context: Context) -> list[Fact]:
+    """The foreign keys that go on pointing to the table it was a part of."""
+    known = constraint.pointers(context.before)
+    tables = constraint.above(fact.id, context.before)
+    return [key for above in tables for key in known.get(w.name(above), ()) if key.id in context.after.facts]
 
 
 def _without_keys(fact: Fact, attached: str, detach: str, context: Context) -> str:

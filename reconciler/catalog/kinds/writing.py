@@ -86,14 +86,10 @@ def either(condition: str, yes: str, no: str) -> str:
 
 
 def becomes_partition(fact: Fact, context: Context) -> bool:
-    """Whether its table is one that exists and will be attached, to another parent than it may have now, when it has the
+    """Whether its table is new, or exists, and will be attached, to another parent than it may have now, when it has the
     same columns and checks as that parent."""
-    old, new = (
-        side.facts.get(fact.parent) if fact.parent else None for side in (context.before, context.after)
-    )
-    return (
-        old is not None and new is not None and bool(new["partition"]) and not keeps_parents(fact.id, context)
-    )
+    table = context.after.facts.get(fact.parent) if fact.parent else None
+    return table is not None and bool(table["partition"]) and not keeps_parents(fact.id, context)
 
 
 def keeps_parents(part: ObjectId, context: Context) -> bool:
