@@ -13,7 +13,6 @@ from reconciler.catalog.scope import Scope
 from reconciler.model import Fact, Hazard, HazardCode, Statement
 from reconciler.pg import ident
 
-
 _COMPUTES = re.compile(r"::|[(/%]")
 """A query that does more than pick columns can fail on a row: by a cast, a domain, a division."""
 
