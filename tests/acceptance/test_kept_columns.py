@@ -99,6 +99,20 @@ CASES = {
         "insert into t values ('new')",
         ("select id from t where code = 'new'", [(41,)]),
     ),
+    "a_serial_that_goes_with_its_sequence": Case(
+        "create table t (code text primary key, id serial unique)",
+        "create table t (code text primary key)",
+        f"insert into t select 'c' || n from {MANY}; delete from t where id > 38",
+        "insert into t values ('new')",
+        ("insert into t values ('newer') returning (select id from t where code = 'new'), id", [(41, 42)]),
+    ),
+    "a_table_that_is_partitioned_meanwhile": Case(
+        "create table t (id integer primary key, v text default 'none', w text)",
+        "create table t (id integer primary key, w text) partition by range (id); create table t_rest partition of t default",
+        f"insert into t select n, nullif('v' || n, 'v3'), 'w' from {MANY}",
+        "insert into t values (100, 'w')",
+        ("select v from t where id = 100", [("none",)]),
+    ),
     "an_enum_that_goes_with_its_column": Case(
         "create type mood as enum ('a', 'b,c'); create domain name as text check (value <> '');"
         " create type pair as (x integer, y mood);"

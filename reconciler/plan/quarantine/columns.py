@@ -140,14 +140,16 @@ def _brought_back(statements: list[Statement], loss: Loss, way: Way, ahead: list
     adds = [n for n, s in enumerate(statements) if s.subject in ids and _ADDS.search(s.sql)]
     defaults = {c.id.part: d for c in loss.columns if (d := _default(c, way)) is not None}
     fills = {c.id.part: way.fills[c.id] for c in loss.columns if c.id in way.fills}
-    full = _full(way, loss.columns)
+    full, counters = _full(way, loss.columns), _counters(loss, way)
     what = f"{loss.table}: the values of {_listed(loss.columns)}"
     steps: list[Statement] = []
     if adds and not way.forward and _fills_gradually(loss, way):
         # Not on the way up: to go up once more is rare, and every plan that adds a column would be several transactions for its sake.
         early = [
             say(loss, gradual.abandoned(loss), f"{what}: what an interrupted run may have begun"),
-            say(loss, gradual.added(loss, defaults), f"{what} will come back, where they were kept"),
+            say(
+                loss, gradual.added(loss, defaults, counters), f"{what} will come back, where they were kept"
+            ),
             long(
                 loss,
                 gradual.filled(loss, {**defaults, **fills}),
@@ -166,7 +168,11 @@ def _brought_back(statements: list[Statement], loss: Loss, way: Way, ahead: list
         else:
             steps, closing = early, replace(closing, apart=True)
     else:
-        back = say(loss, direct.given_back(loss, defaults, fills, full), f"{what}, where they were kept")
+        back = say(
+            loss,
+            direct.given_back(loss, defaults, fills, full, counters, made=not adds),
+            f"{what}, where they were kept",
+        )
         steps = [replace(back, hazards=() if way.forward else _blocking(loss, way))]
         closing = say(loss, direct.dressed(loss, defaults), f"{what} are back")
     if not adds:
@@ -193,6 +199,17 @@ def _brought_back(statements: list[Statement], loss: Loss, way: Way, ahead: list
             say(loss, direct.seen_whether_new(loss), f"{loss.table}: whether {_listed(loss.columns)} are new")
         )
     return [*statements[:first], *sooner, *steps, *plain, closing, *statements[end:]]
+
+
+def _counters(loss: Loss, way: Way) -> dict[str, ObjectId]:
+    """The sequences that go with these columns."""
+    found = {}
+    for owned in way.after.by_kind.get("owned_by", ()):
+        if (owned["schema"], owned["table"]) == (loss.table.schema, loss.table.name):
+            sequence = ObjectId("sequence", owned.id.schema, owned.id.name)
+            if owned["column"] in {c.id.part for c in loss.columns} and way.new(sequence):
+                found[str(owned["column"])] = sequence
+    return found
 
 
 def _fills_gradually(loss: Loss, way: Way) -> bool:

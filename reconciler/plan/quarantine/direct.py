@@ -7,6 +7,8 @@ and that a value somebody gave a row meanwhile is not overwritten. Writes SQL, r
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from reconciler.catalog.kinds import column as columns
 from reconciler.catalog.kinds import identity, not_null
@@ -67,19 +69,28 @@ def entered(loss: Loss, count: str) -> str:
 
 
 def given_back(
-    loss: Loss, defaults: dict[str, str], fills: dict[str, str], full: frozenset[ObjectId] = frozenset()
+    loss: Loss,
+    defaults: dict[str, str],
+    fills: dict[str, str],
+    full: frozenset[ObjectId] = frozenset(),
+    counters: Mapping[str, ObjectId] = MappingProxyType({}),
+    *,
+    made: bool = False,
 ) -> str:
     """Adds the columns and puts the values back, when they were kept; else says what is missing where a row would have none.
 
     `defaults` and `fills` are SQL expressions by column: of the declaration, and for the rows that were written meanwhile. `full`
-    are columns of a domain that refuses NULL: these hold text until they are filled.
+    are columns of a domain that refuses NULL: these hold text until they are filled. `counters` are sequences that went with a
+    column and are there again. `made` says that the plan has made the columns
+    by now, so that nobody has written to them.
     """
     table = w.name(loss.table)
     others = {**defaults, **fills}
     inner: list[str] = []
     for number, column in enumerate(loss.columns, 1):
         # What was computed meanwhile nobody wrote.
-        inner.append(f"had_{number} := {'false' if column.id in loss.computed else _there(column)};")
+        inner.append(f"had_{number} := {'false' if made or column.id in loss.computed else _there(column)};")
+    inner += numbered_on(loss, counters)
     inner += [
         f"lock table {loss.live} in access exclusive mode;",
         f"alter table {table} {', '.join(f'add column if not exists {bare(c, c.id in full)}' for c in loss.columns)};",
@@ -104,6 +115,16 @@ def given_back(
         + [f"had_{number} boolean" for number in range(1, len(loss.columns) + 1)],
         [*if_kept(loss, [*inner, "return;"]), *otherwise],
     )
+
+
+def numbered_on(loss: Loss, counters: Mapping[str, ObjectId]) -> list[str]:
+    """A sequence that was made anew goes on from where the one of the column was."""
+    return [
+        f"perform pg_catalog.setval({literal(w.name(sequence))}, (k.names ->> 'last_value')::bigint) from {SCHEMA}.kept as k where"
+        f" k.tag = {literal(loss.tag)} and k.part = {literal(part)} and k.names ? 'last_value' and not (select s.is_called from"
+        f" {w.name(sequence)} as s);"
+        for part, sequence in sorted(counters.items())
+    ]
 
 
 def dressed(loss: Loss, defaults: dict[str, str]) -> str:

@@ -9,8 +9,10 @@ Promises that an exclusive lock does not last longer for a table that is larger.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from reconciler.catalog.kinds import writing as w
-from reconciler.model import Fact
+from reconciler.model import Fact, ObjectId
 from reconciler.pg import dollar, ident, literal
 from reconciler.plan.quarantine import direct
 from reconciler.plan.quarantine import row_keys as keys
@@ -295,10 +297,11 @@ def _and(loss: Loss, word: str = " and ") -> str:
     return f"{word}({loss.condition})" if loss.condition else ""
 
 
-def added(loss: Loss, defaults: dict[str, str]) -> str:
+def added(loss: Loss, defaults: dict[str, str], counters: Mapping[str, ObjectId]) -> str:
     """The columns, empty; new rows get their default from now on."""
     table = w.name(loss.table)
     lines = [
+        *direct.numbered_on(loss, counters),
         f"alter table {table} {', '.join(f'add column if not exists {direct.bare(c)}' for c in loss.columns)};",
         *(
             f"alter table {table} alter column {ident(c.id.part)} set default {defaults[c.id.part]};"

@@ -120,12 +120,13 @@ begin
     return;
   end if;
   foreach part in array parts loop
-    -- How far an identity has numbered: further than the rows tell, when the last ones were deleted.
+    -- How far its sequence has numbered: further than the rows tell, when the last ones were deleted.
     last := null;
+    counter := null;
     select pg_catalog.pg_get_serial_sequence(of, part) into counter
       from pg_catalog.pg_attribute as a
-     where a.attrelid = pg_catalog.to_regclass(of) and a.attname = part and a.attidentity <> '';
-    if found then
+     where a.attrelid = pg_catalog.to_regclass(of) and a.attname = part;
+    if counter is not null then
       execute pg_catalog.format('select case when is_called then last_value end from %s', counter) into last;
     end if;
     insert into reconciler_quarantine.kept (tag, kind, schema, name, part, kept_as, names, rows)
