@@ -63,6 +63,8 @@ class Course:
     """Whether rows are filled behind the main transaction, perhaps from what goes later."""
     handled: set[ObjectId] = field(default_factory=set)
     """Objects whose remaining statements say nothing more."""
+    aside: set[ObjectId] = field(default_factory=set)
+    """Indexes that keep their place until another takes their name."""
     closing: dict[ObjectId, tuple[Statement, ...]] = field(default_factory=dict)
     """By column: what runs with its SET NOT NULL, or behind its last value."""
     remains: list[Remain] = field(default_factory=list)

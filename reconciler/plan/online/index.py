@@ -10,8 +10,8 @@ import re
 from dataclasses import replace
 
 from reconciler.catalog.kinds import writing as w
-from reconciler.model import Statement
-from reconciler.pg import dollar, ident, literal
+from reconciler.model import ObjectId, Statement
+from reconciler.pg import ident, literal
 from reconciler.plan.online.course import Course, Placed, Remain, Stage
 from reconciler.plan.online.writing import cleared, outside, unblocking
 
@@ -19,6 +19,8 @@ _CREATE = re.compile(
     r'create (?P<unique>unique )?index if not exists (?P<name>(?:"(?:[^"]|"")+"|[^\s"]+)) on (?P<rest>.*)\Z',
     re.IGNORECASE | re.DOTALL,
 )
+
+_DROP = re.compile(r"drop index if exists \S", re.IGNORECASE)
 
 
 def rewrite(statement: Statement, course: Course) -> Placed | None:
@@ -28,7 +30,7 @@ def rewrite(statement: Statement, course: Course) -> Placed | None:
     made = _CREATE.match(statement.sql)
     if made is not None and id in course.after.facts:
         return _built(statement, made, course)
-    if statement.sql.lower() == f"drop index if exists {w.name(id)}".lower() and id not in course.after.facts:
+    if _DROP.match(statement.sql):
         return _dropped(statement, course)
     return None
 
@@ -65,16 +67,30 @@ def _built(statement: Statement, made: re.Match[str], course: Course) -> Placed 
     if not replaced:
         return Placed(before=stages)
     course.remains.append(Remain("index", table, name))
-    own = ident(id.schema, name)
-    swap = "do " + dollar(
-        f"\nbegin\n  if pg_catalog.to_regclass({literal(w.name(id))}) is not null then\n    drop index if exists {own};\n"
-        f"  elsif pg_catalog.to_regclass({literal(own)}) is not null then\n"
-        f"    alter index {own} rename to {ident(id.name)};\n  end if;\nend\n"
+    return _swapped(id, name, stages, course)
+
+
+def _swapped(id: ObjectId, name: str, stages: tuple[Stage, ...], course: Course) -> Placed:
+    """The new index takes the name; where the old one had it until now, that is dropped when nobody waits for it any more."""
+    there, own = literal(ident(id.schema, name)), ident(id.schema, name)
+    reason = f"{id}: the new one takes the name of the old one"
+    if id not in course.aside:
+        swap = w.either(
+            f"pg_catalog.to_regclass({literal(w.name(id))}) is not null",
+            f"drop index if exists {own}",
+            f"alter index if exists {own} rename to {ident(id.name)}",
+        )
+        return Placed(before=stages, main=(Statement(swap, reason, subject=id),))
+    old = course.temporary(id.name, "old", course.before.facts[id]["definition"])
+    course.remains.append(Remain("index", course.table(id), old))
+    swap = w.guarded(
+        f"pg_catalog.to_regclass({there}) is not null",
+        f"drop index if exists {ident(id.schema, old)}",
+        f"alter index if exists {w.name(id)} rename to {ident(old)}",
+        f"alter index {own} rename to {ident(id.name)}",
     )
-    return Placed(
-        before=stages,
-        main=(Statement(swap, f"{id}: the new one takes the name of the old one", subject=id),),
-    )
+    gone = outside(f"drop index concurrently if exists {ident(id.schema, old)}", f"{id}: the old one", id)
+    return Placed(before=stages, main=(Statement(swap, reason, subject=id),), late=(gone,))
 
 
 def _dropped(statement: Statement, course: Course) -> Placed | None:
@@ -84,9 +100,27 @@ def _dropped(statement: Statement, course: Course) -> Placed | None:
     table = course.table(id)
     if fact is None or not course.busy(table) or course.partitioned(table) or fact["part_of"]:
         return None
-    needs = course.before.edges.get(id, frozenset())
-    if any(course.before.digests.get(n) != course.after.digests.get(n) for n in needs if n != table):
-        return None  # it goes before what it stands on does, or before values that it would not allow
+    needs = course.before.edges.get(id, frozenset()) - {table}
+    if id in course.after.facts:
+        made = course.follows(statement, lambda other: _CREATE.match(other.sql) is not None)
+        if (
+            made
+            and course.ready(id)
+            and not course.after.facts[id]["part_of"]
+            and all(_stays_or_goes(n, course) for n in needs)
+        ):
+            course.aside.add(id)
+            return Placed()
+        return None
     sql = re.sub(r"drop index", "drop index concurrently", statement.sql, count=1, flags=re.IGNORECASE)
     alone = replace(statement, sql=sql, transactional=False, hazards=unblocking(statement.hazards))
-    return Placed(late=(Stage(alone, alone=True),))
+    gone = (Stage(alone, alone=True),)
+    if all(course.before.digests.get(n) == course.after.digests.get(n) for n in needs):
+        return Placed(late=gone)
+    # It goes before what it stands on does, or before values that it would not allow.
+    return None if course.before.dependents.get(id) else Placed(before=gone)
+
+
+def _stays_or_goes(need: ObjectId, course: Course) -> bool:
+    """Whether this lets an index on it be, as long as it lives: a column that goes takes it along."""
+    return course.steady(need) or (need.kind == "column" and need not in course.after.facts)
