@@ -37,7 +37,8 @@ def test_a_busy_table_is_changed_online_and_back(project) -> None:  # type: igno
     proposal = propose(made.database)
     assert proposal.rehearsal is not None and proposal.rehearsal.passed, proposal.rehearsal
     sql = [s.sql for s in proposal.plan.up]
-    assert sum("index concurrently" in text for text in sql) == 3
+    assert sum("index concurrently if not exists" in text for text in sql) == 3
+    assert sum("drop index concurrently" in text for text in sql) == 1
     assert sum("not valid" in text for text in sql) >= 3
     assert not {h.code for h in proposal.plan.hazards} & {
         "BLOCKS_WRITES",
@@ -80,3 +81,12 @@ create table public.things (
     ]
     assert propose(made.database).plan.up == ()
     assert Path(made.folder).exists()
+
+
+def test_what_a_guarded_table_asks_for_is_given(project) -> None:  # type: ignore[no-untyped-def]
+    rows = ROWS.replace("3000", "12000")
+    made = project(
+        NEW.replace(" references public.owners", ""), live=OLD + rows, online_rows=1000, guarded_rows=11_000
+    )
+    notes = propose(made.database).notes
+    assert not [note for note in notes if "guarded" in note]
