@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from reconciler.catalog.compare import compare
 from reconciler.catalog.kinds import KINDS, RANK, Context, Unplannable
+from reconciler.catalog.kinds.retyping import VALUES
 from reconciler.model import Change, Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
 from reconciler.plan.faithful import faithful
 from reconciler.plan.fate import Fates, decide
@@ -76,10 +77,13 @@ def _arranged(context: Context, fates: Fates) -> tuple[dict[Operation, Operation
         Operation("create", id) for id in fates.renewed if context.after.facts[id].parent not in fates.renewed
     }
     apart |= detached_first(context, known)
+    waived: set[Edge] = set()
     while True:
         wholes = {operation: _whole(operation, context, known, apart) for operation in everything}
         edges = [
-            (a, b) for a, b in (*hard(context, known, wholes), *taken_along) if a in known and b in known
+            (a, b)
+            for a, b in (*hard(context, known, wholes), *taken_along)
+            if a in known and b in known and (a, b) not in waived
         ]
         heads = [operation for operation in everything if wholes[operation] == operation]
         first = _joined(edges, wholes)
@@ -88,6 +92,10 @@ def _arranged(context: Context, fates: Fates) -> tuple[dict[Operation, Operation
             break
         split = _split(circles, edges, wholes, context) - apart
         if not split:
+            more = {edge for edge in edges if _may_wait(*edge) and _in_one(edge, circles)}
+            if more:
+                waived |= more
+                continue
             names = ", ".join(f"{o.verb} {o.id.kind} {o.id}" for o in sorted(circles[0])[:6])
             raise Unplannable(f"these need each other in a circle: {names}")
         apart |= split
@@ -99,6 +107,18 @@ def _arranged(context: Context, fates: Fates) -> tuple[dict[Operation, Operation
         first.setdefault(node, set()).update(wished - inside)
     order, _ = arranged(heads, first, lambda operation: _preference(operation, context, fates))
     return wholes, order
+
+
+def _may_wait(later: Operation, earlier: Operation) -> bool:
+    """Whether what moves off a type may do so after that was made anew: meanwhile it holds the old one (`retyping.remade`)."""
+    off = (earlier.verb == "alter" and earlier.id.kind == "column") or (
+        earlier.verb == "drop" and earlier.id.kind in VALUES
+    )
+    return off and later.verb == "alter" and later.id.kind in ("domain", "composite", "enum")
+
+
+def _in_one(edge: Edge, circles: list[list[Operation]]) -> bool:
+    return any(edge[0] in circle and edge[1] in circle for circle in circles)
 
 
 def _taken_along(context: Context, fates: Fates) -> Iterator[Edge]:

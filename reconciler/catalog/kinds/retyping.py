@@ -58,6 +58,11 @@ def remade(
     if by_text:
         first = [_as_text(c) for c in columns] + [f"drop {noun} {name}"]
         last = []
+    # What moves off the old type may have to wait for the new one: meanwhile it holds the old one.
+    late: tuple[Statement, ...] = ()
+    if last and _leaving(old.id, context):
+        gone = f"drop {noun} if exists {ident(new.id.schema, aside)}"
+        late, last = (w.say(gone, f"{new.id}: what it was, when nothing is made of it any more", new.id),), []
     sql = w.guarded_in_full(outdated, *first, made, *moves, *last)
     found = list(hazards)
     if columns:
@@ -71,7 +76,7 @@ def remade(
         # An access method for ranges need not know text.
         return _in_the_way(fact, direct, through) or (by_text and fact.id.kind == "index")
 
-    return Alteration((statement, *dress), displaced, through, rebuilds=True)
+    return Alteration((statement, *dress), displaced, through, rebuilds=True, late=late)
 
 
 def _as_text(column: Fact) -> str:
@@ -106,6 +111,17 @@ def within(side: Snapshot, type_: ObjectId) -> frozenset[ObjectId]:
         found |= new
         todo += new
     return frozenset(found)
+
+
+def _leaving(type_: ObjectId, context: Context) -> bool:
+    """Whether a column of this type changes to another one, or a type that is made of it goes."""
+    for user in context.before.dependents.get(type_, frozenset()):
+        if user.kind in VALUES and user not in context.after.facts:
+            return True
+        moved = user in context.after.facts and type_ not in context.after.edges.get(user, frozenset())
+        if user.kind == "column" and moved:
+            return True
+    return False
 
 
 def _users(id: ObjectId, context: Context) -> frozenset[ObjectId]:
