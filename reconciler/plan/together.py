@@ -40,7 +40,8 @@ def followed(detached: Operation, context: Context, everything: Container[Operat
     none: frozenset[ObjectId] = frozenset()
     for own in context.before.children.get(ObjectId("table", detached.id.schema, detached.id.name), ()):
         for type_ in context.before.edges.get(own.id, none) if own.id.kind == "column" else none:
-            if type_.kind in TYPES and follows(own, type_, context):
+            stays = own.id in context.after.facts
+            if stays and type_.kind in TYPES and follows(own, type_, context):
                 yield detached, Operation("alter", type_)
     both = context.before.edges.get(detached.id, none) & context.after.edges.get(detached.id, none)
     for table in both:

@@ -8,3 +8,5 @@ create table t_3 partition of t for values from (20) to (30);
 create table u (id int, b size) partition by range (id);
 create table u_1 (id int, a span, b size);
 create table v_1 (id int, a span, b size);
+create table w (id int primary key, a size) partition by range (id);
+create table x (id int);

@@ -9,3 +9,6 @@ create table u (id int, a span, b size) partition by range (id);
 create table u_1 partition of u for values from (1) to (10);
 create table v (id int, a span, b size) partition by range (id);
 create table v_1 partition of v for values from (1) to (10);
+create table w (id int primary key, a size) partition by range (id);
+create table w_1 partition of w for values from (1) to (10);
+create table x (id int references w_1 (id));
