@@ -430,11 +430,19 @@ def _retyped(old: Fact, new: Fact, context: Context) -> Statement:
     # Children would lose their compression.
     once = once or (old["type"] != new["type"] and w.has_children(new.id, context))
     if (not direct and not plain) or once:
-        current = (
-            f"(select pg_catalog.format_type(atttypid, atttypmod) from pg_catalog.pg_attribute where attrelid ="
+        wanted = (
+            f"{literal(new['collation'])}::pg_catalog.regcollation"
+            if new["collation"]
+            else "(select typcollation from pg_catalog.pg_type where oid = atttypid)"
+        )
+        other = f"pg_catalog.format_type(atttypid, atttypmod) <> {literal(new['type'])}"
+        if old["collation"] != new["collation"]:
+            other = f"{other} or attcollation <> {wanted}"
+        outdated = (
+            f"(select {other} from pg_catalog.pg_attribute where attrelid ="
             f" {literal(w.name(new.id))}::pg_catalog.regclass and attname = {literal(new.id.part)})"
         )
-        sql = w.guarded_in_full(f"{current} <> {literal(new['type'])}", sql)
+        sql = w.guarded_in_full(outdated, sql)
     hazards = [Hazard(HazardCode.REWRITES_TABLE, f"May rewrite {w.name(new.id)} under an exclusive lock.")]
     if lossy(old["type"], new["type"]):
         hazards.append(
