@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from reconciler.catalog.kinds.partition import tree
 from reconciler.model import Measured, ObjectId, Rehearsal, Size, Snapshot, Statement
 from reconciler.run.nature import head
 from reconciler.shadow.filled import touched_tables
@@ -34,10 +35,11 @@ _NEVER = re.compile(r"0\s*(us|ms|s|min|h|d)?\Z")
 def guarded(
     rehearsal: Rehearsal, before: Snapshot, sizes: Mapping[ObjectId, Size], limit: int
 ) -> tuple[ObjectId, ...]:
-    """The tables of at least `limit` rows that the plan locks, rewrites or reads, the largest first."""
+    """The tables that the plan locks, rewrites or reads and that have at least `limit` rows, or are partitions of one that has."""
     touched = touched_tables(before, (*rehearsal.measured_up, *rehearsal.measured_down))
-    large = [id for id in touched if id in sizes and sizes[id].rows >= limit]
-    return tuple(sorted(large, key=lambda id: (-sizes[id].rows, id)))
+    families = [tree(before, id) for id in touched]
+    large = [one for one in families if sum(sizes[id].rows for id in one if id in sizes) >= limit]
+    return tuple(sorted(touched & {id for one in large for id in one}))
 
 
 def lacking(

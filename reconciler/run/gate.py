@@ -22,6 +22,8 @@ Connection = psycopg.Connection[TupleRow]
 MOST = 8
 """Tables that are held: a statement that speaks of more is looked at only."""
 
+_IMPATIENT = re.compile(r"\b(nowait|skip_locked)\b", re.IGNORECASE)
+
 
 @dataclass(slots=True)
 class Gate:
@@ -56,7 +58,9 @@ class Gate:
 
 def spoken_of(sql: str, tables: Iterable[tuple[int, str, str, str]]) -> dict[int, str]:
     """The tables of which the statement speaks, by OID. Each is given as OID, schema, name, and a name that means it: its own, or
-    that of one of its indexes, as a word of its own in the text."""
+    that of one of its indexes, as a word of its own in the text. None where the statement would not wait for it."""
+    if _IMPATIENT.search(sql):
+        return {}
     words = set(re.findall(r'"((?:[^"]|"")+)"', sql)) | set(re.findall(r"[^\W\d][\w$]*", sql.lower()))
     return {
         oid: ident(schema, name) for oid, schema, name, word in tables if word.replace('"', '""') in words

@@ -1,7 +1,7 @@
 """How long a plan would take on the target's row counts: timed on the shadow at three scales, told as a band.
 
 The tables that the plan touches are filled with made-up rows, each scale holding four times as many as the one before; UP and DOWN run
-on fresh copies of that. A plan that touches no table of 10,000 rows or more is not timed: it is over at once. Promises never a point,
+on fresh copies of that. A plan over tables that have not 10,000 rows together is not timed: it is over at once. Promises never a point,
 and nothing about what it could not fill or run: that is said in `Weighed.unweighed`. Knows nothing of the target's disks, of what
 else runs there, nor of waiting for locks: the band is that of an idle machine like the shadow's.
 """
@@ -24,9 +24,9 @@ from reconciler.shadow.scratch import Shadow
 from reconciler.shadow.work import grows, work_of
 
 SMALL = 10_000
-"""Below this many rows a table is not worth the time."""
+"""Below this many rows in all the tables it touches a plan is not worth the time."""
 TOP = 50_000
-"""About as many rows as the largest table gets at the largest scale."""
+"""About as many rows as they get, together, at the largest scale."""
 SCALES = (1 / 16, 1 / 4, 1.0)
 ROUNDS = (2, 2, 3)
 """How often UP and DOWN are timed at each scale: the median counts."""
@@ -69,9 +69,8 @@ def weigh(
     """`start` is a scratch database in the state `before` that nobody is connected to; `sizes` are those of the target."""
     touched = touched_tables(before, (*rehearsal.measured_up, *rehearsal.measured_down))
     live = {id: sizes[id] for id in sorted(touched) if id in sizes}
-    most = max((size.rows for id, size in live.items() if id.kind == "table"), default=0)
-    if most < SMALL:
-        return Weighed(unweighed=(f"not timed at several scales: no table it touches has {SMALL:,} rows",))
+    if _rows(live) < SMALL:
+        return Weighed(unweighed=(f"not timed at several scales: what it touches has not {SMALL:,} rows",))
     if not grows(up, down, rehearsal, live):
         at_once = [
             tuple(over_at_once(one.seconds) for one in each)
@@ -105,18 +104,18 @@ def _bands(
     measured: Sequence[Measured],
     live: Mapping[ObjectId, Size],
 ) -> tuple[Band | None, ...]:
-    """A statement grows with the largest table that it touches; one that touches none, with the largest of all."""
+    """A statement grows with the tables that it reads or writes; one that only locks some, with those; else with all."""
     bands = []
     filled_tables = {f"{id.schema}.{id.name}": id for id in found[0][0] if id in live}
     for n, statement in enumerate(statements):
         seen = measured[n] if n < len(measured) else Measured()
         whole = {filled_tables[name] for name in (*seen.rewrites, *seen.scans) if name in filled_tables}
         locked = {filled_tables[one.relation] for one in seen.locks if one.relation in filled_tables}
-        table = max(whole or locked or filled_tables.values(), key=lambda id: live[id].rows)
+        tables = whole or locked or set(filled_tables.values())
         bands.append(
             band(
-                [Point(rows[table], times[n]) for rows, times in found],
-                live[table].rows,
+                [Point(sum(rows[id] for id in tables), times[n]) for rows, times in found],
+                sum(live[id].rows for id in tables),
                 work=work_of(statement.sql, seen),
                 grows=bool(whole),
             )
@@ -142,8 +141,7 @@ def _at_scales(
     began = time.monotonic()
     found: list[Times] = []
     notes: tuple[str, ...] = ()
-    largest = max((id for id in live if id.kind == "table"), key=lambda id: live[id].rows)
-    most = live[largest].rows
+    most = _rows(live)
     for share, rounds in zip(SCALES, ROUNDS, strict=True):
         if len(found) == 2 and 6 * (time.monotonic() - began) > budget:
             notes = (*notes, f"timed at two scales: a third would take longer than {budget:.0f} s")
@@ -152,8 +150,8 @@ def _at_scales(
         told(f"weigh at {round(most * part):,} rows")
         with filled(shadow, start, before, live, part, varied=varied, after=after) as (database, rows, short):
             notes = short
-            if rows.get(largest, 0) < most * part / 4:
-                return [], short or (f"not timed at several scales: {largest} cannot be filled",)
+            if sum(rows.values()) < most * part / 4:
+                return [], short
             found.append(timed(shadow, database, rows, up, down, rounds, role))
     return found, notes
 
@@ -196,6 +194,11 @@ def timed(
 def _seconds(database: Url, statements: Sequence[Statement], role: str) -> list[float]:
     with connect(database) as connection:
         return [outcome.seconds for outcome in trial.run(connection, statements, role=role)]
+
+
+def _rows(live: Mapping[ObjectId, Size]) -> int:
+    """The rows of all tables together: a partitioned one has them in its partitions."""
+    return sum(size.rows for id, size in live.items() if id.kind == "table")
 
 
 def _after(shadow: Shadow, start: Url, up: Sequence[Statement], role: str) -> Later | None:

@@ -61,7 +61,7 @@ def test_a_plan_on_small_tables_says_that_it_was_not_timed(project: Make) -> Non
     found = propose(project(AFTER, live=BEFORE).database)
     assert found.rehearsal is not None
     assert found.rehearsal.passed
-    assert found.rehearsal.unweighed == ("not timed at several scales: no table it touches has 10,000 rows",)
+    assert found.rehearsal.unweighed == ("not timed at several scales: what it touches has not 10,000 rows",)
     shown = document.plan_document(found.plan, found.rehearsal)
     assert shown["seconds_on_live"] == {"up": None, "down": None}
 
@@ -172,3 +172,22 @@ def test_made_up_rows_keep_what_the_plan_adds(project: Make) -> None:
     assert found.rehearsal.passed, found.rehearsal.residue
     assert found.rehearsal.unweighed == ()
     assert all(one.on_live is not None for one in found.rehearsal.measured_up)
+
+
+def test_a_partitioned_table_is_as_large_as_its_partitions_together(project: Make) -> None:
+    live = """
+    create table public.event (id bigint, day date not null, what text) partition by range (day);
+    create table public.event_1 partition of public.event for values from ('2026-01-01') to ('2026-02-01');
+    create table public.event_2 partition of public.event for values from ('2026-02-01') to ('2026-03-01');
+    insert into public.event select g, date '2026-01-01' + g % 50, 'w' from generate_series(1, 12000) g;
+    analyze
+    """
+    wanted = live.split("insert")[0].replace("what text", "what text not null")
+    found = propose(project(wanted, live=live, guarded_rows=11_000, online_rows=1_000_000).database)
+    assert found.rehearsal is not None
+    assert found.rehearsal.passed, found.rehearsal.residue
+    assert found.rehearsal.unweighed == ()
+    assert all(one.on_live is not None for one in found.rehearsal.measured_up)
+    wanted += "create index event_what on public.event (what);"
+    found = propose(project(wanted, live=live, guarded_rows=11_000, online_rows=1_000_000).database)
+    assert any("CREATE INDEX CONCURRENTLY" in one for one in found.lacking)

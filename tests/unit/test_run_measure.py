@@ -155,3 +155,12 @@ def test_a_statement_outside_transactions_is_watched(
     assert found is not None
     assert {lock.relation: lock.mode for lock in found.locks} == locks
     assert (found.rewrites, found.scans) == (rewrites, scans)
+
+
+def test_what_would_not_wait_is_not_held_up(database: Callable[..., Url]) -> None:
+    url = database()
+    sql = "do $$ begin lock table public.t in share mode nowait; end $$"
+    with connect(url) as session:
+        session.execute(SETUP)
+        step = Step(1, (Statement(sql, "", transactional=False),))
+        assert run_step(session, step, measure=True, side=lambda: connect(url))[0].measured is not None
