@@ -103,7 +103,7 @@ def ask(
         try:
             return _counted(live, question, deadline, lock_limit)
         except psycopg.Error as error:
-            if not (question.byrow and (error.sqlstate or "").startswith(_DATA)):
+            if not (question.byrow and question.raises and (error.sqlstate or "").startswith(_DATA)):
                 raise
         return _searched(live, question, deadline, lock_limit)
     except psycopg.Error as error:

@@ -41,6 +41,8 @@ select l.pid, coalesce(a.usename::text, ''), coalesce(a.application_name, ''), c
  where l.locktype = 'relation' and l.granted and l.pid is distinct from pg_catalog.pg_backend_pid()
    and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())
    and l.mode = any(pg_catalog.string_to_array(q.modes, ','))
+   -- Autovacuum gives way to whoever waits for it, unless it prevents wraparound (manual: 25.1.6, The Autovacuum Daemon).
+   and (a.backend_type is distinct from 'autovacuum worker' or a.query like '%%to prevent wraparound%%')
    and coalesce(a.xact_start, p.prepared) < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %(old)s)
  group by 1, 2, 3, 4, 5, 7, 8, 9
  order by coalesce(pg_catalog.min(a.xact_start), pg_catalog.min(p.prepared)) nulls last

@@ -8,7 +8,9 @@ is not is rolled back, and the next run goes on from there.
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -17,6 +19,7 @@ from reconciler.errors import Waiting
 
 _AGAIN = 5.0
 """Seconds until a session that is still busy is cancelled again: with clearing up, say."""
+_TICK = 0.1
 
 
 class Stop:
@@ -27,22 +30,20 @@ class Stop:
         self.why = ""
         self.engaged = False
         self._grace = grace
-        self._asked = threading.Event()
-        self._now = threading.Event()
-        self._over = threading.Event()
+        self._over = False
+        # A signal handler may interrupt the very code that holds an Event's lock; this queue may be put to from there.
+        self._calls: SimpleQueue[None] = SimpleQueue()
         self._session: psycopg.Connection[TupleRow] | None = None
         self._thread: threading.Thread | None = None
 
     def ask(self, why: str) -> None:
         """Asks to end; again: at once. Safe in a signal handler."""
-        if self._asked.is_set():
-            self._now.set()
         self.why = self.why or why
-        self._asked.set()
+        self._calls.put(None)
 
     @property
     def asked(self) -> bool:
-        return self._asked.is_set()
+        return bool(self.why)
 
     def check(self) -> None:
         """Raises Waiting when the run was asked to end."""
@@ -53,7 +54,9 @@ class Stop:
 
     def sleep(self, seconds: float) -> None:
         """A pause that ends, with Waiting, as soon as somebody asks."""
-        self._asked.wait(seconds)
+        end = time.monotonic() + seconds
+        while not self.asked and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, _TICK))
         self.check()
 
     def watch(self, session: psycopg.Connection[TupleRow]) -> None:
@@ -70,20 +73,24 @@ class Stop:
     def close(self) -> None:
         """Nobody will work any more."""
         self.rest()
-        self._over.set()
-        self._asked.set()
+        self._over = True
+        self._calls.put(None)
         if self._thread is not None:
             self._thread.join()
 
     def _run(self) -> None:
-        self._asked.wait()
-        if self._over.is_set():
-            return
-        self._now.wait(self._grace)
-        while not self._over.is_set():
+        self._called(None)
+        pause = self._grace
+        while not self._over:
+            self._called(pause)
+            pause = _AGAIN
             session = self._session
-            if session is not None and not session.closed:
+            if session is not None and not session.closed and not self._over:
                 # Somebody who cannot reach the server cannot cancel; the server ends the session when its client is gone.
                 with suppress(psycopg.Error):
                     session.cancel_safe(timeout=_AGAIN)
-            self._over.wait(_AGAIN)
+
+    def _called(self, within: float | None) -> None:
+        """Returns when somebody calls, or when the time is over."""
+        with suppress(Empty):
+            self._calls.get(timeout=within)

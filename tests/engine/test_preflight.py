@@ -366,3 +366,36 @@ def test_the_way_back_asks_too(project: Make) -> None:
 def test_found_and_undecided_are_words(database: Databases) -> None:
     answers = asked(database, T + ROWS, f"{T}; alter table t add check (a < 2)")
     assert all(isinstance(one, Found | Undecided) for one in (*answers.found, *answers.undecided))
+
+
+def test_a_constant_key_allows_one_row(database: Databases) -> None:
+    live = "create table t (id int primary key, a int); insert into t values (1, 1), (2, 2)"
+    found = asked(
+        database,
+        live,
+        "create table t (id int primary key, a int); create unique index one_row on t ((true))",
+    )
+    assert [one.count for one in found.found] == [2] and not found.undecided
+
+
+def test_an_expression_of_a_persons_own_is_not_second_guessed(database: Databases) -> None:
+    live = "create table t (id int primary key, s text); insert into t values (1, '')"
+    wanted = "create table t (id int primary key, s int)"
+    own = Statement("alter table t alter column s type int using nullif(s, '')::int", "by hand", "hand")
+    assert len(asked(database, live, wanted).refused()) == 1
+    answers = asked(database, live, wanted, statements=(own,))
+    assert answers.refused() == () and len(answers.found) == 1
+
+
+def test_rows_that_come_back_from_the_quarantine_may_be_referred_to(database: Databases) -> None:
+    """A table that is not there now, and that comes with rows: nobody knows yet what refers to nothing."""
+    live = "create table c (id int primary key, p int); insert into c values (7, 1)"
+    wanted = "create table p (id int primary key); create table c (id int primary key, p int references p)"
+    assert len(asked(database, live, wanted).refused()) == 1
+    back = Statement(
+        "select reconciler_quarantine.bring_back('public', 'p', 'tag')",
+        "",
+        "catalog",
+        subject=ObjectId("table", "public", "p"),
+    )
+    assert asked(database, live, wanted, statements=(back,)).refused() == ()

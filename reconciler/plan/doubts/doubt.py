@@ -22,6 +22,7 @@ class Doubt:
     `loses` is for rows that would be changed, not refused. `sure` is false when the plan itself writes to the table: then its
     own statements may put right what is found. `declaration` says that only another declaration helps, not other rows.
     `byrow` says that the condition looks at one row at a time. Without `keys` it is only asked whether there is a row.
+    `others` are tables whose rows count too.
     """
 
     subject: ObjectId
@@ -37,6 +38,7 @@ class Doubt:
     sure: bool = True
     declaration: bool = False
     byrow: bool = True
+    others: tuple[ObjectId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,9 @@ def raised(plan: Doubted) -> Iterator[Doubt | Gap]:
                 if known in seen:
                     continue
                 seen.add(known)
-                found = replace(found, sure=not written.touch(found.table, _now(found.table, moved)))
+                found = replace(
+                    found, sure=not written.touch(found.table, _now(found.table, moved), *found.others)
+                )
             yield found
 
 

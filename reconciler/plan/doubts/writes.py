@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from reconciler.model import ObjectId, Statement
 from reconciler.plan.doubts.text import unquoted
+from reconciler.plan.quarantine.registry import SCHEMA as QUARANTINE
 from reconciler.run.nature import head
 
 _NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
@@ -28,6 +29,9 @@ _DEFINES = re.compile(
     r"create\s+(or\s+replace\s+)?(function|procedure|trigger|rule|policy|view|event\s+trigger|type|domain)\b"
     r"|(grant|revoke|comment|alter\s+default)\b",
     re.IGNORECASE,
+)
+_CASTS = re.compile(
+    rf"alter\s+table\s+(?:if\s+exists\s+)?{_TABLE}\s.*\btype\b.*\busing\b", re.IGNORECASE | re.DOTALL
 )
 _DYNAMIC = re.compile(r"\bexecute\b", re.IGNORECASE)
 _OPAQUE = re.compile(r"(do|call|select|with|execute|perform)\b", re.IGNORECASE)
@@ -69,6 +73,12 @@ def writes(statements: Iterable[Statement]) -> Writes:
             tables.add((unquoted(schema), unquoted(name)))
         if own and id is not None and sql.startswith("do ") and _DYNAMIC.search(sql):
             tables.add((id.schema, id.name))
+        if own and id is not None and QUARANTINE in sql:
+            tables.add((id.schema, id.name))  # kept rows and values come back
+        if not own and (altered := _CASTS.match(sql)):
+            tables.add(
+                (unquoted(altered["schema"] or ""), unquoted(altered["name"]))
+            )  # by an expression of a person's own
         if not own and _OPAQUE.match(sql):
             anything = True
     return Writes(fills, frozenset(tables), anything)
