@@ -37,7 +37,9 @@ select l.pid, coalesce(a.usename::text, ''), coalesce(a.application_name, ''), c
   join unnest(%(names)s::text[], %(modes)s::text[]) as q(name, modes)
     on l.relation = pg_catalog.to_regclass(q.name)::oid
   left join pg_catalog.pg_stat_activity as a on a.pid = l.pid
-  left join pg_catalog.pg_prepared_xacts as p on l.virtualtransaction = '-1/' || p.transaction::text and p.database = pg_catalog.current_database()
+  left join pg_catalog.pg_locks as own on l.pid is null and own.pid is null and own.locktype = 'transactionid'
+        and own.virtualtransaction = l.virtualtransaction
+  left join pg_catalog.pg_prepared_xacts as p on p.transaction = own.transactionid and p.database = pg_catalog.current_database()
  where l.locktype = 'relation' and l.granted and l.pid is distinct from pg_catalog.pg_backend_pid()
    and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())
    and l.mode = any(pg_catalog.string_to_array(q.modes, ','))

@@ -12,6 +12,7 @@ import pytest
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.compare import compare
 from reconciler.catalog.scope import EVERYTHING
+from reconciler.embedded import Server, scratch
 from reconciler.engine import bystanders, landing
 from reconciler.engine.applying import apply
 from reconciler.engine.bystanders import HINDERS, holding, remarks, wait_for_room
@@ -153,23 +154,24 @@ def test_what_a_concurrent_build_would_wait_for_is_told(database: Databases) -> 
         assert remarks(url, [Statement("alter table t add column b int", "")], rewrites=False, old=-1) == ()
 
 
-def test_a_prepared_transaction_is_named(database: Databases) -> None:
-    url = database()
-    state(url, "create table t (a int)")
-    with connect(url, autocommit=False) as other:
-        other.execute("insert into t values (1)")
-        try:
+def test_a_prepared_transaction_is_named(server: Server) -> None:
+    """On a server of its own: others keep no prepared transactions."""
+    with scratch(server.major, settings={"max_prepared_transactions": "2"}) as own:
+        state(own.url, "create table t (a int)")
+        with connect(own.url, autocommit=False) as other:
+            other.execute("insert into t values (1)")
             other.execute("prepare transaction 'forgotten'")
-        except psycopg.Error:
-            pytest.skip("this server keeps no prepared transactions (max_prepared_transactions = 0)")
-        other.rollback()
-    with connect(url) as look:
-        try:
+            other.rollback()
+        with connect(own.url) as look:
             (one,) = holding(look, {"public.t": "AccessExclusiveLock"}, old=-1)
+            assert holding(look, {"public.t": "ShareUpdateExclusiveLock"}, old=-1) == ()
             assert "prepared transaction 'forgotten'" in str(one) and "holds public.t" in str(one)
-            with pytest.raises(Waiting, match="forgotten"):
-                wait_for_room(url, [LockTaken("public.t", "AccessExclusiveLock")], pace=QUICK, old=-1)
-        finally:
+            (told,) = remarks(own.url, [CONCURRENT], rewrites=False, old=-1)
+            assert "'forgotten'" in told
+            with pytest.raises(Waiting, match="forgotten") as refused:
+                wait_for_room(own.url, [LockTaken("public.t", "AccessExclusiveLock")], pace=QUICK, old=-1)
+            assert "holds public.t; nothing was begun" in refused.value.what
+            assert "commit or roll back prepared transaction 'forgotten'" in refused.value.hint
             look.execute("rollback prepared 'forgotten'")
 
 
