@@ -399,3 +399,16 @@ def test_rows_that_come_back_from_the_quarantine_may_be_referred_to(database: Da
         subject=ObjectId("table", "public", "p"),
     )
     assert asked(database, live, wanted, statements=(back,)).refused() == ()
+
+
+def test_a_view_that_is_filled_by_the_plan_is_not_decided(database: Databases) -> None:
+    live = "create table t (id int primary key, a int); insert into t values (1, 1), (2, 1)"
+    view = "; create materialized view m as select a from t; create unique index m_a on m (a)"
+    table = "create table t (id int primary key, a int)"
+    (undecided,) = asked(database, live, table + view).undecided
+    assert (
+        "index public.m_a" in undecided.sentence
+        and "public.m is filled when the plan runs" in undecided.sentence
+    )
+    there = asked(database, live + view.partition("; create unique")[0], table + view)
+    assert [one.count for one in there.found] == [2]

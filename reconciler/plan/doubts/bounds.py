@@ -25,7 +25,10 @@ def attached(fact: Fact, rows: Rows) -> Iterator[Doubt | Gap]:
     ):
         inside = _inside(fact, rows)
         if inside is None:
-            yield Gap(fact.id, "which rows belong into a hash partition only PostgreSQL knows")
+            yield Gap(
+                fact.id,
+                "which rows a partition by hash takes, or one below a default one, is not known from here",
+            )
         elif inside != "true":
             source = rows.source(child, inside)
             if source is not None:
@@ -56,7 +59,10 @@ def distributed(table: Fact, rows: Rows) -> Doubt | Gap | None:
     """A table that becomes partitioned, or by another key: each of its rows needs a partition."""
     inside = _accepted(table, rows)
     if inside is None:
-        return Gap(table.id, "which rows belong into a hash partition only PostgreSQL knows")
+        return Gap(
+            table.id,
+            "which rows a partition by hash takes, or one below a default one, is not known from here",
+        )
     if inside == "true":
         return None
     source = rows.source(table.id, inside)

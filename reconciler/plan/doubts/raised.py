@@ -71,6 +71,8 @@ def _asked(
         and not _covered(fact, rows, ids)
     ):
         found.append(_of_constraint(fact, rows))
+    elif kind == "index" and _on_view_to_fill(fact, rows):
+        found.append(Gap(fact.id, f"{fact['table']} is filled when the plan runs"))
     elif kind == "index" and keys.readable(fact, rows) and not _covered(fact, rows, ids):
         found.append(keys.unique_index(fact, rows))
     elif (
@@ -94,6 +96,15 @@ def _asked(
     ):
         found.append(bounds.distributed(fact, rows))
     yield from (one for one in found if one is not None)
+
+
+def _on_view_to_fill(fact: Fact, rows: Rows) -> bool:
+    """A unique index on a materialized view that is new, or that changes."""
+    view = rows.after.facts.get(fact.parent) if fact.parent else None
+    unique = fact["definition"].startswith("CREATE UNIQUE ")
+    return (
+        unique and view is not None and view.id.kind == "materialized_view" and not keys.readable(fact, rows)
+    )
 
 
 def _of_constraint(fact: Fact, rows: Rows) -> Doubt | Gap | None:
