@@ -88,6 +88,35 @@ def rounds(old: str, new: str) -> bool:
     return True
 
 
+def never_fails(old: str, new: str) -> bool:
+    """Whether every value can be cast: shorter strings are cut, moments lose their time, digits behind the point are rounded."""
+    (before, size, dims), (after, new_size, dims_after) = _parts(old), _parts(new)
+    if dims or dims_after:
+        return False
+    if before in STRINGS and after in STRINGS:
+        return True
+    if (before in TIMES and after == "date") or (before == "date" and after == TIMES[1]):
+        return True
+    if before == after == "numeric" and size and new_size:
+        scale, new_scale = (s[1] if len(s) > 1 else 0 for s in (size, new_size))
+        # Rounding up may take one digit more.
+        return new_size[0] - new_scale >= size[0] - scale + (new_scale < scale)
+    return False
+
+
+def stays_as_it_is(old: str, new: str) -> bool:
+    """Whether PostgreSQL changes the type without writing the table anew (manual: ALTER TABLE, Notes)."""
+    (before, size, dims), (after, new_size, dims_after) = _parts(old), _parts(new)
+    if dims != dims_after:
+        return False
+    if before in STRINGS[1:] and after in STRINGS[1:]:
+        return after == "text" or not new_size or (bool(size) and new_size[0] >= size[0])
+    if before == after == "numeric":
+        scale, new_scale = (s[1] if len(s) > 1 else 0 for s in (size, new_size))
+        return not new_size or (bool(size) and scale == new_scale and new_size[0] >= size[0])
+    return False
+
+
 def _narrower(base: str, size: tuple[int, ...], new_size: tuple[int, ...]) -> bool:
     if not new_size:
         return False

@@ -13,7 +13,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from reconciler.model import ObjectId, Snapshot, Statement
-from reconciler.plan.quarantine import along, columns, keys, registry, tables, values
+from reconciler.plan.quarantine import along, columns, keys, registry, retyped, tables, values
 from reconciler.plan.quarantine.way import Rewrite, Way
 
 REWRITES: tuple[Rewrite, ...] = (
@@ -23,6 +23,7 @@ REWRITES: tuple[Rewrite, ...] = (
     keys.kept,
     columns.kept,
     values.kept,
+    retyped.beside,
 )
 """One function for each class of things with rows; each sees what the ones before it left."""
 

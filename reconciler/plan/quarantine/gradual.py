@@ -377,16 +377,33 @@ def _giving(loss: Loss, *, put_all: list[str], left: str) -> str:
         *([direct.done(loss)] if loss.kind == "values" else []),
         "commit;",
     )
-    looked = _lines(
+    return _loop(
+        loss, guard=guard, first="", start="0", silent="true", work=work, noted="", closing=closing, left=_looked(left)
+    )  # fmt: skip
+
+
+def swept(loss: Loss, *, absent: str, put: str, left: str) -> str:
+    """A statement that writes into the table, batch by batch, until `left` says that no row is left over; nothing where `absent`."""
+    work = _lines(
+        8,
+        f"execute pg_catalog.format({_sent(put)}, name, '(' || here || ',0)', '(' || here + size || ',0)');",
+        "get diagnostics done = row_count;",
+        "total := total + done;",
+    )
+    guard = _lines(2, f"if {absent} then", "  return;", "end if;")
+    return _loop(
+        loss, guard=guard, first="", start="0", silent="true", work=work, noted="", closing="", left=_looked(left)
+    )  # fmt: skip
+
+
+def _looked(left: str) -> str:
+    return _lines(
         6,
         f"was := {SCHEMA}.prepared(name, false);",
         f"execute pg_catalog.format({_sent(left)}, name) into left_over;",
         f"perform {SCHEMA}.finished(name, was);",
         "commit;",
     )
-    return _loop(
-        loss, guard=guard, first="", start="0", silent="true", work=work, noted="", closing=closing, left=looked
-    )  # fmt: skip
 
 
 def _missing(column: Fact) -> str:

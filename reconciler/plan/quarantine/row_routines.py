@@ -45,7 +45,7 @@ begin
         from pg_catalog.pg_trigger as t
        where (t.tgrelid = live or t.tgrelid in (select p.relid from pg_catalog.pg_partition_tree(live) as p))
          and (not t.tgisinternal or t.tgparentid <> 0 and t.tgconstraint = 0)
-         and t.tgenabled <> 'D' and t.tgtype & 16 <> 0
+         and t.tgenabled <> 'D' and t.tgtype & 16 <> 0 and t.tgname !~ '^~?reconciler_'
       union all
       select w.ev_class, w.rulename::text, w.ev_enabled::text, 'rule'
         from pg_catalog.pg_rewrite as w

@@ -23,7 +23,7 @@ from reconciler.plan.quarantine.registry import SCHEMA
 from reconciler.plan.quarantine.row_keys import kept_value, key_of, own_type, printed
 from reconciler.plan.quarantine.way import Way
 
-_RETYPES = re.compile(r"\balter column\b.* \btype\b|\bset data type\b", re.IGNORECASE | re.DOTALL)
+RETYPES = re.compile(r"\balter column\b.* \btype\b|\bset data type\b", re.IGNORECASE | re.DOTALL)
 
 
 def kept(statements: tuple[Statement, ...], way: Way) -> tuple[Statement, ...]:
@@ -113,7 +113,7 @@ def _changing(statements: list[Statement], causes: frozenset[ObjectId]) -> list[
     return [
         n for n, s in enumerate(statements)
         if s.subject in causes
-        and (_RETYPES.search(s.sql) or " add value " in s.sql or (s.subject is not None and s.subject.kind == "enum"))
+        and (RETYPES.search(s.sql) or " add value " in s.sql or (s.subject is not None and s.subject.kind == "enum"))
     ]  # fmt: skip
 
 
