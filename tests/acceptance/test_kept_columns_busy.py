@@ -223,3 +223,47 @@ def test_what_is_written_after_the_way_back_began_stays(server: Server, database
         assert session.execute(
             DIFFERENT.format(copy="(select id, v, must from t)").replace("table (", "(").encode()
         ).fetchall() == [(0,), (0,)]
+
+
+@pytest.mark.majors
+def test_a_narrower_type_while_others_write(server: Server, database: Callable[..., Url]) -> None:
+    """The second column has what the first one has, whoever writes when; and the way back what was cut off."""
+    old, new = database(), database()
+    mirror = "create table seen (id bigint, v text); create index on seen (id)"
+    load(old, f"create table t (id bigint primary key, v text not null default 'abcdef'); {mirror}")
+    load(new, f"create table t (id bigint primary key, v varchar(4) not null default 'abcd'); {mirror}")
+    before, after = read(old), read(new)
+    load(
+        old,
+        f"insert into t select n, 'v' || n from generate_series(1, {ROWS}) as n; insert into seen table t",
+    )
+    up, down = plans(before, after, large=True)
+
+    def write(session: psycopg.Connection, own: int, number: int) -> None:
+        id = (number * 37 % (ROWS // WRITERS)) * WRITERS + own
+        value, fresh = f"longer {number}", ROWS * 2 + number * WRITERS + own
+        for table in (b"t", b"seen"):
+            if number % 3 == 0:
+                session.execute(b"update %s set v = %%s where id = %%s" % table, (value, id))
+            elif number % 3 == 1:
+                session.execute(b"insert into %s values (%%s, %%s)" % table, (fresh, value))
+            else:
+                session.execute(b"delete from %s where id = %%s and v <> 'x'" % table, (id,))
+
+    with writing(old, write, psycopg.errors.StringDataRightTruncation) as errors:
+        time.sleep(0.1)
+        run(old, up)
+    assert errors == []
+    assert read(old).fingerprint == after.fingerprint
+    different = (
+        "select count(*) from (select id, {0} from t except all select id, {1} from seen) as a union all select count(*) from"
+        " (select id, {1} from seen except all select id, {0} from t) as b"
+    )
+    with connect(old) as session:
+        gone = session.execute("delete from seen where id not in (select id from t)").rowcount
+        assert gone <= WRITERS
+        assert session.execute(different.format("v", "left(v, 4)").encode()).fetchall() == [(0,), (0,)]
+    run(old, down)
+    assert read(old).fingerprint == before.fingerprint
+    with connect(old) as session:
+        assert session.execute(different.format("v", "v").encode()).fetchall() == [(0,), (0,)]
