@@ -160,13 +160,13 @@ def _brought_back(statements: list[Statement], loss: Loss, way: Way, ahead: list
             seen = say(loss, gradual.looked_through(loss), f"{what}: every row is seen to have one")
             early += [
                 say(loss, gradual.promised(loss), f"{what}: from now on every row has one"),
-                replace(seen, apart=True),
+                replace(seen, transactional=False),
             ]
         closing = say(loss, gradual.demanded(loss), f"{what} are back")
         if _ready(loss, way):
             ahead.append(Stages(tuple(early)))
         else:
-            steps, closing = early, replace(closing, apart=True)
+            steps = early
     else:
         back = say(
             loss,

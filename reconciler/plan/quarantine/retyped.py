@@ -163,7 +163,7 @@ def _type(enum: ObjectId, second: str, way: Way) -> Statement:
 
 def _steps(one: swap.Swap) -> list[Statement]:
     found = []
-    for sql, alone, apart, reason in swap.steps(one):
+    for sql, alone, reason in swap.steps(one):
         goes_on = Hazard(
             HazardCode.NOT_TRANSACTIONAL,
             f"{one.old.id} is filled batch by batch: an interrupted run goes on.",
@@ -171,7 +171,7 @@ def _steps(one: swap.Swap) -> list[Statement]:
         found.append(
             Statement(
                 sql, reason, transactional=not alone, hazards=(goes_on,) if alone else (), subject=one.old.parent,
-                statement_timeout="0" if alone else "", apart=apart,
+                statement_timeout="0" if alone else "",
             )
         )  # fmt: skip
     return found

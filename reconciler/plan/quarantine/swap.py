@@ -114,17 +114,17 @@ def _tag(column: ObjectId, way: Way, forward: bool) -> str:
     )
 
 
-def steps(swap: Swap) -> list[tuple[str, bool, bool, str]]:
-    """(SQL, whether it runs outside a transaction, whether in one of its own, what for), before the main transaction."""
+def steps(swap: Swap) -> list[tuple[str, bool, str]]:
+    """(SQL, whether it runs outside a transaction, what for), before the main transaction."""
     what = f"{swap.old.id}: a column of the new type"
     found = [
-        (_added(swap), False, False, f"{what} beside it follows what is written"),
-        (_filled(swap), True, False, f"{what} is filled while others write"),
+        (_added(swap), False, f"{what} beside it follows what is written"),
+        (_filled(swap), True, f"{what} is filled while others write"),
     ]
     if direct.needs_a_value(swap.new):
         found += [
-            (_promised(swap), False, False, f"{what} has a value in every row that is written"),
-            (_looked_through(swap), False, True, f"{what} is seen to have a value in every row"),
+            (_promised(swap), False, f"{what} has a value in every row that is written"),
+            (_looked_through(swap), True, f"{what} is seen to have a value in every row"),
         ]
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from reconciler.catalog.kinds import Context
 from reconciler.model import ObjectId, Snapshot, Statement
@@ -55,12 +55,9 @@ class Way:
         return max((n + 1 for n, s in enumerate(statements) if s.sql not in self.renames), default=0)
 
     def ahead(self, statements: Sequence[Statement], first: Iterable[Statement]) -> tuple[Statement, ...]:
-        """`first`, and then the statements in a transaction that begins there; the renames they begin with come before."""
-        at, lead = self.begin(statements), tuple(first)
-        rest = list(statements[at:])
-        if lead and rest and rest[0].transactional:
-            rest[0] = replace(rest[0], apart=True)
-        return (*statements[:at], *lead, *rest)
+        """`first`, and then the statements; the renames they begin with come before."""
+        at = self.begin(statements)
+        return (*statements[:at], *first, *statements[at:])
 
     def gone(self, id: ObjectId) -> bool:
         return id in self.before.facts and id not in self.after.facts
