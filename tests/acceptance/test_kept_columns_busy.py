@@ -11,8 +11,12 @@ import psycopg
 import pytest
 from test_kept_columns import load, plans, read, run
 
+from reconciler.catalog.kinds import Context
 from reconciler.embedded import Server
+from reconciler.model import ObjectId
 from reconciler.pg import Url, connect
+from reconciler.plan import quarantine
+from reconciler.plan.complete import complete
 
 OLD = "create table t (id bigint primary key, v text, must integer not null, x text)"
 NEW = "create table t (id bigint primary key, x text)"
@@ -267,3 +271,64 @@ def test_a_narrower_type_while_others_write(server: Server, database: Callable[.
     assert read(old).fingerprint == before.fingerprint
     with connect(old) as session:
         assert session.execute(different.format("v", "v").encode()).fetchall() == [(0,), (0,)]
+
+
+@pytest.mark.parametrize("shape", ["v text", "n bigint generated always as identity", "v text not null"])
+def test_a_way_that_is_left_in_the_middle_leaves_nothing(
+    server: Server, database: Callable[..., Url], shape: str
+) -> None:
+    """UP stops before the column goes, and is taken back: no trigger, no copy, no note is left."""
+    old, new = database(), database()
+    load(old, f"create table t (id bigint primary key, {shape})")
+    load(new, "create table t (id bigint primary key)")
+    before, after = read(old), read(new)
+    column = shape.split()[0]
+    load(old, "insert into t (id) values (1)" if "not null" not in shape else "insert into t values (1, 'a')")
+    up, down = plans(before, after, large=True)
+    goes = next(n for n, s in enumerate(up) if "drop column" in s.sql)
+    run(old, up[: goes - 1])
+    assert read(old).fingerprint != before.fingerprint
+    run(old, down)
+    assert read(old).fingerprint == before.fingerprint
+    with connect(old) as session:
+        left = session.execute(
+            "select c.relname from pg_catalog.pg_class as c where c.relnamespace = 'reconciler_quarantine'::regnamespace and"
+            " c.relkind = 'r'"
+        ).fetchall()
+        value = session.execute(f"select {column} from t".encode()).fetchall()
+    assert left == [("kept",)]
+    assert value == [(None if shape == "v text" else "a" if column == "v" else 1,)]
+
+
+@pytest.mark.parametrize(
+    ("kept", "types"),
+    [("v text not null", ("", "")), ("v mood not null", ("create type mood as enum ('a', 'b');", "create type mood as enum ('a');"))],
+)  # fmt: skip
+def test_a_second_column_that_is_not_needed_after_all_goes(
+    server: Server, database: Callable[..., Url], kept: str, types: tuple[str, str]
+) -> None:
+    old, new = database(), database()
+    load(old, f"{types[0]} create table t (id bigint primary key, {kept})")
+    load(new, f"{types[1]} create table t (id bigint primary key, {kept.replace('text', 'varchar(2)')})")
+    before, after = read(old), read(new)
+    load(old, "insert into t values (1, 'b')")
+    fills = {ObjectId("enum_value", "public", "mood", "b"): "a"} if types[0] else {}
+    up, down = (
+        complete(Context(before, after, "postgres", fills)),
+        complete(Context(after, before, "postgres")),
+    )
+    up, down = quarantine.kept(
+        up, down, before, after, applier="postgres", large=[ObjectId("table", "public", "t")], fills=fills
+    )
+    at = next(n for n, s in enumerate(up) if "rename column" in s.sql)
+    run(old, up[: at - 1])
+    assert read(old).fingerprint != before.fingerprint
+    load(old, "insert into t values (2, 'a')")
+    run(old, down)
+    assert read(old).fingerprint == before.fingerprint
+    for _ in range(2):
+        run(old, up)
+        assert read(old).fingerprint == after.fingerprint
+    run(old, down)
+    with connect(old) as session:
+        assert session.execute("select id, v::text from t order by 1").fetchall() == [(1, "b"), (2, "a")]

@@ -143,10 +143,13 @@ def _brought_back(statements: list[Statement], loss: Loss, way: Way, ahead: list
     full, counters = _full(way, loss.columns), _counters(loss, way)
     what = f"{loss.table}: the values of {_listed(loss.columns)}"
     steps: list[Statement] = []
+    if not way.forward and is_large(loss, way) and gradual.possible(loss):
+        ahead.append(
+            Stages((say(loss, gradual.abandoned(loss), f"{what}: what an interrupted run may have begun"),))
+        )
     if adds and not way.forward and _fills_gradually(loss, way):
         # Not on the way up: to go up once more is rare, and every plan that adds a column would be several transactions for its sake.
         early = [
-            say(loss, gradual.abandoned(loss), f"{what}: what an interrupted run may have begun"),
             say(
                 loss, gradual.added(loss, defaults, counters), f"{what} will come back, where they were kept"
             ),
@@ -164,7 +167,7 @@ def _brought_back(statements: list[Statement], loss: Loss, way: Way, ahead: list
             ]
         closing = say(loss, gradual.demanded(loss), f"{what} are back")
         if _ready(loss, way):
-            ahead.append(Stages(tuple(early)))
+            ahead[-1] = Stages((*ahead[-1].steps, *early))
         else:
             steps = early
     else:
