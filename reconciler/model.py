@@ -20,6 +20,8 @@ Json = Any
 """A value as `json.loads` returns it."""
 
 Verb = Literal["create", "alter", "drop"]
+Form = Literal["plain", "quarantine"]
+"""Drops destroy, or keep what they drop."""
 Source = Literal["migra", "catalog", "hand"]
 """Who wrote a statement: migra's draft, our own kinds, or a person."""
 
@@ -388,7 +390,7 @@ class Plan:
     changes: tuple[Change, ...]
     up: tuple[Statement, ...]
     down: tuple[Statement, ...]
-    form: Literal["plain", "quarantine"] = "plain"
+    form: Form = "plain"
     set_aside: str = ""
     unmodelled: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -487,6 +489,24 @@ class Applied:
     after: str = ""
     tool: str = ""
     consents: tuple[Consent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """Something that a migration dropped and that is kept in `reconciler_quarantine` as `kept_as`.
+
+    `id` is what it was; several columns of one table may share what they are kept in. `rows` is an estimate, None when there is
+    none; `bytes` is with indexes. `held` is the reason why it must not be purged; empty when it may. `number` orders by age.
+    """
+
+    id: ObjectId
+    kept_as: str
+    kept_at: str
+    kept_by: str
+    rows: int | None = None
+    bytes: int = 0
+    held: str = ""
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True, order=True)

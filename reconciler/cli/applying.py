@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from reconciler.migrate import Progress
-    from reconciler.model import Migration
+    from reconciler.model import Form, Migration
     from reconciler.settings import Database
 
 
@@ -31,7 +31,10 @@ def apply(
         list[str] | None, typer.Argument(metavar="[VERSION]...", help="These migrations only.")
     ] = None,
     destroy: Annotated[
-        bool, typer.Option("--destroy", help="Drops may destroy rows (DELETES_DATA must be allowed too).")
+        bool,
+        typer.Option(
+            "--destroy", help="Drops destroy instead of keeping rows (DELETES_DATA must be allowed too)."
+        ),
     ] = False,
 ) -> None:
     """Applies the pending migrations; without any, plans, writes the migration and applies it.
@@ -140,7 +143,8 @@ def _shown_and_agreed(
         return versions
     with screen.progress() as told:
         slowly = in_phases(database) and not destroy
-        found = propose(database, trust=trust_of(database), told=told, phases=slowly)
+        form: Form = "plain" if destroy else "quarantine"
+        found = propose(database, trust=trust_of(database), told=told, phases=slowly, form=form)
     screen.say_all(plan.plan_lines(found.plan, found.rehearsal, major=found.major))
     screen.say_all(plan.row_lines(found.rows))
     if exit_of(found.plan, found.rehearsal) == 3:

@@ -54,13 +54,7 @@ def diff(
     from reconciler.catalog.scope import EVERYTHING, Scope
     from reconciler.cli.present import document, plan, script
     from reconciler.engine.diff import diff as engine_diff
-    from reconciler.errors import Usage
 
-    if keep_data:
-        raise Usage(
-            "--keep-data is not part of this release: drops in a plan destroy what they drop",
-            hint="leave --keep-data off; every such statement says DELETES_DATA",
-        )
     shown = {before: _shown(before), after: _shown(after)}
     only = frozenset(name.strip() for name in (schemas or "").split(",") if name.strip())
     scope = Scope(only) if only else EVERYTHING
@@ -71,6 +65,7 @@ def diff(
             where=_where(screen, shadow),
             prove=prove,
             scope=scope,
+            form="quarantine" if keep_data else "plain",
             told=_redacting(progress, shown),
         )
     if screen.is_json:

@@ -32,7 +32,7 @@ from reconciler.engine.trying import Rehearsed, rehearsed_files, together, tried
 from reconciler.engine.work import Look, Told, Work, looked, opened
 from reconciler.errors import Stalled, Usage
 from reconciler.migrate import Progress
-from reconciler.model import Applied, Migration, Rehearsal, Snapshot
+from reconciler.model import Applied, Form, Migration, Rehearsal, Snapshot
 from reconciler.pg import connect
 from reconciler.run import Pace
 from reconciler.run.stop import Stop
@@ -60,7 +60,7 @@ def apply(
     file and applies it. Returns what was applied; empty when nothing was to do.
 
     `again` permits a plan that was the last one applied already: a person repairs the same drift twice, a loop must not.
-    `destroy` says that drops may destroy; until quarantine exists they always do, and DELETES_DATA must be allowed either way.
+    A plan made here keeps what it drops, unless `destroy` says that drops may destroy; DELETES_DATA must be allowed either way.
     `on_note` is told what does not forbid the run and a person should know; `stop` is asked before each statement.
     Raises Stalled for a hazard that is not allowed, a rehearsal that failed, files that do not lead to the declared state, and rows
     that would break what is to be added.
@@ -82,7 +82,8 @@ def apply(
         else:
             # A column that is removed may be NULL for one cycle, unless somebody says otherwise.
             slowly = in_phases(database, allow) and not destroy
-            made = proposal(phased(work) if slowly else work, told=told, now=now)
+            form: Form = "plain" if destroy else "quarantine"
+            made = proposal(phased(work) if slowly else work, told=told, now=now, form=form)
             if made.migration is None:
                 return ()
             tested = made.rehearsal or Rehearsal()

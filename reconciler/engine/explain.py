@@ -33,9 +33,10 @@ def explain(code: str) -> Explanation:
 EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation(
         HazardCode.DELETES_DATA,
-        "The statement drops a table, a column or another object together with the values it holds.",
-        "The way back creates the object again, but empty: what was in it is gone from this database once the transaction"
-        " commits, and only a backup still has it.",
+        "The statement takes a table, a column or another object away together with the values it holds. In plans of `plan` and"
+        " `apply` the values are kept in schema reconciler_quarantine; in those of `diff` and `apply --destroy` they are not.",
+        "Who uses them finds nothing any more. What is kept comes back by the DOWN, until reconciler purge destroys it after the"
+        " retention; what is not kept is gone once the transaction commits, and only a backup still has it.",
         "Look at the rows first. If the object only has a new name, say so with `renamed_from` and nothing is dropped. If"
         " the values must live on, copy them to their new place in a migration of your own, apply that, and drop later."
         " When they really may go: --allow DELETES_DATA.",

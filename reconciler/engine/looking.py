@@ -12,12 +12,13 @@ from datetime import datetime
 from typing import Literal
 
 from reconciler import declare, migrate
+from reconciler.engine import purging
 from reconciler.engine.cycle import run_once
 from reconciler.engine.desired import Trust
 from reconciler.engine.work import Told
 from reconciler.errors import ReconcilerError, Stalled, Usage, Waiting
 from reconciler.migrate import Approval
-from reconciler.model import Applied, Condition, Migration, Status
+from reconciler.model import Applied, Condition, Json, Migration, Status
 from reconciler.pg import connect
 from reconciler.settings import Database
 
@@ -67,7 +68,10 @@ def look(
         conditions = (*seen.conditions, Condition("Pending", "Unknown", "NotRead", error.what, at))
         return replace(seen, conditions=conditions), error.exit_code
     conditions = (*seen.conditions, _pending(waiting, seen.observed_at))
-    facts = {**seen.facts, "mode": database.mode, "last_applied": rows[-1].version if rows else ""}
+    facts = {
+        **seen.facts, "mode": database.mode, "last_applied": rows[-1].version if rows else "",
+        **kept_facts(database),
+    }  # fmt: skip
     seen = replace(seen, conditions=conditions, pending=tuple(m.filename for m in waiting), facts=facts)
     return seen, exit_of(database, seen)
 
@@ -97,6 +101,27 @@ def gravest(codes: Iterable[int]) -> int:
 def as_wished(condition: Condition) -> bool:
     """Whether a condition is how it should be; one that is unknown never is."""
     return condition.status == WISHED.get(condition.type, "True")
+
+
+def kept_facts(database: Database) -> dict[str, Json]:
+    """What is kept of dropped data; nothing of it where this role may not look."""
+    try:
+        found = purging.kept(database)
+    except Stalled:
+        return {}
+    unique = {one.kept_as: one.bytes for one in found}
+    return {
+        "quarantine": [
+            {
+                "kind": one.id.kind, "id": str(one.id), "kept_as": one.kept_as, "kept_at": one.kept_at, "kept_by": one.kept_by,
+                "rows": one.rows, "bytes": one.bytes, "held": one.held or None,
+            }
+            for one in found
+        ],
+        "quarantine_objects": len(found),
+        "quarantine_bytes": sum(unique.values()),
+        "quarantine_oldest": datetime.fromisoformat(found[0].kept_at).timestamp() if found else None,
+    }  # fmt: skip
 
 
 def history(database: Database) -> tuple[Applied, ...]:

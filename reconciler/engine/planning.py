@@ -17,7 +17,7 @@ from reconciler.engine.phases import phased
 from reconciler.engine.preflight import Answers, ask_rows, refuse_rows
 from reconciler.engine.unmoved import Settled, settled
 from reconciler.engine.work import Told, Work, looked, opened, remember, with_extra
-from reconciler.model import Migration, ObjectId, Plan, Rehearsal, Snapshot
+from reconciler.model import Form, Migration, ObjectId, Plan, Rehearsal, Snapshot
 from reconciler.pg import Url, connect
 from reconciler.plan.build import Bench, Renamed, build
 from reconciler.plan.doubts import Doubted
@@ -65,9 +65,10 @@ def propose(
     now: datetime | None = None,
     every_row: bool = True,
     phases: bool = False,
+    form: Form = "quarantine",
 ) -> Proposal:
     """Plans and rehearses; changes nothing on the target and writes no file. With `phases` a column that is removed stays for this
-    time, and may be NULL.
+    time, and may be NULL. In the `form` "plain" drops destroy.
 
     Raises Stalled when no plan is possible, or when only another declaration would do for the rows there are. What else they
     forbid now stands in `rows`; without `every_row` nobody asks them.
@@ -82,7 +83,7 @@ def propose(
     with opened(look, trust=trust, told=told) as work:
         if not compare(work.live, work.wanted):
             return _nothing_to_do(database, remember(look, work.wanted, work.extra, trust), prove)
-        made = proposal(phased(work) if phases else work, told=told, prove=prove, now=now)
+        made = proposal(phased(work) if phases else work, told=told, prove=prove, now=now, form=form)
         told("ask the rows")
         said = work.declarations
         plan = Doubted(made.before, made.after, made.plan.changes, made.plan.up, made.moved, said.fills)
@@ -109,9 +110,16 @@ def _nothing_to_do(database: Database, found: Settled, prove: bool) -> Proposal:
     )
 
 
-def proposal(work: Work, *, told: Told, prove: bool = True, now: datetime | None = None) -> Proposal:
+def proposal(
+    work: Work,
+    *,
+    told: Told,
+    prove: bool = True,
+    now: datetime | None = None,
+    form: Form = "quarantine",
+) -> Proposal:
     """The same for a database that is open already."""
-    work, renamed, plan, rehearsal = _planned(work, told, prove)
+    work, renamed, plan, rehearsal = _planned(work, told, prove, form)
     moved = renamed.renames.moved if renamed else {}
     notes = _notes(work.extra)
     lacks: tuple[str, ...] = ()
@@ -135,7 +143,7 @@ def proposal(work: Work, *, told: Told, prove: bool = True, now: datetime | None
     )  # fmt: skip
 
 
-def _planned(work: Work, told: Told, prove: bool) -> tuple[Work, Renamed | None, Plan, Rehearsal]:
+def _planned(work: Work, told: Told, prove: bool, form: Form) -> tuple[Work, Renamed | None, Plan, Rehearsal]:
     """On a slice of a large database, where one can stand for the whole; else on a copy of everything."""
     role = work.role if work.shadow.own else ""
     fills, downs = work.declarations.fills, work.declarations.downs
@@ -150,7 +158,7 @@ def _planned(work: Work, told: Told, prove: bool) -> tuple[Work, Renamed | None,
                 work.shadow, work.whole, _surrounded(work), read_as=EVERYTHING, scope=work.scope, owners=(owner, work.role),
                 bench=lambda part: Bench(
                     work.shadow, part.before, part.after, part.states, role=role, fills=fills, downs=downs, places=work.declarations.places,
-                    sizes=work.sizes, limits=work.database.limits, told=told
+                    sizes=work.sizes, limits=work.database.limits, form=form, told=told
                 ),
                 texts=(*fills.values(), *downs.values()), prove=prove, ends=(work.live.fingerprint, work.wanted.fingerprint),
             )  # fmt: skip
@@ -167,7 +175,7 @@ def _planned(work: Work, told: Told, prove: bool) -> tuple[Work, Renamed | None,
     bench = Bench(
         work.shadow, before, work.declared(), Expected(work.live, work.wanted, work.scope, moved),
         role=role, renamed=renamed, fills=fills, downs=downs, places=work.declarations.places,
-        sizes=work.sizes, limits=work.database.limits, told=told,
+        sizes=work.sizes, limits=work.database.limits, form=form, told=told,
     )  # fmt: skip
     plan, rehearsal = build(bench, prove=prove)
     return work, renamed, replace(plan, notes=(*plan.notes, *notes)), rehearsal

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from reconciler.catalog import quarantine
 from reconciler.engine.asking import Found, Undecided, ask
 from reconciler.engine.bystanders import remarks, wait_for_room
 from reconciler.engine.room import refuse_full, room
@@ -18,6 +19,7 @@ from reconciler.errors import Source, Stalled
 from reconciler.model import HazardCode, LockTaken, Measured, ObjectId
 from reconciler.pg import Url, connect, ident
 from reconciler.plan.doubts import Doubt, Doubted, raised
+from reconciler.plan.quarantine.registry import awake, gives_back
 from reconciler.run import Pace
 
 TOGETHER = 10
@@ -106,6 +108,7 @@ def ask_rows(
 ) -> Answers:
     """Asks every question the plan raises (of those that are `chosen`). `limit` is in seconds, for each. Raises Waiting when the
     database is not there."""
+    plan = _awake(url, plan)
     questions = [q for q in raised(plan) if not isinstance(q, Doubt) or chosen(q)]
     if not questions:
         return Answers()
@@ -123,6 +126,14 @@ def ask_rows(
         time.monotonic() - began,
         places,
     )
+
+
+def _awake(url: Url, plan: Doubted) -> Doubted:
+    """The plan without statements that give back what is not kept on this database: they write nothing."""
+    if not any(gives_back(statement) for statement in plan.statements):
+        return plan
+    with connect(url, application_name="reconciler preflight") as live:
+        return replace(plan, statements=awake(plan.statements, quarantine.tags(live)))
 
 
 def refuse_rows(answers: Answers, allowed: Collection[str] = ()) -> None:

@@ -16,6 +16,7 @@ from reconciler.engine.work import Told, Work
 from reconciler.errors import Stalled
 from reconciler.model import Change, Hazard, Measured, Migration, ObjectId, Snapshot, Statement
 from reconciler.pg import Url, connect
+from reconciler.plan import quarantine
 from reconciler.plan.complete import complete
 from reconciler.plan.doubts import Doubted
 from reconciler.plan.guard import guarded, lacking
@@ -88,7 +89,8 @@ def tried(
     lacks: tuple[str, ...] = ()
     if back:
         expected = Expected(state, after, work.scope, moved)
-        rehearsal = rehearsed(work.shadow, template, there, back, expected, role=role, told=told)
+        keeps = any("reconciler_quarantine." in s.sql for s in (*there, *back))
+        rehearsal = rehearsed(work.shadow, template, there, back, expected, role=role, keeps=keeps, told=told)
         refuse_failed(rehearsal.passed, rehearsal.residue, migration.filename, state, work.role)
         measured = rehearsal.measured_up
         limit = work.database.guarded_rows
@@ -109,6 +111,8 @@ def _hazards(before: Snapshot, after: Snapshot, statements: Sequence[Statement])
     found = [hazard for statement in statements for hazard in statement.hazards]
     try:
         own = complete(Context(before, after))
+        if any("reconciler_quarantine." in statement.sql for statement in statements):
+            own, _ = quarantine.kept(own, (), before, after)
     except Unplannable:
         own = ()
     found += [hazard for statement in own for hazard in statement.hazards]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.compare import compare
@@ -18,6 +17,7 @@ from reconciler.catalog.scope import Scope
 from reconciler.errors import ReconcilerError, Source, Stalled
 from reconciler.model import (
     Change,
+    Form,
     Hazard,
     HazardCode,
     Limits,
@@ -73,7 +73,7 @@ class Bench:
     fills: Mapping[ObjectId, str] = field(default_factory=dict)
     downs: Mapping[ObjectId, str] = field(default_factory=dict)
     places: Mapping[ObjectId, Source] = field(default_factory=dict)
-    form: Literal["plain", "quarantine"] = "plain"
+    form: Form = "plain"
     sizes: Mapping[ObjectId, Size] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     told: Callable[[str], None] = lambda stage: None
@@ -234,7 +234,7 @@ def _rehearsed(bench: Bench, plan: Plan) -> Rehearsal:
     doubtful = any(h.code in _DATA for s in (*plan.up, *plan.down) for h in s.hazards)
     return rehearsed(
         bench.shadow, bench.before, plan.up, plan.down, bench.states,
-        role=bench.role, doubtful=doubtful, told=bench.told,
+        role=bench.role, doubtful=doubtful, keeps=plan.form == "quarantine", told=bench.told,
     )  # fmt: skip
 
 

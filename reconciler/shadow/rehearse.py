@@ -45,19 +45,21 @@ def rehearsed(
     *,
     role: str = "",
     doubtful: bool = True,
+    keeps: bool = False,
     told: Told = lambda stage: None,
 ) -> Rehearsal:
     """Rehearses on copies of `start`: with made-up rows, and where that fails and is `doubtful` without.
 
     Made-up rows can break a new constraint that the real ones keep. Without them the schema can still be rehearsed; what the
-    real rows say is asked on the target before anything runs. The rehearsal says so in `unseeded`.
+    real rows say is asked on the target before anything runs. The rehearsal says so in `unseeded`. `keeps` says that what is
+    dropped must come back with its rows.
     """
     with shadow.copy(start) as copy:
-        found = rehearse(copy, up, down, expected, role=role, told=told)
+        found = rehearse(copy, up, down, expected, role=role, keeps=keeps, told=told)
     if found.passed or not doubtful or not found.seeded:
         return found
     with shadow.copy(start) as copy:
-        bare = rehearse(copy, up, down, expected, role=role, seeded=False, told=told)
+        bare = rehearse(copy, up, down, expected, role=role, seeded=False, keeps=keeps, told=told)
     if not bare.passed:
         return found
     why = f"rehearsed without made-up rows, because with them: {'; '.join(found.residue[:1])}"
@@ -72,6 +74,7 @@ def rehearse(
     *,
     role: str = "",
     seeded: bool = True,
+    keeps: bool = False,
     told: Told = lambda stage: None,
 ) -> Rehearsal:
     """Runs the five stages on `database`, a scratch copy of the state before, which is used up by it.
@@ -80,7 +83,8 @@ def rehearse(
     with its rights. Returns what happened; raises only when the shadow itself fails.
     """
     began = time.monotonic()
-    watched = rows.common_columns(expected.before, expected.after, expected.moved)
+    choose = rows.kept_columns if keeps else rows.common_columns
+    watched = choose(expected.before, expected.after, expected.moved)
     everything = rows.stored_columns(expected.before)
     planted = _plant(database, expected.before) if seeded else Seeded((), ())
     with connect(database) as side:

@@ -95,6 +95,24 @@ def stored_columns(side: Snapshot) -> dict[ObjectId, tuple[str, ...]]:
     return common_columns(side, side)
 
 
+def kept_columns(
+    before: Snapshot, after: Snapshot, moved: Mapping[ObjectId, ObjectId] | None = None
+) -> dict[ObjectId, tuple[str, ...]]:
+    """What a plan that keeps what it drops has to give back: besides `common_columns` those of tables that go, and columns that
+    go by themselves."""
+    called = moved or {}
+    found = dict(common_columns(before, after, called))
+    moving = _moving(before, after)
+    for table, columns in stored_columns(before).items():
+        now = called.get(table, table)
+        if now in after.facts and (table in moving or after.facts[now]["partition_by"]):
+            continue
+        ids = {name: ObjectId("column", table.schema, table.name, name) for name in columns}
+        gone = tuple(name for name, id in ids.items() if called.get(id, id) not in after.facts)
+        found[table] = (*found.get(table, ()), *gone)
+    return {table: columns for table, columns in found.items() if columns}
+
+
 def hashed(
     connection: Connection, columns: Mapping[ObjectId, Sequence[str]]
 ) -> dict[ObjectId, tuple[int, str]]:

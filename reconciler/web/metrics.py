@@ -103,6 +103,14 @@ TABLE = (
     Row("pending_statements", "Statements the current plan would run", _DB, _pending),
     Row("last_check_timestamp_seconds", "When the database was last looked at", _DB, _last_check),
     Row("last_success_timestamp_seconds", "When it was last in sync", _DB, _number("last_success")),
+    Row("quarantine_objects", "Dropped objects that are kept", _DB, _number("quarantine_objects")),
+    Row("quarantine_bytes", "Bytes they take", _DB, _number("quarantine_bytes")),
+    Row(
+        "quarantine_oldest_timestamp_seconds",
+        "Since when the oldest is kept",
+        _DB,
+        _number("quarantine_oldest"),
+    ),
     Row("rehearsals_total", "Plans rehearsed", ("result",), _counts("rehearsals"), "counter"),
     Row(
         "migrations_applied_total", "Migrations run", ("database", "direction", "result"), _applied, "counter"

@@ -1,77 +1,313 @@
-"""Drops that keep: what is dropped in quarantine form comes back, rows and definitions, whatever order things are run in."""
+"""Drops that keep: what is dropped in quarantine form comes back, rows and definitions, whatever order things are run in.
+
+The laws of `test_cases` over the same pairs of databases, with rows in every table that could be given some: up, up again, rows into
+what is new, down, down again, up, down. What the DOWN of a new table found in it is there again after the next UP.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from typing import Any
 
+import psycopg
 import pytest
 from judge import difference, dump
+from test_cases import ALONE, TOGETHER, Case, load, read
 
-from reconciler.catalog import snapshot
 from reconciler.catalog.compare import residue
 from reconciler.catalog.kinds import Context
 from reconciler.embedded import Server
-from reconciler.model import Snapshot, Statement
-from reconciler.pg import Url, connect
+from reconciler.errors import Stalled
+from reconciler.model import ObjectId, Snapshot, Statement
+from reconciler.pg import Url, connect, ident
 from reconciler.plan import quarantine
 from reconciler.plan.complete import complete
-from reconciler.shadow.rows import hashed, stored_columns
+from reconciler.run import run_step, steps
+from reconciler.shadow.rows import common_columns, hashed, stored_columns
+from reconciler.shadow.seed import seed
 
 APART = "--exclude-schema=reconciler_quarantine"
 
 
-def load(url: Url, text: str) -> None:
-    with connect(url) as session:
-        session.execute(text.encode())
-
-
-def read(url: Url) -> Snapshot:
-    with connect(url) as session:
-        return snapshot.read(session)
-
-
-def run(url: Url, statements: Iterable[Statement]) -> None:
-    with connect(url) as session, session.transaction():
-        for statement in statements:
-            session.execute(statement.sql.encode())
-
-
-def plans(before: Snapshot, after: Snapshot) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
+def plans(
+    before: Snapshot, after: Snapshot, large: bool = False
+) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
     up, down = complete(Context(before, after, "postgres")), complete(Context(after, before, "postgres"))
-    return quarantine.kept(up, down, before, after, applier="postgres")
+    busy = [id for side in (before, after) for id in side.facts if id.kind == "table"] if large else []
+    return quarantine.kept(up, down, before, after, applier="postgres", large=busy)
 
 
-BILLS = """
-create table bills (id bigint generated always as identity primary key, code text not null unique, total numeric check (total >= 0));
-create index bills_total on bills (total);
-alter table bills enable row level security;
-create policy mine on bills using (total > 1);
-grant select on bills to public;
-comment on table bills is 'what is owed';
-"""
-ROWS = "insert into bills (code, total) select 'k' || n, n from generate_series(1, 50) as n"
+def tables(side: Snapshot, other: Snapshot) -> set[ObjectId]:
+    """The tables of one side that the other has not."""
+    return {id for id in side.facts if id.kind == "table" and id not in other.facts}
 
 
-@pytest.mark.majors
-def test_a_dropped_table_comes_back(server: Server, database: Callable[..., Url]) -> None:
-    old, new = database(), database()
-    load(old, BILLS + ROWS)
+def kept_columns(side: Snapshot, other: Snapshot) -> dict[ObjectId, tuple[str, ...]]:
+    """What must be the same after going to the other side and back: columns of one type on both, and tables that only one has."""
+    gone = tables(side, other)
+    everything = stored_columns(side)
+    found = common_columns(side, other)
+    return {**found, **{table: columns for table, columns in everything.items() if table in gone}}
+
+
+def ran(url: Url, statements: tuple[Statement, ...]) -> None:
+    """As they are applied: what stands apart is committed by itself."""
+    with connect(url) as session:
+        for step in steps(statements):
+            run_step(session, step)
+
+
+def assert_kept(old: Url, new: Url) -> None:
+    """Walks the database `old` to `new` and back, twice, with rows in both states."""
     before, after = read(old), read(new)
     up, down = plans(before, after)
     dumps = {"up": dump(new, APART), "down": dump(old, APART)}
-    with connect(old) as session:
-        rows = hashed(session, stored_columns(before))
-    for way, statements, goal in (
-        ("up", up, after),
-        ("up", up, after),
-        ("down", down, before),
-        ("down", down, before),
-        ("up", up, after),
-        ("down", down, before),
-    ):
-        run(old, statements)
-        assert residue(read(old), goal) == (), way
-        assert difference(dump(old, APART), dumps[way]) == "", way
-        if way == "down":
+    goals = {"up": after, "down": before}
+    statements = {"up": up, "down": down}
+    rows: dict[str, dict[ObjectId, tuple[int, str]]] = {}
+    watched = {"down": kept_columns(before, after), "up": kept_columns(after, before)}
+
+    def walk(*ways: str) -> None:
+        for way in ways:
+            ran(old, statements[way])
+            assert residue(read(old), goals[way]) == (), way
+            assert difference(dump(old, APART), dumps[way]) == "", way
             with connect(old) as session:
-                assert hashed(session, stored_columns(before)) == rows
+                now = hashed(session, watched[way])
+            assert {t: now.get(t) for t in rows.get(way, {})} == rows.get(way, {}), way
+
+    with connect(old) as session:
+        seed(session, before, only=tables(before, after))
+        rows["down"] = hashed(session, watched["down"])
+    walk("up", "up")
+    with connect(old) as session:
+        seed(session, after, only=tables(after, before))
+        rows["up"] = hashed(session, watched["up"])
+        written = hashed(session, {t: c for t, c in watched["down"].items() if t in after.facts})
+        rows["down"].update(written)
+    walk("down", "down", "up", "down")
+
+
+@pytest.mark.parametrize("case", ALONE, ids=lambda case: case.name)
+def test_a_pair_of_databases(case: Case, server: Server, database: Callable[..., Url]) -> None:
+    if server.major not in case.majors:
+        pytest.skip(f"for PostgreSQL {case.majors.start} to {case.majors.stop - 1}")
+    old, new = database(), database()
+    load(old, case.old)
+    load(new, case.new)
+    load(old, case.rows)
+    assert_kept(old, new)
+
+
+@pytest.mark.majors
+def test_all_of_them_at_once(server: Server, database: Callable[..., Url]) -> None:
+    """Every pair that can live in a schema of its own, in one plan: tables of the same name are dropped at once."""
+    old, new = database(), database()
+    cases = [case for case in TOGETHER if server.major in case.majors]
+    for case in cases:
+        schema = ident(case.name.replace("/", "_"))
+        for url, text in ((old, case.old + case.rows), (new, case.new)):
+            load(url, f"create schema {schema}; set search_path to {schema}; {text}")
+    assert_kept(old, new)
+
+
+BILLS = """
+create table firms (id integer primary key, name text);
+create table bills (
+  id bigint generated always as identity primary key, num serial, firm integer references firms on delete cascade, note text
+);
+create index bills_note on bills (note);
+"""
+FIRMS = "create table firms (id integer primary key, name text);"
+ROWS = "insert into firms select n from generate_series(1, 5) as n; insert into bills (firm, note) select n % 5 + 1, 'x' from generate_series(1, 20) as n;"
+
+
+def pair(database: Callable[..., Url], old: str, new: str, rows: str = "") -> tuple[Url, Snapshot, Snapshot]:
+    url, other = database(), database()
+    load(url, old)
+    load(other, new)
+    load(url, rows)
+    return url, read(url), read(other)
+
+
+def values(url: Url, query: str) -> list[tuple[Any, ...]]:
+    with connect(url) as session:
+        return session.execute(query.encode()).fetchall()
+
+
+def test_numbering_goes_on_and_what_is_dropped_twice_comes_back(database: Callable[..., Url]) -> None:
+    url, before, after = pair(database, BILLS, FIRMS, ROWS)
+    up, down = plans(before, after)
+    for expected in (21, 22, 23):
+        ran(url, up)
+        ran(url, down)
+        assert values(url, "insert into bills (firm) values (1) returning id, num") == [(expected, expected)]
+    assert read(url).fingerprint == before.fingerprint
+
+
+def test_somebody_elses_table_of_that_name_is_left_alone(database: Callable[..., Url]) -> None:
+    url, before, after = pair(database, BILLS, FIRMS, ROWS)
+    up, down = plans(before, after)
+    ran(url, up)
+    load(url, "create table bills (theirs text); insert into bills values ('precious')")
+    with pytest.raises(
+        Stalled, match=r"public\.bills cannot be brought back: somebody made another"
+    ) as refused:
+        ran(url, down)
+    assert "reconciler_quarantine.bills_" in str(refused.value)
+    assert values(url, "select * from bills") == [("precious",)]
+    load(url, "alter table bills rename to theirs")
+    ran(url, down)
+    assert values(url, "select count(*) from bills") == [(20,)]
+    assert values(url, "select * from theirs") == [("precious",)]
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
+def test_rows_that_point_to_nothing_are_counted_and_named(database: Callable[..., Url], large: bool) -> None:
+    url, before, after = pair(database, BILLS, FIRMS, ROWS)
+    up, down = plans(before, after, large)
+    ran(url, up)
+    load(url, "delete from firms where id in (2, 4)")
+    with pytest.raises(Stalled) as refused:
+        ran(url, down)
+    said = str(refused.value)
+    assert "8 rows of table bills point to rows of firms that are gone" in said.replace("public.", "")
+    assert "bills_firm_fkey" in said
+    assert "(firm: 2; 4)" in said
+    load(url, "insert into firms values (2), (4)")
+    ran(url, down)
+    assert read(url).fingerprint == before.fingerprint
+
+
+def test_a_row_that_points_to_a_table_that_comes_back(database: Callable[..., Url]) -> None:
+    lines = "create table lines (id integer primary key, bill bigint{});"
+    old, new = BILLS + lines.format(" references bills"), FIRMS + lines.format("")
+    url, before, after = pair(
+        database, old, new, ROWS + "insert into lines select n, n from generate_series(1, 20) as n"
+    )
+    up, down = plans(before, after)
+    ran(url, up)
+    load(url, "insert into lines values (100, 4711)")
+    with pytest.raises(Stalled, match=r"1 rows of table (public\.)?lines point to rows of (public\.)?bills"):
+        ran(url, down)
+    assert values(url, "select to_regclass('bills')") == [(None,)]
+    load(url, "delete from lines where id = 100")
+    ran(url, down)
+    assert read(url).fingerprint == before.fingerprint
+
+
+@pytest.mark.majors
+def test_names_of_63_bytes_with_quotes_in_two_schemas(server: Server, database: Callable[..., Url]) -> None:
+    names = ['"' + 'Ä""' + "x" * 59 + ending + '"' for ending in "12"]
+    tables = "".join(
+        f"create table {schema}.{name} ({column} serial primary key); insert into {schema}.{name} default values;"
+        for schema in ("one", "two")
+        for name in names
+        for column in (names[0],)
+    )
+    schemas = "create schema one; create schema two;"
+    url, before, after = pair(database, schemas + tables, schemas)
+    up, down = plans(before, after)
+    definitions = dump(url, APART)
+    for _ in range(2):
+        ran(url, up)
+        assert read(url).fingerprint == after.fingerprint
+        assert values(
+            url, "select count(*), max(octet_length(kept_as)) <= 63 from reconciler_quarantine.kept"
+        ) == [(4, True)]
+        ran(url, down)
+        assert difference(dump(url, APART), definitions) == ""
+    assert [
+        values(url, f"select count(*) from {schema}.{name}") for schema in ("one", "two") for name in names
+    ] == [[(1,)]] * 4
+
+
+def test_nobody_else_may_look(server: Server, database: Callable[..., Url]) -> None:
+    """Who could read the table before cannot read it here; default privileges change nothing about that."""
+    url, before, after = pair(database, BILLS, FIRMS, ROWS)
+    load(
+        url,
+        "create role quarantine_reader; grant select on bills to public; alter default privileges grant usage on schemas to public",
+    )
+    try:
+        before = read(url)
+        up, _ = plans(before, after)
+        ran(url, up)
+        (kept_as,) = values(url, "select kept_as from reconciler_quarantine.kept where kind = 'table'")[0]
+        with connect(url) as session:
+            session.execute("set role quarantine_reader")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                session.execute(f"select from reconciler_quarantine.{kept_as}".encode())
+    finally:
+        load(url, "drop owned by quarantine_reader; drop role quarantine_reader")
+
+
+def test_the_applier_need_not_own_the_table(server: Server, database: Callable[..., Url]) -> None:
+    url, other = database(), database()
+    load(
+        url,
+        "create role quarantine_owner; create role quarantine_applier login; grant quarantine_owner to quarantine_applier",
+    )
+    try:
+        for one in (url, other):
+            name = ident(one.database)
+            load(
+                one,
+                f"grant create on database {name} to quarantine_applier; grant create on schema public to quarantine_owner",
+            )
+        forced = "alter table bills enable row level security; alter table bills force row level security; create policy none on bills using (false);"
+        owned = "".join(f"alter {what} owner to quarantine_owner;" for what in ("table firms", "table bills"))
+        load(url, BILLS + ROWS + forced + owned)
+        load(other, FIRMS + "alter table firms owner to quarantine_owner;")
+        before, after = read(url), read(other)
+        ways = (Context(before, after, "quarantine_applier"), Context(after, before, "quarantine_applier"))
+        up, down = quarantine.kept(
+            *(complete(way) for way in ways), before, after, applier="quarantine_applier"
+        )
+        for _ in range(2):
+            for way, goal in ((up, after), (down, before)):
+                with connect(url) as session:
+                    session.execute("set session authorization quarantine_applier")
+                    for step in steps(way):
+                        run_step(session, step)
+                assert residue(read(url), goal) == ()
+        assert values(url, "select count(*) from bills") == [(20,)]
+    finally:
+        for one in (url, other):
+            load(one, "drop owned by quarantine_applier, quarantine_owner cascade")
+        load(url, "drop role quarantine_applier; drop role quarantine_owner")
+
+
+@pytest.mark.majors
+def test_a_large_partition_is_not_read_when_it_comes_back(
+    server: Server, database: Callable[..., Url]
+) -> None:
+    days = """create table days (id bigint not null, firm integer references firms, day date not null) partition by range (day);
+create table days_1 partition of days for values from ('2026-01-01') to ('2026-02-01');"""
+    gone = "create table days_2 partition of days for values from ('2026-02-01') to ('2026-03-01');"
+    rows = "insert into firms values (1); insert into days select n, 1, '2026-02-07' from generate_series(1, 50) as n;"
+    url, before, after = pair(database, FIRMS + days + gone, FIRMS + days, rows)
+    up, down = plans(before, after, large=True)
+    definitions = dump(url, APART)
+    ran(url, up)
+    assert read(url).fingerprint == after.fingerprint
+    load(url, "delete from firms")
+    with pytest.raises(Stalled, match="50 rows"):
+        ran(url, down)
+    load(url, "insert into firms values (1)")
+    with connect(url) as session:
+        *ready, last = steps(down)
+        for step in ready:
+            run_step(session, step)
+    with connect(url) as session, session.transaction():
+        for statement in last.statements:
+            session.execute(statement.sql.encode())
+        read_rows = session.execute(
+            "select sum(seq_tup_read) from pg_catalog.pg_stat_xact_user_tables where relname like 'days%'"
+        ).fetchone()
+    assert read_rows == (0,)
+    assert difference(dump(url, APART), definitions) == ""
+    assert values(url, "select count(*) from days") == [(50,)]
+    ran(url, up)
+    ran(url, down)
+    assert read(url).fingerprint == before.fingerprint

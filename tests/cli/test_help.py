@@ -11,7 +11,7 @@ from commands import run, spawn
 EVERY = ("--config", "--format", "--quiet")
 ON_A_DATABASE = ("--url", "--schema-dir", "--migrations-dir", "--schemas", "--shadow", "--yes", "--allow")
 COMMANDS = (
-    "demo", "init", "validate", "plan", "diff", "approve", "apply", "rollback", "show", "history", "status", "drift", "explain", "doctor",
+    "demo", "init", "validate", "plan", "diff", "approve", "apply", "rollback", "purge", "show", "history", "status", "drift", "explain", "doctor",
     "schema", "run", "new table", "new trigger", "new policy", "new migration",
 )  # fmt: skip
 WITH_DATABASE = (
@@ -19,6 +19,7 @@ WITH_DATABASE = (
     "approve",
     "apply",
     "rollback",
+    "purge",
     "show",
     "history",
     "status",
@@ -32,6 +33,7 @@ OWN = {
     "approve": ("--withdraw",),
     "apply": ("--destroy",),
     "rollback": ("--to", "--steps"),
+    "purge": ("--list", "--older-than", "--hold", "--reason", "--release", "--erase-where"),
     "show": ("--up", "--down"),
     "init": ("--from", "--baseline"),
     "doctor": ("--fix",),

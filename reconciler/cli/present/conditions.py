@@ -8,6 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from reconciler.cli.present.document import changes, identities
+from reconciler.cli.present.quarantined import size
 from reconciler.engine.looking import as_wished
 from reconciler.model import Status
 
@@ -46,3 +47,10 @@ def status_lines(status: Status) -> Iterator[Text]:
         line.append(f"{condition.status:<8}")
         sentence = condition.sentence.replace("\n", "\n      ")
         yield line.append(sentence, style="dim" if well else "")
+    kept = status.facts.get("quarantine") or ()
+    if kept:
+        total = size(int(status.facts.get("quarantine_bytes") or 0))
+        line = Text(
+            f"  {'kept':<16}{len(kept)} dropped objects, {total}, the oldest since {kept[0]['kept_at']}"
+        )
+        yield line.append("  (reconciler purge --list)", style="dim")

@@ -13,11 +13,12 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from reconciler.model import ObjectId, Snapshot, Statement
-from reconciler.plan.quarantine import along, columns, keys, registry, retyped, tables, values
+from reconciler.plan.quarantine import along, columns, keys, partitions, registry, retyped, tables, values
 from reconciler.plan.quarantine.way import Rewrite, Way
 
 REWRITES: tuple[Rewrite, ...] = (
     tables.kept,
+    partitions.kept,
     along.sequences_kept,
     along.needed_kept,
     keys.kept,

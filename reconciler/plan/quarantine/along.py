@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from reconciler.catalog.kinds import writing as w
 from reconciler.catalog.kinds.retyping import TYPES
-from reconciler.errors import Stalled
 from reconciler.model import Hazard, HazardCode, Json, ObjectId, Snapshot, Statement
 from reconciler.pg import literal
+from reconciler.plan.quarantine.registry import if_kept
 from reconciler.plan.quarantine.way import Way
 
 NOUNS: Mapping[str, str] = {
@@ -23,6 +23,12 @@ NOUNS: Mapping[str, str] = {
     "text_search_dictionary": "text search dictionary",
 }  # fmt: skip
 """Kinds that can be renamed and moved to another schema, as ALTER calls them."""
+FIXED = frozenset(
+    {"access_method", "extension", "language", "operator", "operator_class", "operator_family", "server"}
+)
+"""Kinds that cannot be renamed and moved: such a drop is refused as long as what is kept needs the object."""
+
+_SPEAKING = frozenset({"policy", "rule", "trigger"})
 
 
 def sequences_kept(statements: tuple[Statement, ...], way: Way) -> tuple[Statement, ...]:
@@ -35,15 +41,11 @@ def sequences_kept(statements: tuple[Statement, ...], way: Way) -> tuple[Stateme
             if way.gone(id) and _drops(statement, "sequence"):
                 found.append(_sequence_kept(statement, id, way))
                 continue
-            if way.new(id) and id not in asked and not _asks(statement):
+            if way.new(id) and id not in asked and _creates(statement):
                 asked.add(id)
                 found.append(_brought_back(id, "sequence", way))
         found.append(statement)
     return tuple(found)
-
-
-def _asks(statement: Statement) -> bool:
-    return statement.sql.startswith("select reconciler_quarantine.")
 
 
 def _sequence_kept(statement: Statement, id: ObjectId, way: Way) -> Statement:
@@ -75,9 +77,9 @@ def needed_kept(statements: tuple[Statement, ...], way: Way) -> tuple[Statement,
         id = statement.subject
         noun = NOUNS.get(id.kind) if id is not None else None
         if id is None or noun is None:
-            found.append(statement)
-        elif id in lost | wanted and not way.gone(id) and not way.new(id) and "__replaced" in statement.sql:
-            found.append(_old_one_moved(statement, id, noun, way))
+            found.append(
+                _told(statement, id) if id is not None and id in lost and id.kind in FIXED else statement
+            )
         elif _drops(statement, noun) and id in lost:
             found.append(_moved(statement, id, noun, way))
         else:
@@ -102,25 +104,71 @@ def needs(side: Snapshot, tables: Iterable[ObjectId]) -> frozenset[ObjectId]:
     return frozenset(found)
 
 
-def remade(table: ObjectId, way: Way) -> frozenset[ObjectId]:
-    """The types that a table or its parts stand on and that this plan makes anew, or makes anew on its way back."""
-    both = needs(way.after, [table]) & way.before.facts.keys()
-    found = frozenset(
-        id
-        for id in both
-        if id.kind in TYPES and id.kind in NOUNS and _meaning(way.before, id) != _meaning(way.after, id)
-    )
-    ranges = sorted(id for id in found if id.kind == "range")
-    if ranges:
-        raise Stalled(
-            f"range type {ranges[0]} changes while table {table}, which uses it, comes or goes: its rows cannot be kept",
-            hint="make two plans of it: one for the type, one for the table",
-        )
+@dataclass(frozen=True, slots=True)
+class Uprooted:
+    """A table that cannot be kept as it is, because something it stands on changes or goes and cannot move: it is kept as a copy, in
+    which these columns hold text."""
+
+    as_text: tuple[str, ...]
+
+
+def uprooted(table: ObjectId, side: Snapshot, other: Snapshot) -> Uprooted | None:
+    """How a table that only `side` has is kept apart from what changes between the two; None when it can move."""
+    parts = side.children.get(table, ())
+    own = [
+        p.id
+        for p in parts
+        if p.id.kind not in _SPEAKING and not (p.id.kind == "constraint" and p["type"] == "f")
+    ]
+    shaken = {id for id in _below([table, *own], side) if _changes(id, side, other)}
+    if not shaken:
+        above = [p for p in parents(table, side) if p in side.facts and p not in other.facts]
+        return Uprooted(()) if any(uprooted(parent, side, other) for parent in above) else None
+    columns = [p for p in parts if p.id.kind == "column" and not p["generated"]]
+    return Uprooted(tuple(c.id.part for c in columns if shaken & _below([c.id], side)))
+
+
+def parents(table: ObjectId, side: Snapshot) -> list[ObjectId]:
+    """The tables that this one is a child or a partition of."""
+    none: frozenset[ObjectId] = frozenset()
+    own = (table, ObjectId("partition", table.schema, table.name))
+    return sorted({need for id in own for need in side.edges.get(id, none) if need.kind == "table"} - {table})
+
+
+def _below(start: Iterable[ObjectId], side: Snapshot) -> set[ObjectId]:
+    """What these stand on, with the parts of types."""
+    found: set[ObjectId] = set()
+    todo = list(start)
+    while todo:
+        id = todo.pop()
+        if id in found:
+            continue
+        found.add(id)
+        todo += side.edges.get(id, ())
+        if id.kind in TYPES:
+            todo += [
+                part.id
+                for part in side.children.get(id, ())
+                if part.id.kind in ("domain_constraint", "attribute")
+            ]
     return found
 
 
-def _meaning(side: Snapshot, id: ObjectId) -> dict[str, Json]:
-    return {key: value for key, value in side.facts[id].attributes.items() if key not in w.COMMON}
+def _changes(id: ObjectId, side: Snapshot, other: Snapshot) -> bool:
+    """Whether it is a type that is there before and afterwards and means something else, or goes and cannot move."""
+    if id.kind in ("extension", "access_method"):
+        return id in side.facts and id not in other.facts
+    if id.kind not in TYPES or id.kind == "table" or id not in side.facts or id not in other.facts:
+        return False
+    return _meaning(side, id) != _meaning(other, id)
+
+
+def _meaning(side: Snapshot, id: ObjectId) -> list[tuple[ObjectId, dict[str, Json]]]:
+    facts = [side.facts[id], *side.children.get(id, ())]
+    return sorted(
+        ((f.id, {key: value for key, value in f.attributes.items() if key not in w.COMMON}) for f in facts),
+        key=lambda one: one[0],
+    )
 
 
 def _drops(statement: Statement, noun: str) -> bool:
@@ -131,6 +179,15 @@ def _creates(statement: Statement) -> bool:
     return re.search(r"(?:\A|\n\s*)create ", statement.sql, re.IGNORECASE) is not None
 
 
+def _told(statement: Statement, id: ObjectId) -> Statement:
+    """A drop of what cannot move, that says so when what is kept needs it."""
+    noun = id.kind.replace("_", " ")
+    if not _drops(statement, noun):
+        return statement
+    sql = f"select reconciler_quarantine.drop_or_refuse({literal(statement.sql)}, {literal(f'{noun} {id}')})"
+    return replace(statement, sql=sql, source="catalog")
+
+
 def _moved(statement: Statement, id: ObjectId, noun: str, way: Way) -> Statement:
     given = (statement.sql, id.kind, noun, id.schema, id.name, id.part, way.tag(id))
     sql = f"select reconciler_quarantine.drop_unless_needed({', '.join(literal(text) for text in given)})"
@@ -139,20 +196,9 @@ def _moved(statement: Statement, id: ObjectId, noun: str, way: Way) -> Statement
     )
 
 
-def _old_one_moved(statement: Statement, id: ObjectId, noun: str, way: Way) -> Statement:
-    """A type that is made anew: the old one, which stepped aside, moves along when what is kept needs it."""
-    aside = re.search(rf"^ *drop {noun} (.*__replaced\"?)(?=;?$)", statement.sql, re.MULTILINE)
-    if aside is None:
-        return statement
-    name = id.name[:50] + "__replaced"
-    given = (aside[0].strip(), id.kind, noun, id.schema, name, "", way.tag(id))
-    call = (
-        f"    perform reconciler_quarantine.drop_unless_needed({', '.join(literal(text) for text in given)})"
-    )
-    return replace(statement, sql=statement.sql.replace(aside[0], call))
-
-
 def _brought_back(id: ObjectId, noun: str, way: Way) -> Statement:
     given = (id.kind, noun, id.schema, id.name, id.part, way.tag(id))
-    sql = f"select reconciler_quarantine.bring_back({', '.join(literal(text) for text in given)})"
-    return Statement(sql, f"{id.kind} {id}: as it was kept, if it was", "catalog", subject=id)
+    call = f"perform reconciler_quarantine.bring_back({', '.join(literal(text) for text in given)})"
+    return Statement(
+        if_kept("bring_back", call), f"{id.kind} {id}: as it was kept, if it was", "catalog", subject=id
+    )

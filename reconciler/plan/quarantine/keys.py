@@ -7,36 +7,39 @@ same transaction is taken back with it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from reconciler.catalog.kinds import constraint
+from reconciler.catalog.kinds import writing as w
 from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Statement
 from reconciler.pg import literal
+from reconciler.plan.quarantine.registry import if_kept
 from reconciler.plan.quarantine.tables import creates, is_copied
 from reconciler.plan.quarantine.way import Way
 
+_VALIDATES = re.compile(r"alter table \S+ validate constraint ", re.IGNORECASE)
+
 
 def kept(statements: tuple[Statement, ...], way: Way) -> tuple[Statement, ...]:
-    """The statements: foreign keys between a table that may come back and others in two steps, those of its CREATE TABLE too."""
+    """The statements: foreign keys between a table that may come back and others are put back first where anything was ever kept;
+    what stands in the plain statements is then there already."""
     spoken = {s.subject for s in statements if s.subject is not None and "add constraint" in s.sql}
     found: list[Statement] = []
     late: list[Statement] = []
-    done: set[ObjectId] = set()
     for statement in statements:
         id = statement.subject
         key = way.after.facts.get(id) if id is not None and id.kind == "constraint" else None
-        if key is not None and way.new(key.id) and _returns(key, way):
-            if "add constraint" in statement.sql:
-                done.add(key.id)
-                _added(key, way, found, late)
-                continue
-            if key.id in done and " validate constraint " in statement.sql:
-                continue
+        if key is not None and way.new(key.id) and _returns(key, way) and "add constraint" in statement.sql:
+            _put_back(key, way, found, late)
+        if key is not None and _checked_late(key, way) and _VALIDATES.match(statement.sql):
+            late.append(replace(statement, apart=True))
+            continue
         found.append(statement)
         if id is not None and creates(statement) and way.new(id) and not is_copied(id, way):
             for part in way.after.children.get(id, ()):
                 if part.id.kind == "constraint" and part.id not in spoken and _returns(part, way):
-                    _added(part, way, found, late)
+                    _put_back(part, way, found, late)
     return (*found, *late)
 
 
@@ -52,25 +55,32 @@ def _returns(key: Fact, way: Way) -> bool:
     return bool(targets) and any(way.new(table) for table in {key.parent, *targets})
 
 
-def _added(key: Fact, way: Way, found: list[Statement], late: list[Statement]) -> None:
-    first, *dress = constraint.create(key, way.context, ())
-    doubt = Hazard(
-        HazardCode.DEPENDS_ON_DATA,
-        f"Fails while a row of {key.parent} points to one that is gone, and says which.",
-    )
+def _checked_late(key: Fact, way: Way) -> bool:
+    """Whether it is checked by itself at the end: whoever writes to the other table need not wait for that."""
+    return key.parent is not None and way.is_large(key.parent) and way.new(key.id) and _returns(key, way)
+
+
+def _put_back(key: Fact, way: Way, found: list[Statement], late: list[Statement]) -> None:
     table = way.after.facts[key.parent] if key.parent is not None else None
-    whole = constraint.definition(key)
-    checked_later = not any(words in whole for words in ("NOT VALID", "NOT ENFORCED")) and (
-        way.context.major >= 18 or not (table is not None and table["partition_by"])
-    )  # PostgreSQL before 18 has no unchecked foreign keys on partitioned tables
-    if not checked_later:
-        found += [replace(first, hazards=(doubt,)), *dress]
-        return
-    found += [replace(first, sql=first.sql.replace(whole, f"{whole} not valid"), hazards=()), *dress]
-    sql = f"select reconciler_quarantine.validate_key({literal(key.id.schema)}, {literal(key.id.name)}, {literal(key.id.part)})"
-    checked = Statement(sql, f"foreign key {key.id}: holds for every row", hazards=(doubt,), subject=key.id)
-    if key.parent is not None and way.is_large(key.parent):
-        # By itself, at the end: whoever writes to the other table need not wait for the check.
-        late.append(replace(checked, apart=True))
-    else:
-        found.append(checked)
+    definition = constraint.definition(key)
+    checked = not any(words in definition for words in ("NOT VALID", "NOT ENFORCED"))
+    if table is not None and table["partition_by"] and way.context.major < 18:
+        checked = (
+            False  # there PostgreSQL has no unchecked foreign keys on partitioned tables, and checks at once
+        )
+    missing = (
+        f"if not exists (select from pg_catalog.pg_constraint where conrelid = {literal(w.name(key.id))}::pg_catalog.regclass"
+        f" and conname = {literal(key.id.part)}) then"
+        f" alter table {w.name(key.id)} add {definition}{' not valid' if checked else ''}; end if"
+    )
+    given = (key.id.schema, key.id.name, key.id.part)
+    check = f"perform reconciler_quarantine.validate_key({', '.join(literal(text) for text in given)})"
+    commands = [missing, check] if checked else [missing]
+    if checked and _checked_late(key, way):
+        commands = [missing]
+        sql = if_kept("validate_key", check)
+        late.append(Statement(sql, f"foreign key {key.id}: holds for every row", subject=key.id, apart=True))
+    doubt = f"Fails while a row of {key.parent} points to one that is gone, and says which."
+    hazards = () if way.forward else (Hazard(HazardCode.DEPENDS_ON_DATA, doubt),)
+    reason = f"foreign key {key.id}: as it was, where its table was kept"
+    found.append(Statement(if_kept("validate_key", *commands), reason, hazards=hazards, subject=key.id))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from reconciler.catalog.kinds import writing as w
 from reconciler.model import Statement
-from reconciler.plan.quarantine.routines import ROUTINES
+from reconciler.plan.quarantine.routines import ROUTINES, WAYS_BACK
 from reconciler.plan.quarantine.row_routines import ROW_ROUTINES
 
 SCHEMA = "reconciler_quarantine"
@@ -61,9 +62,35 @@ LOOKS = f"pg_catalog.to_regclass('{SCHEMA}.kept') is not null"
 """The condition under which a statement looks into the quarantine that can do without one."""
 
 
+_CALLABLE = (
+    f"exists (select from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace where n.nspname = '{SCHEMA}'"
+    " and pg_catalog.has_schema_privilege(n.oid, 'usage') and p.proname = '"
+)
+
+
+def if_kept(routine: str, *commands: str) -> str:
+    """A DO block of commands that call this routine, and do nothing where nothing was ever kept: then nobody has made it."""
+    return w.guarded(f"{_CALLABLE}{routine}')", *commands)
+
+
+def gives_back(statement: Statement) -> bool:
+    """Whether it does something only where something is kept."""
+    return statement.source == "catalog" and (LOOKS in statement.sql or _CALLABLE in statement.sql)
+
+
+def awake(statements: Iterable[Statement], tags: Iterable[str]) -> tuple[Statement, ...]:
+    """The statements without those that would give back what is not kept; `tags` are the ones in the registry."""
+    known = tuple(tags)
+    return tuple(s for s in statements if not gives_back(s) or any(tag in s.sql for tag in known))
+
+
 def prelude(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     """What these statements need to be there first; nothing when none of them speaks of the quarantine."""
-    text = "\n".join(statement.sql for statement in statements if LOOKS not in statement.sql)
+    text = "\n".join(
+        statement.sql
+        for statement in statements
+        if LOOKS not in statement.sql and _CALLABLE not in statement.sql
+    )
     if f"{SCHEMA}." not in text:
         return ()
     known = {**ROUTINES, **ROW_ROUTINES}
@@ -75,6 +102,7 @@ def prelude(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     while todo:
         name = todo.pop()
         wanted[name] = known[name]
+        todo += [n for n in WAYS_BACK.get(name, ()) if n not in wanted]
         todo += [n for n in known if n not in wanted and f"{SCHEMA}.{n}(" in known[name]]
     return (
         Statement(_MADE, "where dropped data is kept: nobody but its owner may look"),
