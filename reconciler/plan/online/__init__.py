@@ -15,14 +15,14 @@ from dataclasses import replace
 from reconciler.catalog.kinds import Context
 from reconciler.model import Hazard, HazardCode, Limits, ObjectId, Size, Snapshot, Statement
 from reconciler.plan.faithful import faithful
-from reconciler.plan.online import check, fill, index, key, new_column, not_null
+from reconciler.plan.online import check, fill, index, key, new_column, not_null, partitioned_key
 from reconciler.plan.online.course import Course, Placed, Rewrite, Stage
 from reconciler.plan.online.together import takes_away, torn, waits
 from reconciler.plan.online.writing import swept, unblocking
 from reconciler.run.steps import normalised
 
 REWRITES: tuple[Rewrite, ...] = (
-    index.rewrite, key.rewrite, check.rewrite, fill.rewrite, new_column.rewrite, not_null.rewrite,
+    index.rewrite, key.rewrite, partitioned_key.rewrite, check.rewrite, fill.rewrite, new_column.rewrite, not_null.rewrite,
 )  # fmt: skip
 """One function for each operation; the first that answers decides."""
 

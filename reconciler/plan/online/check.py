@@ -56,7 +56,8 @@ def _added(statement: Statement, id: ObjectId, table: ObjectId, course: Course) 
     taken = any(
         id._replace(schema=one.schema, name=one.name) in course.before.facts for one in course.family(table)
     )
-    if not taken and not course.preceded(statement) and course.ready(id):
+    targets = [n for n in course.after.edges.get(id, ()) if n.kind == "table" and course.moving(n)]
+    if not taken and not targets and not course.preceded(statement) and course.ready(id):
         return Placed(before=(Stage(add), check))
     needs = course.after.edges.get(id, frozenset())
     late = not course.late.isdisjoint(needs)

@@ -15,7 +15,7 @@ from reconciler.plan.online.course import Course, Placed, Remain, Stage
 from reconciler.plan.online.writing import cleared, constraint_is, outside, unblocking
 
 _LIST = r'\((?:"(?:[^"]|"")+"|[^"()])+\)'
-_KEY = re.compile(
+KEY = re.compile(
     rf"(?P<kind>PRIMARY KEY|UNIQUE)(?P<nulls> NULLS NOT DISTINCT)? (?P<columns>{_LIST})(?P<include> INCLUDE {_LIST})?"
     r"(?P<timing>(?: NOT)? DEFERRABLE(?: INITIALLY (?:DEFERRED|IMMEDIATE))?)?\Z"
 )
@@ -24,11 +24,11 @@ _ADDS = re.compile(r"\badd constraint\b|\Acreate unique index\b", re.IGNORECASE)
 
 def rewrite(statement: Statement, course: Course) -> Placed | None:
     id = statement.subject
-    if id is None or id.kind != "constraint" or not _adds(statement) or id not in course.after.facts:
+    if id is None or id.kind != "constraint" or not adds(statement) or id not in course.after.facts:
         return None
     fact = course.after.facts[id]
     table = course.table(id)
-    found = _KEY.match(fact["definition"])
+    found = KEY.match(fact["definition"])
     if (
         fact["type"] not in "pu"
         or fact["inherited"]
@@ -50,7 +50,7 @@ def rewrite(statement: Statement, course: Course) -> Placed | None:
     risks = unblocking(statement.hazards)
     stages = (
         cleared(ident(id.schema, name), w.name(table), id),
-        outside(_index(fact, found, name), f"{id}: its index, built while others write", id, *risks),
+        outside(index_of(fact, found, name), f"{id}: its index, built while others write", id, *risks),
     )
     uses = (
         f"alter table {w.name(id)} add constraint {ident(id.part)} {found['kind'].lower()} using index"
@@ -68,11 +68,11 @@ def rewrite(statement: Statement, course: Course) -> Placed | None:
     return Placed(late=(*stages, Stage(add)))
 
 
-def _adds(statement: Statement) -> bool:
+def adds(statement: Statement) -> bool:
     return not statement.sql.startswith("comment on ") and _ADDS.search(statement.sql) is not None
 
 
-def _index(fact: Fact, found: re.Match[str], name: str) -> str:
+def index_of(fact: Fact, found: re.Match[str], name: str) -> str:
     """The index that PostgreSQL would make for the constraint."""
     sql = f"create unique index concurrently if not exists {ident(name)} on {w.name(fact.id)} {found['columns']}"
     sql += f" include{found['include'][8:]}" if found["include"] else ""

@@ -1,0 +1,11 @@
+create table m (id int, at int, code text, note text, constraint m_key primary key (at, id) deferrable) partition by range (at);
+create table m_1 partition of m for values from (0) to (100);
+create table m_2 partition of m for values from (100) to (200) partition by list (id);
+create table m_2a partition of m_2 for values in (1, 2);
+create table m_2b partition of m_2 default;
+alter table m add constraint m_code unique (code, at, id) include (note);
+comment on constraint m_code on m is 'one each';
+create table "S p" (id int not null, at int not null) partition by range (at);
+create table "S p1" partition of "S p" for values from (0) to (100);
+alter table "S p" add constraint "K" primary key (at, id);
+create table n (id int, at int, constraint of_m foreign key (at, id) references "S p");
