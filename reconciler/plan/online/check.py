@@ -56,10 +56,10 @@ def _added(statement: Statement, id: ObjectId, table: ObjectId, course: Course) 
     taken = any(
         id._replace(schema=one.schema, name=one.name) in course.before.facts for one in course.family(table)
     )
-    targets = [n for n in course.after.edges.get(id, ()) if n.kind == "table" and course.moving(n)]
-    if not taken and not targets and not course.preceded(statement) and course.ready(id):
-        return Placed(before=(Stage(add), check))
     needs = course.after.edges.get(id, frozenset())
+    moving = any(n.part and course.moving(ObjectId("table", n.schema, n.name)) for n in needs)
+    if not taken and not moving and not course.preceded(statement) and course.ready(id):
+        return Placed(before=(Stage(add), check))
     late = not course.late.isdisjoint(needs)
     course.late.add(id)
     return Placed(late=(Stage(add), check)) if late else Placed(main=(add,), late=(check,))
