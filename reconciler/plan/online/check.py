@@ -57,7 +57,8 @@ def _added(statement: Statement, id: ObjectId, table: ObjectId, course: Course) 
         id._replace(schema=one.schema, name=one.name) in course.before.facts for one in course.family(table)
     )
     needs = course.after.edges.get(id, frozenset())
-    moving = any(n.part and course.moving(ObjectId("table", n.schema, n.name)) for n in needs)
+    targets = {ObjectId("table", n.schema, n.name) for n in needs if n.part}
+    moving = any(course.moving(target) or (target != table and course.rekeyed(target)) for target in targets)
     if not taken and not moving and not course.preceded(statement) and course.ready(id):
         return Placed(before=(Stage(add), check))
     late = not course.late.isdisjoint(needs)

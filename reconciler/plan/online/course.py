@@ -154,6 +154,25 @@ class Course:
             for bound in (ObjectId("partition", member.schema, member.name),)
         )
 
+    def rekeyed(self, table: ObjectId) -> bool:
+        """Whether it gets or loses something unique, on which a foreign key could stand."""
+        return any(
+            self.before.digests.get(part.id) != self.after.digests.get(part.id)
+            for side in (self.before, self.after)
+            for part in side.children.get(table, ())
+            if _is_unique(part)
+        )
+
+    def repointed(self, table: ObjectId) -> bool:
+        """Whether a foreign key to it comes, goes or changes."""
+        return any(
+            need.kind in ("constraint", "index") and self.table(need) == table
+            for side in (self.before, self.after)
+            for fact in side.by_kind.get("constraint", ())
+            if fact["type"] == "f" and self.before.digests.get(fact.id) != self.after.digests.get(fact.id)
+            for need in side.edges.get(fact.id, ())
+        )
+
     def _parents(self, table: ObjectId) -> bool:
         """Whether it is the child of other tables than before."""
         old, new = self.before.facts.get(table), self.after.facts.get(table)
@@ -210,6 +229,12 @@ class Course:
 
     def fact(self, id: ObjectId) -> Fact:
         return self.after.facts[id]
+
+
+def _is_unique(part: Fact) -> bool:
+    if part.id.kind == "index":
+        return str(part["definition"]).startswith("CREATE UNIQUE ")
+    return part.id.kind == "constraint" and part["type"] in ("p", "u")
 
 
 Rewrite = Callable[[Statement, Course], Placed | None]

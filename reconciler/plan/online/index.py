@@ -100,6 +100,8 @@ def _dropped(statement: Statement, course: Course) -> Placed | None:
     table = course.table(id)
     if fact is None or not course.busy(table) or course.partitioned(table) or fact["part_of"]:
         return None
+    if str(fact["definition"]).startswith("CREATE UNIQUE ") and course.repointed(table):
+        return None  # a foreign key that comes must not stand on it
     needs = course.before.edges.get(id, frozenset()) - {table}
     if id in course.after.facts:
         made = course.follows(statement, lambda other: _CREATE.match(other.sql) is not None)
