@@ -86,9 +86,16 @@ def meanwhile(p: Project, sql: str) -> Callable[[Progress], None]:
     ],
     ids=["another index", "an invalid one", "the same"],
 )
-def test_an_index_of_the_name_behind_if_not_exists_is_looked_at(project: Make, theirs: str, why: str) -> None:
+@pytest.mark.parametrize("online_rows", [100_000, 1], ids=["small", "busy"])
+def test_an_index_of_the_name_behind_if_not_exists_is_looked_at(
+    project: Make, theirs: str, why: str, online_rows: int
+) -> None:
     """Between our look and our concurrent build somebody makes an index of that name."""
-    p = project(TABLE + INDEX + "create table other (id int);", live=TABLE)
+    p = project(
+        TABLE + INDEX + "create table other (id int);",
+        live=TABLE + "insert into t values (1, 1, 1); analyze t",
+        online_rows=online_rows,
+    )
     by_hand(
         p,
         "begin;\ncreate table if not exists other (id int);\ncommit;\ncreate index concurrently if not exists t_a on t (a);",
