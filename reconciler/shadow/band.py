@@ -19,7 +19,7 @@ from reconciler.model import Band
 
 Work = Literal["reads", "builds", "changes", "looks up"]
 """What a statement does with the rows: reads them once; writes the table or an index anew; changes them one by one, with a version left
-behind for each; looks each one up in another table."""
+behind for each; looks each one up in another table, or batch by batch."""
 
 FACTORS: Mapping[Work, tuple[float, float]] = {
     "reads": (0.45, 1.3),

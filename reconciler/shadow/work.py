@@ -16,6 +16,7 @@ _CHANGES = re.compile(r"(update|insert|delete|merge|with|call)\b", re.IGNORECASE
 _CHANGES_INSIDE = re.compile(
     r"\b(update\b(?!\s+exclusive)|insert\s+into|delete\s+from|merge\s+into|call\b)", re.IGNORECASE
 )
+_BATCHES = re.compile(r"\bcommit\s*;", re.IGNORECASE)
 _BLOCK = re.compile(r"do\b", re.IGNORECASE)
 _BUILDS = re.compile(r"\b(unique|primary\s+key|exclude|index|using|type)\b", re.IGNORECASE)
 _LOOKS_UP = re.compile(r"\b(foreign\s+key|references)\b", re.IGNORECASE)
@@ -23,6 +24,8 @@ _LOOKS_UP = re.compile(r"\b(foreign\s+key|references)\b", re.IGNORECASE)
 
 def work_of(sql: str, seen: Measured) -> Work:
     """What a statement that touches whole tables does with their rows."""
+    if _BLOCK.match(head(sql)) and _BATCHES.search(sql):
+        return "looks up"  # each batch finds its rows anew, and waits for whom it would hold up
     if _LOOKS_UP.search(sql) or any(lock.mode == "RowShareLock" for lock in seen.locks):
         return "looks up"
     if _changes(sql):

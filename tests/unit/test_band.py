@@ -99,7 +99,8 @@ def test_a_total_needs_every_statement() -> None:
         ("alter table t add unique (c)", Measured(scans=("public.t",)), "builds"),
         ("alter table t alter c type bigint", Measured((), ("public.t",), ("public.t",)), "builds"),
         ("create index on t (c)", Measured(scans=("public.t",)), "builds"),
-        ("-- in batches\ndo $$ begin update t set c = 1; commit; end $$", Measured(), "changes"),
+        ("-- at once\ndo $$ begin update t set c = 1; end $$", Measured(), "changes"),
+        ("-- in batches\ndo $$ begin loop update t set c = 1; commit; end loop; end $$", Measured(), "looks up"),
         (
             "do $$ begin lock table t in share update exclusive mode; alter table t validate constraint c; end $$",
             Measured(scans=("public.t",)),
