@@ -56,12 +56,14 @@ select pg_catalog.format('partition %s half detached', inhrelid::regclass) from 
 
 
 QUARANTINED = "select pg_catalog.to_regclass('reconciler_quarantine.kept') is not null"
-# Values whose rows were deleted meanwhile stay, by design, whatever happens to the run.
 IN_QUARANTINE = """
-select pg_catalog.format('%s × %s', count(*), c.relkind) from pg_catalog.pg_class c
- where c.relnamespace = 'reconciler_quarantine'::pg_catalog.regnamespace and c.relkind not in ('i', 't')
-   and c.relname not in (select k.kept_as from reconciler_quarantine.kept k where k.tag like 'given back %')
- group by c.relkind order by 1
+select pg_catalog.format('%s, which nobody kept', c.relname) from pg_catalog.pg_class c
+ where c.relnamespace = 'reconciler_quarantine'::pg_catalog.regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+   and c.relname <> 'kept' and c.relname not in (select k.kept_as from reconciler_quarantine.kept k)
+ union all
+select pg_catalog.format('%s %s.%s %s, kept twice', kind, schema, name, part) from reconciler_quarantine.kept
+ where tag not like 'given back %' group by tag, kind, schema, name, part having count(*) > 1
+ order by 1
 """
 
 
@@ -74,7 +76,6 @@ class Known:
     bytes: Mapping[str, int] = field(default_factory=dict)
     dump: frozenset[str] = frozenset()
     rows: Mapping[str, str] = field(default_factory=dict)
-    kept: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
