@@ -12,7 +12,7 @@ from dataclasses import dataclass
 class Verb:
     """`old` and `new` are the states, `fill` makes the rows, `meanwhile` is written after the UP. `rows` are queries whose results
     must be the same before the UP and after the DOWN; `new_rows` the same after the UP with `meanwhile`, and after another UP.
-    `large` are the tables of `public` that hold the rows."""
+    `large` are the tables of `public` that hold the rows; `becomes` says of (enum, value) that goes which one takes its place."""
 
     name: str
     old: str
@@ -22,6 +22,7 @@ class Verb:
     meanwhile: str = "select 1"
     new_rows: tuple[str, ...] = ()
     large: tuple[str, ...] = ("bills",)
+    becomes: tuple[tuple[str, str, str], ...] = ()
 
 
 FIRMS = "create table firms (id integer primary key, name text);"
@@ -101,5 +102,3 @@ TABLES = (
         new_rows=("table bills",),
     ),
 )  # fmt: skip
-
-VERBS: tuple[Verb, ...] = TABLES

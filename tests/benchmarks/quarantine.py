@@ -27,7 +27,8 @@ from reconciler.plan.build import Bench, build
 from reconciler.run import run_step, steps
 from reconciler.shadow.rehearse import Expected
 from reconciler.shadow.scratch import shadow
-from tests.benchmarks.destructive import VERBS, Verb
+from tests.benchmarks.destructive import TABLES, Verb
+from tests.benchmarks.destructive_columns import COLUMNS, VALUES
 from tests.judge import difference, dump
 
 APART = "--exclude-schema=reconciler_quarantine"
@@ -71,7 +72,7 @@ def main() -> int:
         print(
             f"{'':38}{'UP 0':>8}{'UP n':>8}{'DOWN 0':>8}{'DOWN n':>8}{'UP s':>8}{'DOWN s':>8}  rows and definitions"
         )
-        for verb in VERBS:
+        for verb in (*TABLES, *COLUMNS, *VALUES):
             if asked.only not in verb.name:
                 continue
             none, many = (measured(server, verb, rows, asked.rounds) for rows in (0, asked.rows))
@@ -140,7 +141,8 @@ def planned(server: Server, verb: Verb, rows: int, form: Form = "quarantine") ->
             with connect(url) as session:
                 states.append(snapshot.read(session))
         sizes = {ObjectId("table", "public", name): Size(rows) for name in verb.large}
-        bench = Bench(scratches, before, after, Expected(*states), form=form, sizes=sizes)
+        fills = {ObjectId("enum_value", "public", enum, value): other for enum, value, other in verb.becomes}
+        bench = Bench(scratches, before, after, Expected(*states), form=form, sizes=sizes, fills=fills)
         return build(bench, prove=False)[0]
 
 

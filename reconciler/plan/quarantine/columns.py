@@ -90,7 +90,8 @@ def _blocking(loss: Loss, way: Way) -> tuple[Hazard, ...]:
 
 
 def say(loss: Loss, sql: str, reason: str) -> Statement:
-    return Statement(sql, reason, subject=loss.table)
+    """Without a subject: it makes and drops tables of ours, and nothing that the plan is about."""
+    return Statement(sql, reason)
 
 
 def long(loss: Loss, sql: str, reason: str) -> Statement:
@@ -103,7 +104,6 @@ def long(loss: Loss, sql: str, reason: str) -> Statement:
         reason,
         transactional=False,
         hazards=(goes_on,),
-        subject=loss.table,
         statement_timeout="0",
     )
 

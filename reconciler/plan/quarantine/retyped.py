@@ -158,7 +158,7 @@ def _type(enum: ObjectId, second: str, way: Way) -> Statement:
         f"  create type {name} as enum ({listed});",
         "end if;",
     ]
-    return Statement(block([], lines), f"{enum}: the new type, beside the old one", subject=enum)
+    return Statement(block([], lines), f"{enum}: the new type, beside the old one")
 
 
 def _steps(one: swap.Swap) -> list[Statement]:
@@ -170,7 +170,7 @@ def _steps(one: swap.Swap) -> list[Statement]:
         )
         found.append(
             Statement(
-                sql, reason, transactional=not alone, hazards=(goes_on,) if alone else (), subject=one.old.parent,
+                sql, reason, transactional=not alone, hazards=(goes_on,) if alone else (),
                 statement_timeout="0" if alone else "",
             )
         )  # fmt: skip
@@ -183,17 +183,12 @@ def _instead(plain: Statement, sql: str) -> Statement:
 
 
 def _left_over(column: ObjectId, way: Way) -> Statement:
-    table = ObjectId("table", column.schema, column.name)
-    return Statement(
-        swap.undone(column, way), f"{column}: what an interrupted run may have begun", subject=table
-    )
+    return Statement(swap.undone(column, way), f"{column}: what an interrupted run may have begun")
 
 
 def _left_over_type(enum: ObjectId, way: Way) -> Statement:
     name = ident(enum.schema, _second(enum, _backwards(way)))
-    return Statement(
-        f"drop type if exists {name}", f"{enum}: what an interrupted run may have begun", subject=enum
-    )
+    return Statement(f"drop type if exists {name}", f"{enum}: what an interrupted run may have begun")
 
 
 def _default(column: Fact, way: Way) -> str | None:
