@@ -24,7 +24,7 @@ from reconciler.migrate import parse, render, render_section
 from reconciler.migrate.compose import in_form
 from reconciler.model import Limits, Migration, ObjectId, Size, Snapshot, Statement
 from reconciler.pg import Url, connect, ident
-from reconciler.plan import online
+from reconciler.plan import online, quarantine
 from reconciler.plan.complete import complete
 from reconciler.run import run_step, steps
 from reconciler.shadow.rows import common_columns, hashed
@@ -230,3 +230,26 @@ def test_psql_runs_the_file_twice_and_back(
         assert done.returncode == 0, done.stderr
         assert residue(read(url), goal) == (), way
         assert way == "down" or "public.things.label: " in done.stderr
+
+
+def test_what_goes_is_kept_and_comes_back(server: Server, database: Callable[..., Url]) -> None:
+    """The online form of the form that keeps what it takes away: both together, values included."""
+    url, before, after, _ = interrupted(server, database)
+    up, down = (
+        complete(Context(before, after, "postgres", FILL)), complete(Context(after, before, "postgres", DOWN))
+    )  # fmt: skip
+    sizes = huge(before, after)
+    kept = quarantine.kept(
+        up, down, before, after, applier="postgres", large=frozenset(sizes), fills=FILL, downs=DOWN
+    )
+    ways = online.rewritten(
+        *kept, before, after, sizes=sizes, limits=Limits(), applier="postgres", fills=FILL, downs=DOWN
+    )
+    assert sum("concurrently" in s.sql for s in ways[0]) > 5
+    values = "select id, owner, code, kind, spare from things order by id"
+    with connect(url) as session:
+        rows = session.execute(values.encode()).fetchall()
+        for way, goal in ((0, after), (0, after), (1, before), (1, before), (0, after), (1, before)):
+            run(session, ways[way])
+            assert residue(snapshot.read(session), goal) == (), way
+        assert session.execute(values.encode()).fetchall() == rows

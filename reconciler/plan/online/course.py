@@ -14,9 +14,10 @@ from functools import cached_property
 
 from reconciler.catalog.kinds import Context
 from reconciler.model import Fact, Limits, ObjectId, Size, Snapshot, Statement
+from reconciler.pg import ident
 from reconciler.plan.taken import bearers
 
-_MAKES = re.compile(r"\b(create|drop) (unlogged |foreign )?(table|materialized view)\b", re.IGNORECASE)
+_MAKES = r"\b(create|drop) (unlogged )?(table|materialized view) (if (not )?exists )?"
 _TYPES = frozenset({"enum", "domain", "composite", "range", "collation", "function"})
 _AS_BEFORE = ("type", "collation", "generated", "expression", "inherited")
 
@@ -76,13 +77,7 @@ class Course:
     @cached_property
     def fresh(self) -> frozenset[ObjectId]:
         """Tables that this plan makes, or makes anew: nobody is waiting for them."""
-        return frozenset(
-            s.subject
-            for s in self.statements
-            if s.subject is not None
-            and s.subject.kind in ("table", "materialized_view")
-            and _MAKES.search(s.sql)
-        )
+        return frozenset(s.subject for s in self.statements if s.subject is not None and _makes(s, s.subject))
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -229,6 +224,15 @@ class Course:
 
     def fact(self, id: ObjectId) -> Fact:
         return self.after.facts[id]
+
+
+def _makes(statement: Statement, id: ObjectId) -> bool:
+    """Whether this makes the table itself, or takes it away: others may be made for what it holds."""
+    if id.kind not in ("table", "materialized_view"):
+        return False
+    quoted = ".".join('"' + part.replace('"', '""') + '"' for part in (id.schema, id.name))
+    named = "|".join(re.escape(name) for name in {ident(id.schema, id.name), quoted})
+    return re.search(rf"{_MAKES}({named})(?![\w.])", statement.sql, re.IGNORECASE) is not None
 
 
 def _is_unique(part: Fact) -> bool:

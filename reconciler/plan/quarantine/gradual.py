@@ -340,9 +340,9 @@ def filled(loss: Loss, others: dict[str, str]) -> str:
         )
         missing.append(absent)
         steps.append(
-            f"with held as materialized (select t.ctid as id from only @leaf@ as t where {blocks} and {absent} for no key update"
+            f'with held as materialized (select t.ctid as "held row" from only @leaf@ as t where {blocks} and {absent} for no key update'
             f" skip locked) update only @leaf@ as {whole} set {name} = ({others[column.id.part]}) from held where {whole}.ctid ="
-            f" held.id and pg_catalog.num_nulls({whole}.{name}) = 1"
+            f' held."held row" and pg_catalog.num_nulls({whole}.{name}) = 1'
         )
     left = f"select exists (select from only @leaf@ as t left join {loss.copy} as k on {alike} where {' or '.join(missing)})"
     return _giving(loss, put_all=steps, left=left)
