@@ -1,0 +1,182 @@
+"""Dropped data from end to end: kept by apply, seen by status, held, erased, purged, or brought back by rollback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.engine import looking, purging
+from reconciler.engine.applying import apply, rollback
+from reconciler.engine.planning import propose
+from reconciler.errors import Stalled, Usage
+from reconciler.migrate import load_directory
+from reconciler.model import HazardCode
+
+from .conftest import Project
+
+Make = Callable[..., Project]
+TWO = """
+create table people (id integer primary key, name text);
+create table visits (
+  id bigint generated always as identity primary key, user_id integer references people, place text not null
+);
+"""
+ONE = "create table people (id integer primary key, name text);"
+FILLED = """
+insert into people values (1, 'a'), (2, 'b');
+insert into visits (user_id, place) select 1 + n % 2, 'here' from generate_series(1, 10) as n;
+"""
+ALLOWED = {"DELETES_DATA"}
+
+
+def dropped(project: Make, **extra: Any) -> Project:
+    """A database in which `visits` was created, filled and dropped."""
+    p = project(TWO, **extra)
+    apply(p.database)
+    p.sql(FILLED)
+    p.declare(ONE)
+    apply(p.database, allow=ALLOWED)
+    return p
+
+
+def test_apply_keeps_and_rollback_brings_back(project: Make) -> None:
+    p = project(TWO)
+    apply(p.database)
+    p.sql(FILLED)
+    p.declare(ONE)
+    with pytest.raises(Stalled, match="DELETES_DATA") as refused:
+        apply(p.database)
+    assert "kept in schema reconciler_quarantine" in str(refused.value)
+    proposed = propose(p.database)
+    assert proposed.plan.form == "quarantine"
+    assert proposed.rehearsal is not None and proposed.rehearsal.passed and proposed.rehearsal.rows_kept
+    assert {h.code for h in proposed.plan.hazards} == {HazardCode.DELETES_DATA}
+
+    apply(p.database, allow=ALLOWED)
+    assert p.sql("select to_regclass('visits')") == [(None,)]
+    assert propose(p.database).plan.changes == ()
+    p.sql("insert into people values (3, 'c')")
+    rollback(p.database)
+    assert p.sql("select count(*), max(id) from visits") == [(10, 10)]
+    assert p.sql("insert into visits (user_id, place) values (3, 'there') returning id") == [(11,)]
+    p.declare(TWO)
+    assert propose(p.database).plan.changes == ()
+
+
+def test_the_way_back_of_a_new_table_keeps_its_rows(project: Make) -> None:
+    p = project(ONE)
+    apply(p.database)
+    p.declare(TWO)
+    apply(p.database)
+    p.sql(FILLED)
+    rollback(p.database, allow=ALLOWED)
+    assert p.sql("select to_regclass('visits')") == [(None,)]
+    apply(p.database)
+    assert p.sql("select count(*) from visits") == [(10,)]
+
+
+def test_destroy_destroys(project: Make) -> None:
+    p = project(TWO)
+    apply(p.database)
+    p.sql(FILLED)
+    p.declare(ONE)
+    apply(p.database, allow=ALLOWED, destroy=True)
+    assert p.sql("select to_regnamespace('reconciler_quarantine')") == [(None,)]
+    assert "drop table" in load_directory(p.database.migrations)[-1].up[-1].sql.lower()
+
+
+def test_status_says_what_is_kept(project: Make) -> None:
+    p = dropped(project)
+    status, code = looking.look(p.database)
+    assert code == 0
+    (kept,) = status.facts["quarantine"]
+    assert (kept["kind"], kept["id"], kept["held"]) == ("table", "public.visits", None)
+    assert status.facts["quarantine_objects"] == 1
+    assert status.facts["quarantine_bytes"] == kept["bytes"] > 0
+    assert abs(status.facts["quarantine_oldest"] - datetime.now(UTC).timestamp()) < 600
+
+
+def test_purge_waits_for_the_retention_and_for_who_holds(project: Make) -> None:
+    p = dropped(project)
+    assert purging.purge(p.database).gone == ()
+    later = datetime.now(UTC) + timedelta(days=15)
+    with pytest.raises(Usage, match="nothing is kept under the name"):
+        purging.hold(p.database, ["public.nothing"], "no reason")
+    (held,) = purging.hold(p.database, ["public.visits"], "lawsuit 7/26")
+    assert held.held == "lawsuit 7/26"
+    assert purging.purge(p.database, now=later).gone == ()
+    purging.hold(p.database, ["public.visits"], None)
+    done = purging.purge(p.database, now=later)
+    assert [str(one.id) for one in done.gone] == ["public.visits"]
+    assert done.left == ()
+    assert purging.kept(p.database) == ()
+    assert p.sql(
+        "select count(*) from pg_class where relnamespace = 'reconciler_quarantine'::regnamespace and relkind = 'r'"
+    ) == [(1,)]
+    rollback(p.database)
+    assert p.sql("select count(*) from visits") == [(0,)]
+
+
+def test_purge_takes_partitions_and_what_they_needed(project: Make) -> None:
+    days = """
+create type mood as enum ('ok');
+create table days (id integer, day date, state mood) partition by range (day);
+create table days_1 partition of days for values from ('2026-01-01') to ('2026-02-01') partition by list (id);
+create table days_1a partition of days_1 default;
+"""
+    p = project(ONE + days)
+    apply(p.database)
+    p.sql("insert into days values (1, '2026-01-05', 'ok')")
+    p.declare(ONE)
+    apply(p.database, allow=ALLOWED)
+    assert {one.id.name for one in purging.kept(p.database)} == {"days", "days_1", "days_1a", "mood"}
+    purging.hold(p.database, ["public.days_1a"], "kept by law")
+    done = purging.purge(p.database, older_than=0)
+    assert done.gone == ()
+    assert {one.id.name: bool(reason) for one, reason in done.left} == {
+        "days": True,
+        "days_1": True,
+        "mood": True,
+    }
+    purging.hold(p.database, ["public.days_1a"], None)
+    assert len(purging.purge(p.database, older_than=0).gone) == 4
+    assert purging.kept(p.database) == ()
+
+
+def test_erasing_a_person(project: Make) -> None:
+    """Triggers, rules and policies of what is kept have no say, and are as they were afterwards."""
+    guarded = (
+        TWO
+        + """
+create table places (name text primary key);
+create table notes (id integer primary key, user_id integer);
+create function never() returns trigger language plpgsql as $$ begin raise exception 'never'; end $$;
+create trigger never before delete on visits for each row execute function never();
+create rule nobody as on delete to notes do instead nothing;
+alter table visits enable row level security;
+alter table visits force row level security;
+"""
+    )
+    p = project(guarded, trust="reviewed")
+    apply(p.database)
+    p.sql(FILLED + "insert into places values ('here'); insert into notes values (1, 1), (2, 2)")
+    p.declare(ONE)
+    apply(p.database, allow=ALLOWED | {"WEAKENS_ISOLATION", "REVOKES_ACCESS"})
+    purging.hold(p.database, ["public.notes"], "lawsuit")
+    found = {str(one.kept.id): one for one in purging.erase(p.database, "user_id = 1")}
+    assert found["public.visits"].rows == 5
+    assert (found["public.notes"].rows, found["public.notes"].reason) == (None, "held: lawsuit")
+    assert found["public.places"].rows is None and "user_id" in found["public.places"].reason
+    purging.hold(p.database, ["public.notes"], None)
+    assert {one.rows for one in purging.erase(p.database, "user_id = 1")} == {0, 1, None}
+    assert all(
+        one.rows is None for one in purging.erase(p.database, "true); drop table people; select (1 = 1")
+    )
+    rollback(p.database)
+    p.declare(guarded)
+    assert propose(p.database).plan.changes == ()
+    assert p.sql("select count(*) from visits") == [(5,)]
+    assert p.sql("select * from notes") == [(2, 2)]
