@@ -38,8 +38,8 @@ def erased(live: Connection, one: Quarantined, condition: str, told: Callable[[s
         with live.transaction():
             live.execute(f"lock table only {name} in access exclusive mode".encode())
             with _alone(live, name):
-                # Prepared: PostgreSQL then takes one statement and no more.
-                found = live.execute(f"delete from only {name} where ({condition})".encode(), prepare=True)
+                # By the extended protocol, in which PostgreSQL takes one statement and no more.
+                found = live.execute(f"delete from only {name} where ({condition})".encode(), binary=True)
             return Erased(one, found.rowcount)
     except psycopg.Error as error:
         return Erased(one, None, (error.diag.message_primary or str(error)).strip())
