@@ -47,7 +47,7 @@ class Answers:
         refused = self.refused(allowed)
         rest = [one for one in self.found if one not in refused]
         return (
-            *(one.sentence + ("" if one.doubt.sure else _UNLESS) for one in rest),
+            *(one.sentence + ("" if one.doubt.sure or one.loses else _UNLESS) for one in rest),
             *(one.sentence for one in self.undecided),
         )
 

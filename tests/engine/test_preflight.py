@@ -398,7 +398,7 @@ def test_rows_that_come_back_from_the_quarantine_may_be_referred_to(database: Da
         "catalog",
         subject=ObjectId("table", "public", "p"),
     )
-    assert asked(database, live, wanted, statements=(back,)).refused() == ()
+    assert asked(database, live, wanted, statements=(back,)).found == ()
 
 
 def test_a_view_that_is_filled_by_the_plan_is_not_decided(database: Databases) -> None:

@@ -11,7 +11,7 @@ from reconciler.plan.doubts import bounds, keys, values
 from reconciler.plan.doubts.doubt import Doubt, Gap
 from reconciler.plan.doubts.rows import Rows
 from reconciler.plan.doubts.text import mentions
-from reconciler.plan.doubts.writes import writes
+from reconciler.plan.doubts.writes import Writes, writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,19 @@ def raised(plan: Doubted) -> Iterator[Doubt | Gap]:
                 if known in seen:
                     continue
                 seen.add(known)
+                if _comes_back(found, written, plan.before):
+                    continue
                 found = replace(
                     found, sure=not written.touch(found.table, _now(found.table, moved), *found.others)
                 )
             yield found
+
+
+def _comes_back(found: Doubt, written: Writes, before: Snapshot) -> bool:
+    """Whether the answer lies in what the plan brings back from the quarantine: it asks that itself, and says what is missing."""
+    if found.declaration:
+        return found.table in written.back
+    return any(other in written.back and other not in before.facts for other in found.others)
 
 
 def _now(table: ObjectId, moved: Mapping[ObjectId, ObjectId]) -> ObjectId:

@@ -40,16 +40,20 @@ _OPAQUE = re.compile(r"(do|call|select|with|execute|perform)\b", re.IGNORECASE)
 @dataclass(frozen=True, slots=True)
 class Writes:
     """`fills` are the rows without a value that get one, by column; `tables` are written to otherwise, by (schema, name), and the
-    schema is empty where the statement names none; with `anything` nobody can say what else is."""
+    schema is empty where the statement names none; with `anything` nobody can say what else is. To those in `back` kept rows
+    and values come back."""
 
     fills: dict[ObjectId, str] = field(default_factory=dict)
     tables: frozenset[tuple[str, str]] = frozenset()
     anything: bool = False
+    back: frozenset[ObjectId] = frozenset()
 
     def touch(self, *tables: ObjectId) -> bool:
         """Whether one of these is written to, other than by a fill that is known."""
-        return self.anything or any(
-            (schema, table.name) in self.tables for table in tables for schema in ("", table.schema)
+        return (
+            self.anything
+            or any(table in self.back for table in tables)
+            or any((schema, table.name) in self.tables for table in tables for schema in ("", table.schema))
         )
 
 
@@ -57,6 +61,7 @@ def writes(statements: Iterable[Statement]) -> Writes:
     """What all of them together write."""
     fills: dict[ObjectId, str] = {}
     tables: set[tuple[str, str]] = set()
+    back: set[ObjectId] = set()
     anything = False
     for statement in statements:
         sql = head(statement.sql)
@@ -74,11 +79,11 @@ def writes(statements: Iterable[Statement]) -> Writes:
         if own and id is not None and sql.startswith("do ") and _DYNAMIC.search(sql):
             tables.add((id.schema, id.name))
         if own and id is not None and QUARANTINE in sql:
-            tables.add((id.schema, id.name))  # kept rows and values come back
+            back.add(ObjectId("table", id.schema, id.name))  # kept rows and values come back
         if not own and (altered := _CASTS.match(sql)):
             tables.add(
                 (unquoted(altered["schema"] or ""), unquoted(altered["name"]))
             )  # by an expression of a person's own
         if not own and _OPAQUE.match(sql):
             anything = True
-    return Writes(fills, frozenset(tables), anything)
+    return Writes(fills, frozenset(tables), anything, frozenset(back))
