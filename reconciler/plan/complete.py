@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from reconciler.catalog.compare import compare
 from reconciler.catalog.kinds import KINDS, RANK, Context, Unplannable
-from reconciler.catalog.kinds.retyping import VALUES
+from reconciler.catalog.kinds.retyping import TYPES, VALUES
 from reconciler.model import Change, Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
 from reconciler.plan.faithful import faithful
 from reconciler.plan.fate import Fates, decide
@@ -43,6 +43,8 @@ def complete(context: Context, changes: tuple[Change, ...] | None = None) -> tup
     taken = bearers(context.after) if fates.dropped else frozenset()
     had = bearers(context.before) if fates.renewed else frozenset()
     found: list[Statement] = []
+    last: list[Statement] = []
+    held = _held(context, fates)
     for operation in order:
         carry = fates.carried.get(operation.id)
         if operation.verb == "aside" and carry is not None:
@@ -50,7 +52,7 @@ def complete(context: Context, changes: tuple[Change, ...] | None = None) -> tup
         elif operation.verb == "back" and carry is not None:
             found.append(carry.back)
         elif operation.verb == "drop":
-            found += _dropped(operation, context, fates, taken, had)
+            (last if operation.id in held else found).extend(_dropped(operation, context, fates, taken, had))
         elif operation.verb == "alter":
             found += fates.altered[operation.id].statements
         else:
@@ -62,10 +64,21 @@ def complete(context: Context, changes: tuple[Change, ...] | None = None) -> tup
         if operation.verb == "alter"
         for statement in fates.altered[operation.id].late
     ]
-    found += fates.late
+    found += [*fates.late, *last]
     return _bodies_unchecked(
         [refusing(faithful(statement)) for statement in unless_gone(found, fates.dropped)]
     )
+
+
+def _held(context: Context, fates: Fates) -> set[ObjectId]:
+    """What goes, but not before the old form of a type that is made of it, which goes last (`retyping.remade`)."""
+    found: set[ObjectId] = set()
+    todo = [id for id, alteration in fates.altered.items() if alteration.late and id.kind in TYPES]
+    while todo:
+        needs = context.before.edges.get(todo.pop(), frozenset()) & fates.dropped
+        todo += needs - found
+        found |= needs
+    return found
 
 
 def _arranged(context: Context, fates: Fates) -> tuple[dict[Operation, Operation], list[Operation]]:
