@@ -18,7 +18,7 @@ from reconciler.plan.quarantine.registry import if_kept
 from reconciler.plan.quarantine.way import Way
 
 NOUNS: Mapping[str, str] = {
-    "function": "function", "procedure": "procedure", "aggregate": "aggregate", "enum": "type", "composite": "type", "range": "type",
+    "function": "function", "procedure": "procedure", "aggregate": "aggregate", "enum": "type", "composite": "type",
     "domain": "domain", "collation": "collation", "view": "view", "text_search_configuration": "text search configuration",
     "text_search_dictionary": "text search dictionary",
 }  # fmt: skip
@@ -156,7 +156,10 @@ def _below(start: Iterable[ObjectId], side: Snapshot) -> set[ObjectId]:
 
 def _changes(id: ObjectId, side: Snapshot, other: Snapshot) -> bool:
     """Whether it is a type that is there before and afterwards and means something else, or goes and cannot move."""
-    if id.kind in ("extension", "access_method"):
+    if id.kind in ("extension", "access_method", "range"):
+        if id.kind == "range" and id in other.facts:
+            return _meaning(side, id) != _meaning(other, id)
+        # A range type leaves its multirange and its constructors behind when it moves.
         return id in side.facts and id not in other.facts
     if id.kind not in TYPES or id.kind == "table" or id not in side.facts or id not in other.facts:
         return False
