@@ -221,6 +221,7 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         mode = "unlogged" if new["persistence"] == "u" else "logged"
         slow = Hazard(HazardCode.REWRITES_TABLE, f"Rewrites {new.id} under an exclusive lock.")
         found.append(w.say(f"alter {_noun(new)} set {mode}", f"{new.id}: {mode}", new.id, slow))
+        found += _otherwise_logged(new, context)
     options = w.changed_options(old["options"], new["options"], f"alter {_noun(new)}", new)
     # Those of the TOAST table are ignored before the table has one, which a new column may bring (manual: CREATE TABLE).
     late = tuple(statement for statement in options if "toast." in statement.sql)
@@ -240,6 +241,20 @@ def alter(old: Fact, new: Fact, context: Context) -> Alteration | None:
         )
     found += w.redressed(old, new, context, _noun(new), "table")
     return Alteration((*found, *_granted_on_columns(old, new, context)), late=late)
+
+
+def _otherwise_logged(table: Fact, context: Context) -> list[Statement]:
+    """Since 15 the sequences that a table owns become logged or unlogged with it (manual: ALTER TABLE): those that shall not."""
+    found = []
+    for side in (context.before, context.after) if context.major >= 15 else ():
+        for tie in side.by_kind.get("owned_by", ()):
+            counter = context.after.facts.get(ObjectId("sequence", tie.id.schema, tie.id.name))
+            mine = (tie["schema"], tie["table"]) == (table.id.schema, table.id.name)
+            if mine and counter is not None and counter["persistence"] != table["persistence"]:
+                mode = "unlogged" if counter["persistence"] == "u" else "logged"
+                sql = f"alter sequence if exists {w.name(counter.id)} set {mode}"
+                found.append(w.say(sql, f"{counter.id}: {mode}, unlike its table", counter.id))
+    return list(dict.fromkeys(found))
 
 
 def _granted_on_columns(old: Fact, new: Fact, context: Context) -> list[Statement]:
