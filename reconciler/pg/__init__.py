@@ -4,6 +4,7 @@ schemas.
 
 from reconciler.pg.connect import NEWEST, OLDEST, connect, major
 from reconciler.pg.failures import connection_failure
+from reconciler.pg.indent import indented
 from reconciler.pg.notices import Notice, notices
 from reconciler.pg.quote import dollar, ident, literal
 from reconciler.pg.secret import MASK, Secret, scrub
@@ -20,6 +21,7 @@ __all__ = [
     "connection_failure",
     "dollar",
     "ident",
+    "indented",
     "literal",
     "major",
     "notices",

@@ -5,12 +5,11 @@ Promises that what it writes can run twice. Never decides the order of statement
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Mapping
 
 from reconciler.catalog.kinds.kind import Context
 from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
-from reconciler.pg import dollar, ident, literal
+from reconciler.pg import dollar, ident, indented, literal
 
 COMMON = frozenset({"owner", "acl", "comment", "labels"})
 """Attributes that every kind has and that are written the same way everywhere."""
@@ -56,20 +55,20 @@ def routine(id: ObjectId) -> str:
 
 def guarded(condition: str, *statements: str) -> str:
     """A DO block that runs the statements only when the condition holds: for what has no IF [NOT] EXISTS."""
-    body = ";\n".join(textwrap.indent(statement, "    ") for statement in statements)
+    body = ";\n".join(indented(statement, "    ") for statement in statements)
     return "do " + dollar(f"\nbegin\n  if {condition} then\n{body};\n  end if;\nend\n")
 
 
 def block(*statements: str) -> str:
     """A DO block of these statements."""
-    body = ";\n".join(textwrap.indent(statement, "  ") for statement in statements)
+    body = ";\n".join(indented(statement, "  ") for statement in statements)
     return "do " + dollar(f"\nbegin\n{body};\nend\n")
 
 
 def guarded_in_full(condition: str, *statements: str) -> str:
     """The same for a condition over what PostgreSQL prints, which is asked with every name in full: what `format_type` and
     `regtype` print depends on the search_path of whoever runs this."""
-    body = ";\n".join(textwrap.indent(statement, "    ") for statement in statements)
+    body = ";\n".join(indented(statement, "    ") for statement in statements)
     return "do " + dollar(
         "\ndeclare\n  path text := pg_catalog.current_setting('search_path');\n  needed boolean;\nbegin\n"
         "  perform pg_catalog.set_config('search_path', '', true);\n"
@@ -81,7 +80,7 @@ def guarded_in_full(condition: str, *statements: str) -> str:
 
 def either(condition: str, yes: str, no: str) -> str:
     """A DO block that chooses between two statements by what the database holds now."""
-    body = f"  if {condition} then\n{textwrap.indent(yes, '    ')};\n  else\n{textwrap.indent(no, '    ')};\n  end if;"
+    body = f"  if {condition} then\n{indented(yes, '    ')};\n  else\n{indented(no, '    ')};\n  end if;"
     return "do " + dollar(f"\nbegin\n{body}\nend\n")
 
 

@@ -6,7 +6,6 @@ and that a value somebody gave a row meanwhile is not overwritten. Writes SQL, r
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -14,7 +13,7 @@ from reconciler.catalog.kinds import column as columns
 from reconciler.catalog.kinds import identity, not_null
 from reconciler.catalog.kinds import writing as w
 from reconciler.model import Fact, ObjectId
-from reconciler.pg import dollar, ident, literal
+from reconciler.pg import dollar, ident, indented, literal
 from reconciler.plan.quarantine import row_keys as keys
 from reconciler.plan.quarantine.loss import Loss
 from reconciler.plan.quarantine.registry import LOOKS, SCHEMA
@@ -320,10 +319,10 @@ def _there(column: Fact) -> str:
 
 
 def inside(*lines: str) -> list[str]:
-    return [textwrap.indent(line, "  ") for line in lines]
+    return [indented(line, "  ") for line in lines]
 
 
 def block(declared: list[str], lines: list[str]) -> str:
     heading = "".join(f"  {one};\n" for one in declared)
-    body = "\n".join(textwrap.indent(line, "  ") for line in lines)
+    body = "\n".join(indented(line, "  ") for line in lines)
     return "do " + dollar(f"\ndeclare\n{heading}begin\n{body}\nend\n")
