@@ -13,8 +13,9 @@ from contextlib import ExitStack
 
 import psycopg
 import pytest
+from majors import require_major
 
-from reconciler.embedded import Server, available, scratch
+from reconciler.embedded import Server, scratch
 from reconciler.pg import NEWEST, OLDEST, Url, connect, ident
 from reconciler.shadow import subscriptions
 
@@ -27,16 +28,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if "server" not in metafunc.fixturenames:
             pytest.fail(f"{metafunc.definition.nodeid} is marked majors but uses no server", pytrace=False)
         metafunc.parametrize("server", MAJORS, indirect=True, ids=[f"pg{major}" for major in MAJORS])
-
-
-def require_major(major: int) -> int:
-    """`major` when its programs are here; otherwise the test is skipped, or fails where it is required."""
-    if major in {binaries.major for binaries in available()}:
-        return major
-    reason = f"no programs of PostgreSQL {major}: set RECONCILER_PG_BIN_{major} or install them"
-    if f"pg{major}" in os.environ.get("RECONCILER_REQUIRE", "").split(","):
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session", autouse=True)

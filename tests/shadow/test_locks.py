@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pytest
-from conftest import require_major
+from majors import require_major
 
 from reconciler.embedded import Server
 from reconciler.model import Statement, Step
