@@ -332,3 +332,49 @@ def test_a_second_column_that_is_not_needed_after_all_goes(
     run(old, down)
     with connect(old) as session:
         assert session.execute("select id, v::text from t order by 1").fetchall() == [(1, "b"), (2, "a")]
+
+
+def test_a_cast_of_somebody_elses_is_not_used_and_who_writes_needs_no_right_to_the_type(
+    server: Server, database: Callable[..., Url]
+) -> None:
+    """The second column follows with what the enum itself prints, for a writer who may not even look into its schema."""
+    old, new = database(), database()
+    enum = "create schema apart; create type apart.mood as enum ({0});"
+    table = "create table t (id bigint primary key, v apart.mood, vs apart.mood[])"
+    load(old, enum.format("'a', 'b', 'c'") + table)
+    load(new, enum.format("'a', 'c'") + table)
+    before, after = read(old), read(new)
+    fills = {ObjectId("enum_value", "apart", "mood", "b"): "a"}
+    up, _ = quarantine.kept(
+        complete(Context(before, after, "postgres", fills)), complete(Context(after, before, "postgres")),
+        before, after, applier="postgres", large=[ObjectId("table", "public", "t")], fills=fills,
+    )  # fmt: skip
+    at = next(n for n, s in enumerate(up) if "rename column" in s.sql)
+    load(
+        old,
+        "create function foreign_code(apart.mood) returns text language sql immutable as $$ select 'c' $$;"
+        " create cast (apart.mood as text) with function foreign_code(apart.mood) as assignment;"
+        " insert into t values (1, 'b', '{b,NULL,c}'), (2, 'a', null), (3, null, '{}'); create role writes_only;"
+        " grant select, insert, update on t to writes_only; grant usage on schema public to writes_only",
+    )
+    second = "select id, pg_catalog.format('%s', r.v), pg_catalog.format('%s', r.vs) from {0} as r order by 1"
+    try:
+        run(old, [s for s in up[:at] if s.subject is None])
+        load(
+            old,
+            "set role writes_only; insert into t values (4, 'b', '[0:1]={a,b}'); update t set v = 'c' where id = 2",
+        )
+        with connect(old) as session:
+            names = session.execute(
+                "select pg_catalog.quote_ident(attname) from pg_catalog.pg_attribute where attrelid = 't'::regclass and attname"
+                " like 'reconciler\\_%' and atttypid::regtype::text not like '%[]' union all select pg_catalog.quote_ident(attname)"
+                " from pg_catalog.pg_attribute where attrelid = 't'::regclass and attname like 'reconciler\\_%' and"
+                " atttypid::regtype::text like '%[]'"
+            ).fetchall()
+            assert len(names) == 2
+            found = session.execute(
+                second.format(f"(select id, {names[0][0]} as v, {names[1][0]} as vs from t)").encode()
+            ).fetchall()
+    finally:
+        load(old, "drop owned by writes_only; drop role writes_only")
+    assert found == [(1, "a", "{a,NULL,c}"), (2, "c", ""), (3, "", "{}"), (4, "a", "[0:1]={a,a}")]

@@ -13,6 +13,7 @@ from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Statement
 from reconciler.pg import ident, literal
 from reconciler.plan.quarantine import swap
 from reconciler.plan.quarantine.direct import block
+from reconciler.plan.quarantine.row_keys import printed
 from reconciler.plan.quarantine.values import RETYPES
 from reconciler.plan.quarantine.way import Way
 
@@ -121,21 +122,22 @@ def _as(column: Fact, enum: ObjectId, second: str) -> str:
 
 
 def _carried(column: Fact, enum: ObjectId, gone: list[str], way: Way, of: str) -> str:
+    """The text, or the texts, of the value afterwards: what the enum's own output says, since a cast to text may be somebody's."""
     pairs = [(literal(value), literal(_successor(enum, value, way) or "")) for value in gone]
+    text = printed(of)
     if column["type"].endswith("[]"):
-        text = f"{of}::text[]"
+        text = f"({text})::text[]"
         for one, other in pairs:
             text = f"pg_catalog.array_replace({text}, {one}, {other})"
-    else:
-        text = f"(case {of}::text {' '.join(f'when {a} then {b}' for a, b in pairs)} else {of}::text end)"
-    return f"{text}::{_as(column, enum, _second(enum, way))}"
+        return text
+    return f"(case {text} {' '.join(f'when {a} then {b}' for a, b in pairs)} else {text} end)"
 
 
 def _moved(column: Fact, enum: ObjectId, second: str, way: Way) -> str:
     gone = [v for v in way.before.facts[enum]["values"] if v not in way.after.facts[enum]["values"]]
     name = ident(column.id.part)
     foreign = column.parent is not None and column.parent.kind == "foreign_table"
-    how = "" if foreign else f" using {_carried(column, enum, gone, way, name)}"
+    how = "" if foreign else f" using {_carried(column, enum, gone, way, name)}::{_as(column, enum, second)}"
     table = f"{'foreign ' if foreign else ''}table {ident(column.id.schema, column.id.name)}"
     return f"alter {table} alter column {name} type {_as(column, enum, second)}{how}"
 
