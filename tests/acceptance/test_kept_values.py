@@ -145,3 +145,39 @@ def test_values_are_what_they_were(
     query, answer = case.then
     with connect(old) as session:
         assert session.execute(query.encode()).fetchall() == answer
+
+
+def test_rows_without_a_key_that_only_a_changed_column_tells_apart_keep_their_values_in_quarantine(
+    server: Server, database: Callable[..., Url]
+) -> None:
+    """Two rows are the same in what stays, and were moved: nothing says which had which value, so neither gets one."""
+    old, new = database(), database()
+    load(old, "create table bag (what text, kind varchar(20), shade text, v numeric(10,4))")
+    load(new, "create table bag (what text, kind text, v numeric(10,2))")
+    before, after = read(old), read(new)
+    load(
+        old,
+        "insert into bag values ('x', 'a', 's1', 0.125), ('x', 'b', 's2', 0.126), ('y', 'a', 's3', 1), ('y', 'b', 's3', 1),"
+        " ('z', 'a', 's4', 0.127)",
+    )
+    context = Context(before, after, "postgres")
+    back = Context(after, before, "postgres")
+    up, down = quarantine.kept(
+        complete(context), complete(back), before, after, applier="postgres", large=[], fills={}
+    )
+    goes = next(s for s in up if s.subject is not None and "drop column" in s.sql)
+    assert any("where that tells them apart" in hazard.consequence for hazard in goes.hazards)
+    run(old, up)
+    load(old, "update bag set kind = kind where kind = 'a' and what <> 'z'")
+    run(old, down)
+    assert residue(read(old), before) == ()
+    with connect(old) as session:
+        found = session.execute("select what, kind, shade, v::text from bag order by 1, 2").fetchall()
+        left = session.execute(
+            "select (names ->> 'lost')::int from reconciler_quarantine.kept where tag like 'given back %' order by 1"
+        ).fetchall()
+    assert found == [
+        ("x", "a", None, "0.1300"), ("x", "b", None, "0.1300"), ("y", "a", "s3", "1.0000"), ("y", "b", "s3", "1.0000"),
+        ("z", "a", "s4", "0.1270"),
+    ]  # fmt: skip
+    assert left == [(2,), (2,)]

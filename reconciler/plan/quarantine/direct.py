@@ -198,13 +198,7 @@ def _put_back(loss: Loss, full: frozenset[ObjectId]) -> list[str]:
         sets.append(
             f"{name} = case when had_{number} and pg_catalog.num_nulls(t.{name}) = 0 then t.{name} else {value} end"
         )
-    if loss.key.by_content:
-        found = (
-            f" from ({keys.numbered(loss.key, loss.live)}) as r join {loss.copy} as k on k.{ident(keys.CONTENT)} = r.content"
-            f" and k.{ident(keys.NUMBER)} = r.number where t.ctid = r.place and t.tableoid = r.home"
-        )
-    else:
-        found = f" from {loss.copy} as k where {keys.same_row(loss.key, 't.', 'k.')}"
+    found = keys.found_again(loss.key, loss.live, loss.copy, [pick.name for pick in loss.picks])
     return [f"update {loss.live} as t set {', '.join(sets)}{found};", "get diagnostics total = row_count;"]
 
 

@@ -19,22 +19,26 @@ from reconciler.shadow.rows import line
 _LIST = re.compile(r'\(((?:"(?:[^"]|"")*"|[^")(])*)\)')
 _ITEM = re.compile(r'\s*("(?:[^"]|"")*"|[^",\s]+)(?: WITHOUT OVERLAPS)?\s*(?:,|\Z)')
 _TYPES = frozenset({"enum", "domain", "composite", "range", "table"})
-CONTENT, NUMBER = "row content", "row number"
+CONTENT, NUMBER, EQUALS = "row content", "row number", "row equals"
 """What the columns of a copy are called that has no key. Nobody writes such names by hand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """`columns` are those of the key; without one, `content` names the columns that stay."""
+    """`columns` are those of the key; without one, `content` names the columns that stay. `partial` says that rows of one content
+    may differ all the same, in a column whose values change."""
 
     columns: tuple[Fact, ...]
     content: tuple[str, ...] = ()
+    partial: bool = False
 
     @property
     def by_content(self) -> bool:
         return not self.columns
 
     def __str__(self) -> str:
+        if self.partial:
+            return "by what else stands in the row and does not change, where that tells them apart"
         if self.by_content:
             return "by what else stands in the row"
         return "by " + ", ".join(column.id.part for column in self.columns)
@@ -56,8 +60,8 @@ def printed(value: str) -> str:
     return f"case when pg_catalog.num_nulls({value}) = 0 then pg_catalog.format('%s', {value}) end"
 
 
-def key_of(table: ObjectId, before: Snapshot, after: Snapshot) -> Key:
-    """How the rows of `table`, as they are before, are found again afterwards."""
+def key_of(table: ObjectId, before: Snapshot, after: Snapshot, changed: ObjectId | None = None) -> Key:
+    """How the rows of `table`, as they are before, are found again afterwards; `changed` is a column whose change is known by row."""
     staying = {
         c.id.part: c for c in before.children.get(table, ())
         if c.id.kind == "column" and _stays(c, before, after)
@@ -72,7 +76,12 @@ def key_of(table: ObjectId, before: Snapshot, after: Snapshot) -> Key:
         found.append((not lasts, part["type"] != "p", len(columns), part.id, columns))
     if found:
         return Key(min(found, key=lambda one: one[:4])[4])
-    return Key((), tuple(sorted(staying)))
+    partial = any(
+        c.id.kind == "column" and c.id != changed and c.id.part not in staying and not c["generated"]
+        and c.id in after.facts and not after.facts[c.id]["generated"]
+        for c in before.children.get(table, ())
+    )  # fmt: skip
+    return Key((), tuple(sorted(staying)), partial)
 
 
 def _stays(column: Fact, before: Snapshot, after: Snapshot) -> bool:
@@ -137,9 +146,34 @@ def names(key: Key) -> list[str]:
 def numbered(key: Key, source: str, more: str = "") -> str:
     """Every row of `source` with its content and its number among those that are equal; `more` are further columns of it."""
     hashed = f"pg_catalog.sha256(pg_catalog.convert_to({line(key.content)}, 'UTF8'))"
+    size = f", pg_catalog.count(*) over (partition by r.content) as {ident(EQUALS)}" if key.partial else ""
     return (
-        "select r.*, pg_catalog.row_number() over (partition by r.content order by r.home, r.place) as number from (select"
+        f"select r.*, pg_catalog.row_number() over (partition by r.content order by r.home, r.place) as number{size} from (select"
         f" t.tableoid as home, t.ctid as place, {hashed} as content{more} from {source} as t) as r"
+    )
+
+
+def found_again(key: Key, live: str, copy: str, kept: list[str], *, some: bool = False) -> str:
+    """FROM and WHERE of an UPDATE of `live` as `t`, with the kept row of each as `k`.
+
+    Rows of one content that may still differ are found where it does not matter which is which: as many as there were, and all
+    with the same values in the columns `kept`; where only some rows were kept, where there is a single one.
+    """
+    if not key.by_content:
+        return f" from {copy} as k where {same_row(key, 't.', 'k.')}"
+    source, more = copy, ""
+    content, number, equals = ident(CONTENT), ident(NUMBER), ident(EQUALS)
+    if key.partial:
+        values = ", ".join(f"g.{ident(name)}" for name in kept)
+        alike = (
+            f"select g.{content}, pg_catalog.count(*) as {equals} from {copy} as g group by g.{content} having"
+            f" pg_catalog.count(distinct pg_catalog.format('%s', row({values}))) = 1"
+        )
+        source = f"(select c.*, a.{equals} from {copy} as c join ({alike}) as a using ({content}))"
+        more = f" and r.{equals} = k.{equals}" + (f" and r.{equals} = 1" if some else "")
+    return (
+        f" from ({numbered(key, live)}) as r join {source} as k on k.{content} = r.content and k.{number} = r.number{more}"
+        " where t.ctid = r.place and t.tableoid = r.home"
     )
 
 

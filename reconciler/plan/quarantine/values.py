@@ -90,13 +90,8 @@ def _restored(
 def _put_back(loss: Loss) -> str:
     (column,) = loss.columns
     name, table = ident(column.id.part), literal(w.name(loss.table))
-    if loss.key.by_content:
-        rows = (
-            f" from ({keys.numbered(loss.key, loss.live)}) as r join {loss.copy} as k on k.{ident(keys.CONTENT)} = r.content and"
-            f" k.{ident(keys.NUMBER)} = r.number where t.ctid = r.place and t.tableoid = r.home"
-        )
-    else:
-        rows = f" from {loss.copy} as k where {keys.same_row(loss.key, 't.', 'k.')}"
+    kept = [pick.name for pick in loss.picks]
+    rows = keys.found_again(loss.key, loss.live, loss.copy, kept, some=bool(loss.condition))
     lines = [
         f"was := {SCHEMA}.prepared({table}, true);",
         f"update {loss.live} as t set {name} = {was(loss, 'k.')}{rows} and"
@@ -141,7 +136,7 @@ def _changed(
         )
         yield (
             Loss(
-                "values", table, (column,), key_of(table, full, short), picks, there,
+                "values", table, (column,), key_of(table, full, short, column.id), picks, there,
                 not full.facts[table]["partition_by"], tag, named(f"{table.name}_{column.id.part}", tag), condition=condition,
             ),
             causes,
