@@ -278,6 +278,93 @@ def test_the_applier_need_not_own_the_table(server: Server, database: Callable[.
         load(url, "drop role quarantine_applier; drop role quarantine_owner")
 
 
+TAKEN = {
+    "schema": ("create schema reconciler_quarantine authorization {}", "belongs to a role"),
+    "registry": (
+        "create schema reconciler_quarantine; create table reconciler_quarantine.kept (tag text); alter table reconciler_quarantine.kept owner to {}",
+        "belongs to a role",
+    ),
+    "grant": ("create schema reconciler_quarantine; grant usage on schema reconciler_quarantine to {}", "has USAGE"),
+    "public": ("create schema reconciler_quarantine; grant create on schema reconciler_quarantine to public", "public has CREATE"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", TAKEN)
+def test_what_somebody_else_made_beforehand_is_not_used(
+    way: str, server: Server, database: Callable[..., Url]
+) -> None:
+    """Its triggers and routines would run as whoever applies: here a superuser, who belongs to every role."""
+    url, before, after = pair(database, BILLS, FIRMS, ROWS)
+    up, _ = plans(before, after)
+    made, said = TAKEN[way]
+    load(url, "create role quarantine_intruder; " + made.format("quarantine_intruder"))
+    try:
+        with pytest.raises(Stalled, match=said):
+            ran(url, up)
+        assert values(url, "select count(*) from bills") == [(20,)]
+    finally:
+        load(url, "drop owned by quarantine_intruder cascade; drop role quarantine_intruder")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "create trigger theirs before insert on reconciler_quarantine.kept execute function reconciler_quarantine.theirs()",
+        "create rule theirs as on insert to reconciler_quarantine.kept do also notify theirs",
+        "alter function reconciler_quarantine.theirs() owner to quarantine_intruder",
+        "alter schema reconciler_quarantine owner to quarantine_intruder",
+    ],
+    ids=["trigger", "rule", "routine", "schema"],
+)
+def test_what_somebody_else_changed_is_not_used(
+    made: str, server: Server, database: Callable[..., Url]
+) -> None:
+    url, before, after = pair(database, BILLS, FIRMS, ROWS)
+    up, down = plans(before, after)
+    ran(url, up)
+    ran(url, down)
+    body = "returns trigger language plpgsql as 'begin return new; end'"
+    load(
+        url,
+        f"create role quarantine_intruder; create function reconciler_quarantine.theirs() {body}; {made}",
+    )
+    try:
+        with pytest.raises(Stalled, match=r"not for its owner alone|belongs to a role"):
+            ran(url, up)
+        if made.startswith("alter schema"):
+            load(url, "drop table bills")
+            with pytest.raises(Stalled, match="belongs to a role"):
+                ran(url, down)
+    finally:
+        load(url, "drop owned by quarantine_intruder cascade; drop role quarantine_intruder")
+
+
+@pytest.mark.parametrize("owner", ["quarantine_applier", "quarantine_group"])
+def test_an_administrator_may_prepare_it(owner: str, server: Server, database: Callable[..., Url]) -> None:
+    """For whoever applies, or for a role that this one belongs to."""
+    url, before, after = pair(database, BILLS, FIRMS, ROWS)
+    load(
+        url,
+        "create role quarantine_group; create role quarantine_applier login; grant quarantine_group to quarantine_applier;"
+        f"alter table firms owner to quarantine_applier; alter table bills owner to quarantine_applier;"
+        f"grant create on schema public to quarantine_applier; create schema reconciler_quarantine authorization {owner}",
+    )
+    try:
+        before = read(url)
+        up, down = plans(before, after)
+        for way, there in ((up, None), (down, "bills"), (up, None)):
+            with connect(url) as session:
+                session.execute("set session authorization quarantine_applier")
+                for step in steps(tuple(s for s in way if "owner to" not in s.sql)):
+                    run_step(session, step)
+            assert values(url, "select to_regclass('bills')::text") == [(there,)]
+    finally:
+        load(
+            url,
+            "drop owned by quarantine_applier, quarantine_group cascade; drop role quarantine_applier; drop role quarantine_group",
+        )
+
+
 @pytest.mark.majors
 def test_a_large_partition_is_not_read_when_it_comes_back(
     server: Server, database: Callable[..., Url]

@@ -16,7 +16,7 @@ from reconciler.model import Fact, ObjectId
 from reconciler.pg import dollar, ident, indented, literal
 from reconciler.plan.quarantine import row_keys as keys
 from reconciler.plan.quarantine.loss import Loss
-from reconciler.plan.quarantine.registry import LOOKS, SCHEMA
+from reconciler.plan.quarantine.registry import LOOKS, REFUSED, SCHEMA
 
 
 def kept(loss: Loss) -> str:
@@ -165,6 +165,7 @@ def done(loss: Loss) -> str:
 def if_kept(loss: Loss, lines: list[str]) -> list[str]:
     """The lines, for when this very plan has kept these columns."""
     return [
+        f"{REFUSED};",
         f"if {LOOKS} then",
         f"  if exists (select from {SCHEMA}.kept as k where k.tag = {literal(loss.tag)}) then",
         *inside(*inside(*lines)),

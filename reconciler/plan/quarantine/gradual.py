@@ -18,7 +18,7 @@ from reconciler.plan.quarantine import direct
 from reconciler.plan.quarantine import row_keys as keys
 from reconciler.plan.quarantine.direct import block, inside
 from reconciler.plan.quarantine.loss import Loss, still_changed, was
-from reconciler.plan.quarantine.registry import LOOKS, SCHEMA
+from reconciler.plan.quarantine.registry import LOOKS, REFUSED, SCHEMA
 
 _LOOP = """
 declare
@@ -361,6 +361,7 @@ def _giving(loss: Loss, *, put_all: list[str], left: str) -> str:
     )
     guard = _lines(
         2,
+        f"{REFUSED};",
         f"if {LOOKS} then",
         f"  if not exists (select from {SCHEMA}.kept as k where k.tag = {literal(loss.tag)}) then",
         "    return;",

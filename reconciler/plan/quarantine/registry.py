@@ -15,15 +15,78 @@ from reconciler.plan.quarantine.row_routines import ROW_ROUTINES
 
 SCHEMA = "reconciler_quarantine"
 
+LOOKS = f"pg_catalog.to_regclass('{SCHEMA}.kept') is not null"
+"""The condition under which a statement looks into the quarantine that can do without one."""
+
+_ALLOWED = "case when pg_catalog.current_setting('server_version_num')::integer < 160000 then 'member' else 'usage, set' end"
+
+
+def _trusted(owner: str) -> str:
+    """Whether this role may be under the power of that one: itself, a superuser, or a role it belongs to. A superuser belongs to every
+    role, so that only superusers count there; and before PostgreSQL 16 a role could make others its members, unasked."""
+    return (
+        "exists (select from pg_catalog.pg_roles as o join pg_catalog.pg_roles as me on me.rolname = current_user"
+        f" where o.oid = {owner} and (o.oid = me.oid or o.rolsuper or not me.rolsuper and pg_catalog.pg_has_role(me.oid, o.oid, {_ALLOWED})"
+        " and not exists (select from pg_catalog.pg_auth_members as m where m.roleid = o.oid and m.grantor = o.oid)))"
+    )
+
+
+_FOREIGN = (
+    f"exists (select from pg_catalog.pg_namespace as n where n.nspname = '{SCHEMA}' and not {_trusted('n.nspowner')})"
+    " or exists (select from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace"
+    f" where n.nspname = '{SCHEMA}' and c.relname = 'kept' and not {_trusted('c.relowner')})"
+)
+REFUSED = (
+    f"if {_FOREIGN} then raise exception 'schema {SCHEMA} or what is in it belongs to a role that % does not belong to, and"
+    " could act in its name', pg_catalog.quote_ident(current_user) using errcode = 'insufficient_privilege',"
+    " hint = 'look at what is there; then run this as its owner, or have its owner changed'; end if"
+)
+"""The PL/pgSQL statement that stands before anything of the quarantine is called or written to."""
+
 _MADE = f"""do $$
 declare
   given record;
+  foreign_part text;
 begin
-  -- An administrator may have made it, with its grants: then it stays as it is. Default privileges of the database may grant
-  -- a new schema to others (manual, ALTER DEFAULT PRIVILEGES): that is taken back.
+  -- An administrator may have made it for this role. What somebody else made, or may change, would run with the rights of this role.
   if exists (select from pg_catalog.pg_namespace where nspname = '{SCHEMA}') then
+    {REFUSED};
+    select pg_catalog.format('%s has %s on it', case when a.grantee = 0 then 'public' else pg_catalog.quote_ident(r.rolname) end,
+             a.privilege_type)
+      into foreign_part
+      from pg_catalog.pg_namespace as n
+     cross join lateral pg_catalog.aclexplode(n.nspacl) as a
+      left join pg_catalog.pg_roles as r on r.oid = a.grantee
+     where n.nspname = '{SCHEMA}'
+       and (a.grantee = 0 or not pg_catalog.pg_has_role(a.grantee, n.nspowner, 'member') and not {_trusted("a.grantee")})
+     order by 1 limit 1;
+    if foreign_part is null then
+      select pg_catalog.format('table kept has %s %I', f.what, f.name)
+        into foreign_part
+        from (select 'trigger' as what, t.tgname as name, t.tgrelid as home from pg_catalog.pg_trigger as t where not t.tgisinternal
+              union all select 'rule', r.rulename, r.ev_class from pg_catalog.pg_rewrite as r) as f
+        join pg_catalog.pg_class as c on c.oid = f.home and c.relname = 'kept'
+        join pg_catalog.pg_namespace as n on n.oid = c.relnamespace and n.nspname = '{SCHEMA}'
+       order by f.what, f.name limit 1;
+    end if;
+    if foreign_part is null and {LOOKS} then
+      select pg_catalog.format('routine %s belongs to %I', p.oid::pg_catalog.regprocedure, pg_catalog.pg_get_userbyid(p.proowner))
+        into foreign_part
+        from pg_catalog.pg_proc as p
+        join pg_catalog.pg_namespace as n on n.oid = p.pronamespace and n.nspname = '{SCHEMA}'
+       where not {_trusted("p.proowner")}
+         and not exists (select from {SCHEMA}.kept as k where k.kept_as = p.proname)
+         and not exists (select from pg_catalog.pg_depend as d where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                          and d.objid = p.oid and d.deptype = 'i')
+       order by p.oid limit 1;
+    end if;
+    if foreign_part is not null then
+      raise exception 'schema {SCHEMA} is not for its owner alone: %', foreign_part
+        using errcode = 'insufficient_privilege', hint = 'take that away, or let its owner do so, and run this again';
+    end if;
     return;
   end if;
+  -- Default privileges of the database may grant a new schema to others (manual, ALTER DEFAULT PRIVILEGES): that is taken back.
   create schema {SCHEMA};
   comment on schema {SCHEMA} is 'What migrations dropped, until it is purged. Kept by reconciler.';
   for given in
@@ -58,10 +121,6 @@ values. `kept_as` is its name here; `names` says what went along (name here → 
 has none. `held` is the reason for which it must not be purged; null means that it may."""
 
 
-LOOKS = f"pg_catalog.to_regclass('{SCHEMA}.kept') is not null"
-"""The condition under which a statement looks into the quarantine that can do without one."""
-
-
 _CALLABLE = (
     f"exists (select from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace where n.nspname = '{SCHEMA}'"
     " and pg_catalog.has_schema_privilege(n.oid, 'usage') and p.proname = '"
@@ -70,7 +129,8 @@ _CALLABLE = (
 
 def if_kept(routine: str, *commands: str) -> str:
     """A DO block of commands that call this routine, and do nothing where nothing was ever kept: then nobody has made it."""
-    return w.guarded(f"{_CALLABLE}{routine}')", *commands)
+    body = ";\n".join(commands)
+    return w.block(REFUSED, f"if {_CALLABLE}{routine}') then\n{body};\nend if")
 
 
 def gives_back(statement: Statement) -> bool:
