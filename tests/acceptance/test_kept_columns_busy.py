@@ -378,3 +378,28 @@ def test_a_cast_of_somebody_elses_is_not_used_and_who_writes_needs_no_right_to_t
     finally:
         load(old, "drop owned by writes_only; drop role writes_only")
     assert found == [(1, "a", "{a,NULL,c}"), (2, "c", ""), (3, "", "{}"), (4, "a", "[0:1]={a,a}")]
+
+
+@pytest.mark.parametrize("table", ["t", "k", "held row"])
+def test_a_declared_value_that_is_null_for_some_rows(
+    server: Server, database: Callable[..., Url], table: str
+) -> None:
+    """The way back ends: such a row stays without a value. What is declared is not asked for rows whose value was kept."""
+    old, new = database(), database()
+    load(old, f'create table "{table}" (id bigint primary key, v text, x integer)')
+    load(new, f'create table "{table}" (id bigint primary key, x integer)')
+    before, after = read(old), read(new)
+    load(old, f"""insert into "{table}" values (1, 'kept', 0), (2, null, 0)""")
+    up, down = plans(before, after, {f"{table}.v": "nullif((8 / x)::text, '4')"}, large=True)
+    run(old, up)
+    load(old, f'insert into "{table}" values (3, 2), (4, 1), (5, null)')
+    long = next(n for n, s in enumerate(down) if not s.transactional)
+    run(old, down[:long])
+    with connect(old) as session:
+        session.execute(b"set statement_timeout = '20s'")
+        session.execute(down[long].sql.encode())
+    run(old, down)
+    assert read(old).fingerprint == before.fingerprint
+    with connect(old) as session:
+        found = session.execute(f'select id, v from "{table}" order by id'.encode()).fetchall()
+    assert found == [(1, "kept"), (2, None), (3, None), (4, "8"), (5, None)]

@@ -330,22 +330,31 @@ def filled(loss: Loss, others: dict[str, str]) -> str:
         f" {alike} where {blocks} and ({' or '.join(missing)}) for no key update of t skip locked) update only @leaf@ as t set"
         f" {', '.join(sets)} from held where t.ctid = held.id"
     ]
-    whole = ident(loss.table.name)
+    whole, copy = ident(loss.table.name), ident("kept copy")
+    unkept = f"not exists (select from {loss.copy} as {copy} where {keys.same_row(loss.key, f'{whole}.', f'{copy}.')})"
+    left = [
+        f"select from only @leaf@ as t left join {loss.copy} as k on {alike} where {' or '.join(missing)}"
+    ]
     for column in loss.columns:
         if column.id.part not in others:
             continue
-        name = ident(column.id.part)
-        absent = (
-            f"pg_catalog.num_nulls(t.{name}) = 1 and not exists (select from {loss.copy} as k where {alike})"
-        )
-        missing.append(absent)
+        name, value = ident(column.id.part), others[column.id.part]
+        empty = f"pg_catalog.num_nulls({whole}.{name}) = 1"
+        # What is declared may be NULL for a row: it stays as it is, or the rows that are left over would never end. CASE: what is
+        # declared may fail for a row that it is not for.
+        given = f"pg_catalog.num_nulls(({value})) = 0"
         steps.append(
-            f'with held as materialized (select t.ctid as "held row" from only @leaf@ as t where {blocks} and {absent} for no key update'
-            f" skip locked) update only @leaf@ as {whole} set {name} = ({others[column.id.part]}) from held where {whole}.ctid ="
-            f' held."held row" and pg_catalog.num_nulls({whole}.{name}) = 1'
+            f'with held as materialized (select {whole}.ctid as "held row" from only @leaf@ as {whole} where'
+            f" {whole}.ctid >= @from@::tid and {whole}.ctid < @to@::tid and {empty} and {unkept} for no key update"
+            f" skip locked) update only @leaf@ as {whole} set {name} = ({value}) from held where"
+            f' {whole}.ctid = held."held row"'
+            f' and case when {whole}.ctid = held."held row" and {empty} then {given} else false end'
         )
-    left = f"select exists (select from only @leaf@ as t left join {loss.copy} as k on {alike} where {' or '.join(missing)})"
-    return _giving(loss, put_all=steps, left=left)
+        left.append(
+            f"select from only @leaf@ as {whole} where case when {empty} and {unkept} then {given} else false end"
+        )
+    looked = " or ".join(f"exists ({rows})" for rows in left)
+    return _giving(loss, put_all=steps, left=f"select {looked}")
 
 
 def _giving(loss: Loss, *, put_all: list[str], left: str) -> str:
