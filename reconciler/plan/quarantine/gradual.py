@@ -36,6 +36,7 @@ declare
   done     bigint;
   total    bigint := 0;
   file     oid;
+  watcher  oid;
   was      jsonb;
   hindered boolean;
   left_over boolean;
@@ -52,6 +53,7 @@ begin
     select pg_catalog.format('%I.%I', n.nspname, c.relname) into name
       from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace where c.oid = leaf;
     file := pg_catalog.pg_relation_filenode(leaf);
+    watcher := {watcher};
     round := 0;
     loop
       round := round + 1;
@@ -151,7 +153,7 @@ def begun(loss: Loss) -> str:
                 f"perform {SCHEMA}.make_room({literal(loss.name)});",
                 f"create table {loss.copy} ({', '.join(shape)}, primary key ({', '.join(key)}));",
                 f'create table {notes} (number bigint generated always as identity primary key, note "char" not null,'
-                f" home oid, file oid, place bigint, {', '.join(typed)});",
+                f" home oid, file oid, watch oid, place bigint, {', '.join(typed)});",
                 "-- Writers may not look into the quarantine: the function may, for them.",
                 f"create function {function}() returns trigger language plpgsql security definer set search_path = '' as"
                 f" {dollar(body, 'note')};",
@@ -177,7 +179,7 @@ def copied(loss: Loss) -> str:
     values, wanted = _values(loss)
     take = (
         f"insert into {loss.copy} ({wanted}) select {values} from only @leaf@ as t where t.ctid >= @from@::tid and t.ctid < @to@::tid{_and(loss)}"
-        " on conflict do nothing"
+        f" {_again(loss)}"
     )
     work = _lines(
         8,
@@ -185,11 +187,14 @@ def copied(loss: Loss) -> str:
         "get diagnostics done = row_count;",
         "total := total + done;",
     )
+    place = f"insert into {notes} (note, home, file, watch, place) values ('p', leaf, file, watcher, here);"
     noted = _lines(
         8,
-        f"delete from {notes} as n where n.note = 'p' and n.home = leaf;",
-        f"insert into {notes} (note, home, file, place) values ('p', leaf, file, here);",
+        f"delete from {notes} as n where n.note = 'p' and n.home = leaf and n.watch = watcher;",
+        place,
     )
+    # A partition that is empty has no batch: it is noted too that it was looked at.
+    ended = _lines(6, f"if not {_watched(loss, 'leaf', 'watcher')} then", f"  {place}", "end if;", "commit;")
     closing = _lines(
         2,
         "round := 0;",
@@ -208,11 +213,11 @@ def copied(loss: Loss) -> str:
     )
     start = (
         f"coalesce((select n.place from {notes} as n where n.note = 'p' and n.home = leaf and n.file = pg_relation_filenode(leaf)"
-        " order by n.number desc limit 1), 0)"
+        " and n.watch = watcher order by n.number desc limit 1), 0)"
     )
     return _loop(
         loss, guard=_lines(2, f"if {_absent(notes)} then", "  return;", "end if;"), first=_estimate(loss), start=start, silent="false", work=work,
-        noted=noted, closing=closing,
+        noted=noted, closing=closing, left=ended, watcher=_trigger_on(loss, "leaf"),
     )  # fmt: skip
 
 
@@ -220,13 +225,18 @@ def closed(loss: Loss) -> str:
     """Under the lock of the drop: what was noted last, and the end of the notes."""
     table, notes = w.name(loss.table), _notes(loss)
     return block(
-        ["was jsonb", "done bigint", "total bigint"],
+        ["was jsonb", "done bigint", "total bigint", "leaf regclass", "name text", "late boolean := false"],
         [
             f"if not {_absent(notes)} then",
             *inside(
                 f"lock table {loss.live} in access exclusive mode;",
+                *_late(loss),
                 f"was := {SCHEMA}.prepared({literal(table)}, false);",
                 *_caught_up(loss, "done"),
+                "if late then",
+                f"  delete from {loss.copy} as k where not exists (select from {loss.live} as t where"
+                f" {keys.same_row(loss.key, 't.', 'k.')});",
+                "end if;",
                 f"perform {SCHEMA}.finished({literal(table)}, was);",
                 *_ended(loss),
                 f"select greatest(c.reltuples::bigint, 1) into total from pg_catalog.pg_class as c where c.oid ="
@@ -236,6 +246,46 @@ def closed(loss: Loss) -> str:
             "end if;",
         ],
     )
+
+
+def _late(loss: Loss) -> list[str]:
+    """A partition that came, or was away, while the rows were copied: nobody noted what was written to it. It is copied under the lock."""
+    values, wanted = _values(loss)
+    take = f"insert into {loss.copy} ({wanted}) select {values} from only @leaf@ as t{_and(loss, ' where ')} {_again(loss)}"
+    return [
+        "-- Copied twice, since it was away in between: what was deleted there is in the copy.",
+        f"late := exists (select from {_notes(loss)} as n where n.note = 'p' group by n.home having"
+        " pg_catalog.count(distinct n.watch) > 1);",
+        f"for leaf, name in select c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_class as c"
+        f" join pg_catalog.pg_namespace as n on n.oid = c.relnamespace where {_family(loss)}"
+        f" and not {_watched(loss, 'c.oid', _trigger_on(loss, 'c.oid'))} order by c.oid loop",
+        *inside(
+            "late := true;",
+            f"was := {SCHEMA}.prepared(name, false);",
+            f"execute pg_catalog.format({_sent(take)}, name);",
+            f"perform {SCHEMA}.finished(name, was);",
+        ),
+        "end loop;",
+    ]
+
+
+def _again(loss: Loss) -> str:
+    """A row that was copied already is copied as it is now."""
+    key = ", ".join(ident(c.id.part) for c in loss.key.columns)
+    fresh = ", ".join(f"{ident(pick.name)} = excluded.{ident(pick.name)}" for pick in loss.picks)
+    return f"on conflict ({key}) do update set {fresh}"
+
+
+def _trigger_on(loss: Loss, table: str) -> str:
+    """The trigger that notes what is written to a table. A partition that is attached gets a new one, also one that was there before."""
+    return (
+        f"(select g.oid from pg_catalog.pg_trigger as g where g.tgrelid = {table} and g.tgname ="
+        f" {literal(_called(loss))})"
+    )
+
+
+def _watched(loss: Loss, table: str, trigger: str) -> str:
+    return f"exists (select from {_notes(loss)} as s where s.note = 'p' and s.home = {table} and s.watch = {trigger})"
 
 
 def abandoned(loss: Loss) -> str:
@@ -260,7 +310,6 @@ def _caught_up(loss: Loss, count: str, limit: int = 0) -> list[str]:
     key = [c.id.part for c in loss.key.columns]
     listed = ", ".join(ident(k) for k in key)
     values, wanted = _values(loss)
-    fresh = ", ".join(f"{ident(pick.name)} = excluded.{ident(pick.name)}" for pick in loss.picks)
     live = " and ".join(f"t.{ident(k)} = n.{ident(k)}" for k in key)
     alike = keys.same_row(loss.key, "t.", "k.")
     some = (
@@ -273,7 +322,7 @@ def _caught_up(loss: Loss, count: str, limit: int = 0) -> list[str]:
         f"get diagnostics {count} = row_count;",
         f"if {count} > 0 then",
         f"  insert into {loss.copy} ({wanted}) select {values} from (select distinct {listed} from {notes} where note = 'w') as n"
-        f" join {loss.live} as t on {live}{_and(loss, ' where ')} on conflict ({listed}) do update set {fresh};",
+        f" join {loss.live} as t on {live}{_and(loss, ' where ')} {_again(loss)};",
         f"  delete from {loss.copy} as k using (select distinct {listed} from {notes} where note = 'w') as n where"
         f" {keys.same_row(loss.key, 'n.', 'k.')} and not exists (select from {loss.live} as t where {live}{_and(loss)});",
         f"  delete from {notes} as n where n.note = 'w';",
@@ -503,12 +552,13 @@ def _loop(
     noted: str,
     closing: str,
     left: str = "",
+    watcher: str = "null",
 ) -> str:
     label = f"{loss.table}".replace("'", "''").replace("%", "%%")
     return "do " + dollar(
         _LOOP.format(
             left=left, guard=guard, first=first, table=literal(w.name(loss.table)), start=start, schema=SCHEMA,
-            silent=silent, work=work, noted=noted, closing=closing, label=label, only=str(loss.only).lower(),
+            silent=silent, work=work, noted=noted, closing=closing, label=label, only=str(loss.only).lower(), watcher=watcher,
         )
     )  # fmt: skip
 
