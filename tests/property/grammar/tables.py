@@ -268,7 +268,8 @@ def bound(hand: Hand, parent: Table) -> str:
     """A bound for a new partition, which may overlap another one: then PostgreSQL refuses it, and it is left out."""
     assert parent.partitioned
     way, key = parent.partitioned
-    type = next(c.type for c in parent.columns if c.name == key)
+    # A key whose column is gone leaves a table that PostgreSQL refuses, and its partitions with it.
+    type = next((c.type for c in parent.columns if c.name == key), "integer")
     number = hand.number(1, 3)
     if way == "hash":
         return f"for values with (modulus 3, remainder {number - 1})"
