@@ -90,7 +90,7 @@ def hard(
             if id.kind == "column" or (
                 id.kind == "constraint" and side_of(operation, context).facts[id]["type"] == "c"
             ):
-                yield from with_children(operation, context)
+                yield from with_children(operation, context, everything)
             if id.kind == "constraint" and id in before.facts and before.facts[id]["type"] == "f":
                 yield from dropped_first(operation, context)
             if id.kind == "partition":

@@ -43,13 +43,17 @@ def followed(detached: Operation, context: Context, everything: Container[Operat
             stays = own.id in context.after.facts
             if stays and type_.kind in TYPES and follows(own, type_, context):
                 yield detached, Operation("alter", type_)
-    both = context.before.edges.get(detached.id, none) & context.after.edges.get(detached.id, none)
-    for table in both:
-        if Operation("drop", table) in everything:
-            continue
+    for table in _returns(detached.id, context, everything):
         for part in (*context.before.children.get(table, ()), *context.after.children.get(table, ())):
             if part.id.kind in ("column", "constraint"):
                 yield from ((detached, Operation(verb, part.id)) for verb in ALL_VERBS)
+
+
+def _returns(partition: ObjectId, context: Context, everything: Container[Operation]) -> set[ObjectId]:
+    """The parent that a partition has before and after, unless that is made anew."""
+    none: frozenset[ObjectId] = frozenset()
+    both = context.before.edges.get(partition, none) & context.after.edges.get(partition, none)
+    return {table for table in both if Operation("drop", table) not in everything}
 
 
 def bounds(context: Context, everything: Iterable[Operation]) -> Iterator[Edge]:
@@ -158,7 +162,7 @@ def taken_by_owner(dropped: Operation, context: Context) -> Iterator[Edge]:
             yield Operation("drop", owner), Operation("alter", user)
 
 
-def with_children(dropped: Operation, context: Context) -> Iterator[Edge]:
+def with_children(dropped: Operation, context: Context, everything: Container[Operation]) -> Iterator[Edge]:
     """A column takes those along that partitions and children have from it: what stands on these has to be gone by then too.
     What a child has of its own besides, column or check, can only be dropped after its parent's, and what it has from a parent
     that it leaves, when it has left."""
@@ -169,7 +173,9 @@ def with_children(dropped: Operation, context: Context) -> Iterator[Edge]:
         for table in w.parents(id, context.after):
             yield dropped, Operation("drop", ObjectId(id.kind, table.schema, table.name, id.part))
     if id.kind == "column" and id in before.facts and before.facts[id]["inherited"]:
-        yield dropped, Operation("drop", ObjectId("partition", id.schema, id.name))
+        place = ObjectId("partition", id.schema, id.name)
+        if not _returns(place, context, everything):  # else it goes with its parent's (`followed`)
+            yield dropped, Operation("drop", place)
     for child in before.dependents.get(ObjectId("table", id.schema, id.name), ()):
         own = before.facts.get(ObjectId(id.kind, child.schema, child.name, id.part))
         if own is None or child.kind not in ("partition", "table", "foreign_table"):
