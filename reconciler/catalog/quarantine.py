@@ -5,6 +5,7 @@ Promises an empty answer, and no error, where nothing was ever kept. Never chang
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC
 
 import psycopg
@@ -33,6 +34,67 @@ select k.id, k.kind, k.schema, k.name, k.part, k.kept_as, k.kept_at, k.kept_by, 
  where k.kind <> 'name'
  order by k.kept_at, k.id
 """
+
+_EDGES = f"""
+recursive edge (above, below) as (
+  select a.relname::text, b.relname::text
+    from pg_catalog.pg_inherits as i
+    join pg_catalog.pg_class as a on a.oid = i.inhparent
+    join pg_catalog.pg_class as b on b.oid = i.inhrelid
+   where a.relnamespace = '{SCHEMA}'::pg_catalog.regnamespace and b.relnamespace = a.relnamespace
+   union
+  select a.relname::text, b.relname::text
+    from pg_catalog.pg_depend as d
+    join pg_catalog.pg_class as a on a.oid = d.refobjid
+    join pg_catalog.pg_class as b on b.oid = d.objid and b.relkind = 'S'
+   where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refclassid = d.classid and d.deptype in ('a', 'i')
+     and a.relnamespace = '{SCHEMA}'::pg_catalog.regnamespace and b.relnamespace = a.relnamespace
+   union
+  select a.relname::text, b.relname::text
+    from pg_catalog.pg_attrdef as f
+    join pg_catalog.pg_depend as d on d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass and d.objid = f.oid
+     and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    join pg_catalog.pg_class as a on a.oid = f.adrelid
+    join pg_catalog.pg_class as b on b.oid = d.refobjid and b.relkind = 'S'
+   where a.relnamespace = '{SCHEMA}'::pg_catalog.regnamespace and b.relnamespace = a.relnamespace
+   union
+  select a.relname::text, t.typname::text
+    from pg_catalog.pg_class as a
+    join pg_catalog.pg_attribute as c on c.attrelid = a.oid and not c.attisdropped
+    join pg_catalog.pg_type as own on own.oid = c.atttypid
+    join pg_catalog.pg_type as t on t.oid in (own.oid, own.typelem)
+    left join pg_catalog.pg_class as r on r.oid = t.typrelid
+   where a.relnamespace = '{SCHEMA}'::pg_catalog.regnamespace and t.typnamespace = a.relnamespace
+     and coalesce(r.relkind = 'c', true)
+)"""
+"""What stands below what, by the names here: partitions and children, and the sequences and types of a table."""
+_BELOW = f"""
+with {_EDGES}, reached (name) as (
+  select pg_catalog.unnest(%s::text[]) collate "C"
+   union
+  select e.below from edge as e join reached as r on r.name = e.above
+)
+select name from reached order by 1
+"""
+_HOLDER = f"""
+with {_EDGES}, reached (name) as (
+  select %s::text collate "C"
+   union
+  select e.above from edge as e join reached as r on r.name = e.below
+)
+select k.held from {SCHEMA}.kept as k join reached as r on r.name = k.kept_as where k.held is not null order by k.id limit 1
+"""
+
+
+def below(connection: Connection, names: Iterable[str]) -> frozenset[str]:
+    """These names and those of all that stands below them: who holds a table holds its rows, wherever they are."""
+    return frozenset(str(name) for (name,) in connection.execute(_BELOW, (sorted(names),)).fetchall())
+
+
+def held(connection: Connection, name: str) -> str:
+    """Why this, or what it stands below, must not lose anything; empty when it may."""
+    row = connection.execute(_HOLDER, (name,)).fetchone()
+    return str(row[0]) if row else ""
 
 
 def tags(connection: Connection) -> frozenset[str]:

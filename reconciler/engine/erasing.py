@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import TupleRow
 
-from reconciler.catalog.quarantine import SCHEMA
+from reconciler.catalog.quarantine import SCHEMA, held
 from reconciler.model import Quarantined
 from reconciler.pg import ident
 
@@ -30,13 +30,13 @@ class Erased:
 
 def erased(live: Connection, one: Quarantined, condition: str, told: Callable[[str], None]) -> Erased:
     """Deletes the rows of `one` that meet the condition. A partitioned table's are in its partitions, which are kept, too."""
-    if one.held:
-        return Erased(one, None, f"held: {one.held}")
     told(f"erase from {one.id.kind} {one.id}")
     name = ident(SCHEMA, one.kept_as)
     try:
         with live.transaction():
             live.execute(f"lock table only {name} in access exclusive mode".encode())
+            if reason := held(live, one.kept_as):
+                return Erased(one, None, f"held: {reason}")
             with _alone(live, name):
                 # By the extended protocol, in which PostgreSQL takes one statement and no more.
                 found = live.execute(f"delete from only {name} where ({condition})".encode(), binary=True)

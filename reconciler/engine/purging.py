@@ -97,6 +97,9 @@ def _dropped(
             live.execute(
                 "select pg_catalog.set_config('lock_timeout', %s, true)", (str(database.lock_timeout),)
             )
+            if reason := quarantine.held(live, one.kept_as):
+                reasons[one.kept_as] = f"held: {reason}"
+                return False
             if noun == "table" and _partitions(live, name):
                 reasons[one.kept_as] = "a partition of it is still kept"
                 return False
@@ -132,12 +135,16 @@ def hold(database: Database, names: Sequence[str], reason: str | None) -> tuple[
                     f"nothing is kept under the name {name}", hint="reconciler purge --list shows what is"
                 )
             chosen += found
-        # What shares a table with it is held, too: there is only one to destroy.
-        shared = {one.kept_as for one in chosen}
+        # What shares a table with it is held, too: there is only one to destroy. So is what stands below it, but a reason of
+        # its own stays there: who releases the table has not released a partition that somebody else holds.
+        named = {one.kept_as for one in chosen}
+        before = sorted({one.held for one in everything if one.kept_as in named})
         with live.transaction():
+            shared = quarantine.below(live, named)
             live.execute(
-                "update reconciler_quarantine.kept set held = %s where kept_as = any(%s)",
-                (reason, sorted(shared)),
+                "update reconciler_quarantine.kept set held = %s"
+                " where kept_as = any(%s) or kept_as = any(%s) and (held is null or held = any(%s))",
+                (reason, sorted(named), sorted(shared), before),
             )
         return tuple(one for one in quarantine.kept(live) if one.kept_as in shared)
 
