@@ -28,6 +28,10 @@ class Erased:
     reason: str = ""
 
 
+class _Refused(Exception):
+    """Why nothing is erased from this table: its transaction is undone."""
+
+
 def erased(live: Connection, one: Quarantined, condition: str, told: Callable[[str], None]) -> Erased:
     """Deletes the rows of `one` that meet the condition. A partitioned table's are in its partitions, which are kept, too."""
     told(f"erase from {one.id.kind} {one.id}")
@@ -40,14 +44,22 @@ def erased(live: Connection, one: Quarantined, condition: str, told: Callable[[s
             with _alone(live, name):
                 # By the extended protocol, in which PostgreSQL takes one statement and no more.
                 found = live.execute(f"delete from only {name} where ({condition})".encode(), binary=True)
+                left = live.execute(
+                    f"select exists (select from only {name} where ({condition}))".encode(), binary=True
+                ).fetchone()
+                if left is None or left[0]:
+                    raise _Refused("rows that meet the condition would stay")
             return Erased(one, found.rowcount)
+    except _Refused as refused:
+        return Erased(one, None, str(refused))
     except psycopg.Error as error:
         return Erased(one, None, (error.diag.message_primary or str(error)).strip())
 
 
+# A partition's copies of its table's row triggers are triggers of its own here: each fires, and each can be switched alone.
 _SWITCHES = """
 select pg_catalog.format('trigger %%I', t.tgname), t.tgenabled::text from pg_catalog.pg_trigger as t
- where t.tgrelid = %(table)s::pg_catalog.regclass and not t.tgisinternal and t.tgparentid = 0 and t.tgenabled <> 'D'
+ where t.tgrelid = %(table)s::pg_catalog.regclass and not t.tgisinternal and t.tgenabled <> 'D'
 union all
 select pg_catalog.format('rule %%I', r.rulename), r.ev_enabled::text from pg_catalog.pg_rewrite as r
  where r.ev_class = %(table)s::pg_catalog.regclass and r.rulename <> '_RETURN' and r.ev_enabled <> 'D'
@@ -65,7 +77,7 @@ def _alone(live: Connection, name: str) -> Iterator[None]:
     ).fetchone()
     forced = bool(row and row[0])
     for what, _ in switches:
-        live.execute(f"alter table {name} disable {what}".encode())
+        live.execute(f"alter table only {name} disable {what}".encode())
     if forced:
         live.execute(f"alter table {name} no force row level security".encode())
     live.execute("set local row_security = off")
@@ -73,4 +85,4 @@ def _alone(live: Connection, name: str) -> Iterator[None]:
     if forced:
         live.execute(f"alter table {name} force row level security".encode())
     for what, state in switches:
-        live.execute(f"alter table {name} {_ON[state]} {what}".encode())
+        live.execute(f"alter table only {name} {_ON[state]} {what}".encode())

@@ -212,3 +212,29 @@ alter table visits force row level security;
     assert propose(p.database).plan.changes == ()
     assert p.sql("select count(*) from visits") == [(5,)]
     assert p.sql("select * from notes") == [(2, 2)]
+
+
+def test_erasing_is_not_stopped_by_a_trigger_of_the_whole_table(project: Make) -> None:
+    """A partition has copies of its table's row triggers: they neither keep a row nor write elsewhere, and are on afterwards."""
+    text = """
+create table seen (id integer);
+create function keep() returns trigger language plpgsql as
+  $$ begin insert into public.seen values (old.id); return null; end $$;
+"""
+    ev = """
+create table ev (id integer, day date) partition by range (day);
+create table ev1 partition of ev default;
+create trigger keep before delete on ev for each row execute function keep();
+"""
+    p = project(text + ev, trust="reviewed")
+    apply(p.database)
+    p.sql("insert into ev values (1, '2026-01-05'), (2, '2026-01-06')")
+    p.declare(text)
+    apply(p.database, allow=ALLOWED)
+    assert {one.kept.id.name: one.rows for one in purging.erase(p.database, "id = 1")} == {"ev": 0, "ev1": 1}
+    assert p.sql("select count(*) from seen") == [(0,)]
+    rollback(p.database)
+    assert p.sql("select id from ev") == [(2,)]
+    assert p.sql("select tgenabled::text from pg_trigger where tgname = 'keep'") == [("O",), ("O",)]
+    p.declare(text + ev)
+    assert propose(p.database).plan.changes == ()
