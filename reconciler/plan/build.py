@@ -176,7 +176,7 @@ def _plan(
     up, down = _relevant(up, bench.start, after), _relevant(down, after, bench.start)
     unmistakable((*up, *down))
     likely = tuple(suggest.told(one, bench.places) for one in suggest.suggested(bench.start, after, changes))
-    up, down = suggest.beside(_settled(up), likely), _settled(down)
+    up, down = _settled(up), _settled(down)
     if bench.form == "quarantine":
         applier = bench.role or bench.shadow.url.user
         up, down = quarantine.kept(
@@ -192,6 +192,7 @@ def _plan(
         )
     if bench.sizes:
         up, down = (_settled(way) for way in _online(bench, up, down))
+    up = suggest.beside(up, likely)
     return Plan(
         before.fingerprint, after.fingerprint, changes, tuple(up), tuple(down), form=bench.form,
         set_aside=set_aside, unmodelled=strange, suggestions=likely,

@@ -409,7 +409,7 @@ def test_a_suggestion_stands_at_the_hazard_and_following_it_keeps_the_rows(proje
     (hazard,) = proposed.plan.hazards
     assert hazard.code is HazardCode.DELETES_DATA and str(suggestion) in hazard.consequence
     with pytest.raises(Stalled, match=r"looks like public\.people\.name renamed"):
-        apply(p.database)
+        apply(p.database.model_copy(update={"removal": "immediate"}))
     p.declare(
         f"create table people (\n  id int primary key,\n  full_name text not null default '' {hint}\n);"
     )
