@@ -1,6 +1,7 @@
 """What is kept of what was dropped: the registry of the schema `reconciler_quarantine`, read.
 
-Promises an empty answer, and no error, where nothing was ever kept. Never changes anything, and shows names and numbers, no row.
+Promises an empty answer, and no error, where nothing was ever kept, and no empty one to a role that may not look. Never changes
+anything, and shows names and numbers, no row.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ Connection = psycopg.Connection[TupleRow]
 SCHEMA = "reconciler_quarantine"
 
 _THERE = f"""
-select pg_catalog.has_schema_privilege(n.oid, 'usage'), pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(n.nspowner)),
+select pg_catalog.has_schema_privilege(n.oid, 'usage') and pg_catalog.has_table_privilege(c.oid, 'select'),
+       pg_catalog.quote_ident(r.rolname), r.rolsuper or pg_catalog.pg_has_role(r.oid, 'member'),
        pg_catalog.quote_ident(current_user)
   from pg_catalog.pg_namespace as n
   join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = 'kept' and c.relkind = 'r'
+  join pg_catalog.pg_roles as r on r.oid = case when pg_catalog.has_schema_privilege(n.oid, 'usage') then c.relowner else n.nspowner end
  where n.nspname = '{SCHEMA}'
 """
 _READ = f"""
@@ -98,9 +101,8 @@ def held(connection: Connection, name: str) -> str:
 
 
 def tags(connection: Connection) -> frozenset[str]:
-    """The tags of the plans that keep something; none where this role may not look."""
-    there = connection.execute(_THERE).fetchone()
-    if there is None or not there[0]:
+    """The tags of the plans that keep something. Raises Stalled when this role may not look."""
+    if not _opened(connection):
         return frozenset()
     found = connection.execute(f"select distinct tag from {SCHEMA}.kept order by tag").fetchall()
     return frozenset(str(tag) for (tag,) in found)
@@ -108,15 +110,8 @@ def tags(connection: Connection) -> frozenset[str]:
 
 def kept(connection: Connection) -> tuple[Quarantined, ...]:
     """Everything that is kept, oldest first. A partition counts with its table. Raises Stalled when this role may not look."""
-    there = connection.execute(_THERE).fetchone()
-    if there is None:
+    if not _opened(connection):
         return ()
-    allowed, owner, me = there
-    if not allowed:
-        raise Stalled(
-            f"only {owner} may see what is kept in schema {SCHEMA}",
-            hint=f"connect as that role, or let it: grant {owner} to {me};",
-        )
     return tuple(
         Quarantined(
             ObjectId(kind, schema, name, part), kept_as, at.astimezone(UTC).isoformat(timespec="seconds"), by, rows, int(size), held,
@@ -124,3 +119,17 @@ def kept(connection: Connection) -> tuple[Quarantined, ...]:
         )
         for number, kind, schema, name, part, kept_as, at, by, rows, held, size in connection.execute(_READ).fetchall()
     )  # fmt: skip
+
+
+def _opened(connection: Connection) -> bool:
+    """Whether there is a registry. Raises Stalled when there is something that this role may not see."""
+    there = connection.execute(_THERE).fetchone()
+    if there is None:
+        return False
+    allowed, owner, useless, me = there
+    if not allowed:
+        raise Stalled(
+            f"only {owner} may see what is kept in schema {SCHEMA}: {me} may not",
+            hint=f"connect as {owner}" + ("" if useless else f", or let {me} look: grant {owner} to {me};"),
+        )
+    return True

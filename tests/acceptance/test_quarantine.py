@@ -14,6 +14,7 @@ import pytest
 from judge import difference, dump
 from test_cases import ALONE, TOGETHER, Case, load, read
 
+from reconciler.catalog import quarantine as registry
 from reconciler.catalog.compare import residue
 from reconciler.catalog.kinds import Context
 from reconciler.embedded import Server
@@ -22,6 +23,7 @@ from reconciler.model import ObjectId, Snapshot, Statement
 from reconciler.pg import Url, connect, ident
 from reconciler.plan import quarantine
 from reconciler.plan.complete import complete
+from reconciler.plan.quarantine.registry import gives_back
 from reconciler.run import run_step, steps
 from reconciler.shadow.rows import common_columns, hashed, stored_columns
 from reconciler.shadow.seed import seed
@@ -362,6 +364,61 @@ def test_an_administrator_may_prepare_it(owner: str, server: Server, database: C
         load(
             url,
             "drop owned by quarantine_applier, quarantine_group cascade; drop role quarantine_applier; drop role quarantine_group",
+        )
+
+
+@pytest.mark.majors
+@pytest.mark.parametrize("lacking", ["usage", "select", "role"])
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_who_may_not_look_is_told_so(
+    size: str, lacking: str, server: Server, database: Callable[..., Url]
+) -> None:
+    """A DOWN that cannot see what is kept does not make an empty table of it, nor a column without values."""
+    url, before, after = pair(database, BILLS + "alter table firms add column mood text;", FIRMS, ROWS)
+    load(url, "update firms set mood = 'calm'")
+    up, down = plans(before, after, large=size == "large")
+    ran(url, up)
+    load(url, "create role quarantine_keeper; create role quarantine_applier noinherit")
+    closed = {
+        "usage": "",
+        "select": "grant usage on schema reconciler_quarantine to quarantine_applier",
+        "role": "alter schema reconciler_quarantine owner to quarantine_keeper; alter table reconciler_quarantine.kept owner to"
+        " quarantine_keeper; grant quarantine_keeper to quarantine_applier",
+    }[lacking]
+    load(
+        url,
+        f"grant create on schema public to quarantine_applier; alter table firms owner to quarantine_applier; {closed}",
+    )
+    owner = "quarantine_keeper" if lacking == "role" else server.url.user
+    told = f"only {owner} may look into schema reconciler_quarantine"
+    try:
+        asking = [one for one in down if gives_back(one)]
+        assert len(asking) > 3
+        for one in asking:
+            with connect(url) as session:
+                session.execute("set role quarantine_applier")
+                with pytest.raises(psycopg.errors.InsufficientPrivilege, match=told) as refused:
+                    session.execute(one.sql.encode())
+            assert (refused.value.diag.message_hint or "").startswith(f"run this as {owner}")
+        assert values(url, "select to_regclass('bills')::text, count(*) from reconciler_quarantine.kept") == [
+            (None, 2)
+        ]
+        with connect(url) as session:
+            session.execute("set role quarantine_applier")
+            for look in (registry.tags, registry.kept):
+                with pytest.raises(Stalled, match=f"only {owner} may see what is kept"):
+                    look(session)
+        load(
+            url,
+            "reassign owned by quarantine_applier, quarantine_keeper to current_user; drop owned by quarantine_applier",
+        )
+        ran(url, down)
+        assert values(url, "select count(*) from bills") == [(20,)]
+    finally:
+        load(
+            url,
+            "reassign owned by quarantine_applier, quarantine_keeper to current_user; drop owned by quarantine_applier,"
+            " quarantine_keeper; drop role quarantine_applier; drop role quarantine_keeper",
         )
 
 

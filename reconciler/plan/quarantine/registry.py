@@ -36,12 +36,31 @@ _FOREIGN = (
     " or exists (select from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace"
     f" where n.nspname = '{SCHEMA}' and c.relname = 'kept' and not {_trusted('c.relowner')})"
 )
-REFUSED = (
+_FOREIGN_REFUSED = (
     f"if {_FOREIGN} then raise exception 'schema {SCHEMA} or what is in it belongs to a role that % does not belong to, and"
     " could act in its name', pg_catalog.quote_ident(current_user) using errcode = 'insufficient_privilege',"
     " hint = 'look at what is there; then run this as its owner, or have its owner changed'; end if"
 )
-"""The PL/pgSQL statement that stands before anything of the quarantine is called or written to."""
+_BLIND_REFUSED = f"""declare
+  looker pg_catalog.pg_roles;
+begin
+  -- Whoever may not look would find nothing, and leave empty what was kept.
+  select r.* into looker
+    from pg_catalog.pg_namespace as n
+    join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = 'kept'
+    join pg_catalog.pg_roles as r on r.oid = case when pg_catalog.has_schema_privilege(n.oid, 'usage') then c.relowner else n.nspowner end
+   where n.nspname = '{SCHEMA}'
+     and (not pg_catalog.has_schema_privilege(n.oid, 'usage') or not pg_catalog.has_table_privilege(c.oid, 'select'));
+  if found then
+    raise exception 'only % may look into schema {SCHEMA}, where dropped data is kept: % would find nothing there',
+      pg_catalog.quote_ident(looker.rolname), pg_catalog.quote_ident(current_user)
+      using errcode = 'insufficient_privilege', hint = pg_catalog.format('run this as %I', looker.rolname)
+        || case when looker.rolsuper or pg_catalog.pg_has_role(looker.oid, 'member') then ''
+                else pg_catalog.format(', or let %I look: grant %I to %I;', current_user, looker.rolname, current_user) end;
+  end if;
+end"""
+REFUSED = f"{_FOREIGN_REFUSED};\n{_BLIND_REFUSED}"
+"""The PL/pgSQL statements that stand before anything of the quarantine is called or written to: where there is none they do nothing."""
 
 _MADE = f"""do $$
 declare
