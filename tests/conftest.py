@@ -1,8 +1,7 @@
-"""Shared fixtures: a PostgreSQL server of our own, fresh databases on it, and tests that run on every major.
+"""Shared fixtures: a PostgreSQL server of our own and fresh databases on it.
 
-`RECONCILER_TEST_MAJOR` chooses the major of the `server` fixture (default: the newest found). A test marked
-`@pytest.mark.majors` runs once per major from 14 to 18. A major without programs is skipped with the reason;
-`RECONCILER_REQUIRE=pg14,pg15,…` turns that skip into a failure.
+`RECONCILER_TEST_MAJOR` chooses the major of the `server` fixture (default: the newest found); `matrix.py` chooses one after
+another. A major without programs is skipped with the reason; `RECONCILER_REQUIRE=pg14,pg15,…` turns that skip into a failure.
 """
 
 from __future__ import annotations
@@ -16,18 +15,8 @@ import pytest
 from majors import require_major
 
 from reconciler.embedded import Server, scratch
-from reconciler.pg import NEWEST, OLDEST, Url, connect, ident
+from reconciler.pg import Url, connect, ident
 from reconciler.shadow import subscriptions
-
-MAJORS = tuple(range(OLDEST, NEWEST + 1))
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs a test marked `majors` once per major."""
-    if metafunc.definition.get_closest_marker("majors"):
-        if "server" not in metafunc.fixturenames:
-            pytest.fail(f"{metafunc.definition.nodeid} is marked majors but uses no server", pytrace=False)
-        metafunc.parametrize("server", MAJORS, indirect=True, ids=[f"pg{major}" for major in MAJORS])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,9 +50,9 @@ def server_of(clean_environment: None) -> Iterator[Callable[[int | None], Server
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest, server_of: Callable[[int | None], Server]) -> Server:
+def server(server_of: Callable[[int | None], Server]) -> Server:
     """A running server, as its superuser. Roles are shared by its databases: clean up what you create."""
-    chosen = getattr(request, "param", None) or os.environ.get("RECONCILER_TEST_MAJOR")
+    chosen = os.environ.get("RECONCILER_TEST_MAJOR")
     return server_of(require_major(int(chosen)) if chosen else None)
 
 

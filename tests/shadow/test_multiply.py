@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import psycopg
 import pytest
+from test_seed import CLEARSCRUB, SCHEMAS, constraints_made_again, count
 
 from reconciler.catalog import snapshot as catalog
 from reconciler.declare import read
@@ -13,7 +14,6 @@ from reconciler.platforms import prelude
 from reconciler.shadow import materialise, seed_tables
 from reconciler.shadow.multiply import Grown, multiply
 from reconciler.shadow.seed import seed, without_triggers
-from tests.shadow.test_seed import CLEARSCRUB, SCHEMAS, constraints_made_again, count
 
 WANTED = 2_000
 

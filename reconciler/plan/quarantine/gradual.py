@@ -9,7 +9,7 @@ Promises that an exclusive lock does not last longer for a table that is larger.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from reconciler.catalog.kinds import writing as w
 from reconciler.model import Fact, ObjectId
@@ -33,6 +33,7 @@ declare
   last     bigint;
   size     bigint;
   step     bigint := 64;
+  missing  bigint;
   done     bigint;
   total    bigint := 0;
   file     oid;
@@ -40,6 +41,7 @@ declare
   was      jsonb;
   hindered boolean;
   left_over boolean;
+  short    boolean;
   round    integer := 0;
   began    timestamptz;
   told     timestamptz := pg_catalog.clock_timestamp();
@@ -58,6 +60,7 @@ begin
     loop
       round := round + 1;
       left_over := false;
+      short := false;
       here := {start};
       last := pg_catalog.pg_relation_size(leaf) / block;
       while here < last loop
@@ -98,7 +101,7 @@ begin
           raise notice '{label}: % of % (% %%) of %, % rows', here, last, here * 100 / last, leaf, total;
         end if;
       end loop;
-{left}      exit when not left_over;
+{left}      exit when not (left_over or short);
       -- Rows that somebody held are looked at again: nobody is waited for while others are held.
       perform pg_catalog.pg_sleep(least(round * 0.1, 5));
       commit;
@@ -381,41 +384,37 @@ def filled(loss: Loss, others: dict[str, str]) -> str:
     ]
     whole, copy = ident(loss.table.name), ident("kept copy")
     unkept = f"not exists (select from {loss.copy} as {copy} where {keys.same_row(loss.key, f'{whole}.', f'{copy}.')})"
-    left = [
-        f"select from only @leaf@ as t left join {loss.copy} as k on {alike} where {' or '.join(missing)}"
-    ]
+    given = []
     for column in loss.columns:
         if column.id.part not in others:
             continue
-        name, value = ident(column.id.part), others[column.id.part]
+        name = ident(column.id.part)
         empty = f"pg_catalog.num_nulls({whole}.{name}) = 1"
-        # What is declared may be NULL for a row: it stays as it is, or the rows that are left over would never end. CASE: what is
-        # declared may fail for a row that it is not for.
-        given = f"pg_catalog.num_nulls(({value})) = 0"
-        steps.append(
-            f'with held as materialized (select {whole}.ctid as "held row" from only @leaf@ as {whole} where'
-            f" {whole}.ctid >= @from@::tid and {whole}.ctid < @to@::tid and {empty} and {unkept} for no key update"
-            f" skip locked) update only @leaf@ as {whole} set {name} = ({value}) from held where"
-            f' {whole}.ctid = held."held row"'
-            f' and case when {whole}.ctid = held."held row" and {empty} then {given} else false end'
+        rows = f"only @leaf@ as {whole} where {whole}.ctid >= @from@::tid and {whole}.ctid < @to@::tid and {empty} and {unkept}"
+        # Asked for once a row, no more: it may draw from a sequence.
+        given.append(
+            (
+                f"select pg_catalog.count(*) from {rows}",
+                f'with held as materialized (select {whole}.ctid as "held row" from {rows} for no key update skip locked)'
+                f" update only @leaf@ as {whole} set {name} = ({others[column.id.part]}) from held where"
+                f' {whole}.ctid = held."held row" and {empty}',
+            )
         )
-        left.append(
-            f"select from only @leaf@ as {whole} where case when {empty} and {unkept} then {given} else false end"
-        )
-    looked = " or ".join(f"exists ({rows})" for rows in left)
-    return _giving(loss, put_all=steps, left=f"select {looked}")
+    left = f"select exists (select from only @leaf@ as t left join {loss.copy} as k on {alike} where {' or '.join(missing)})"
+    return _giving(loss, put_all=steps, given=given, left=left)
 
 
-def _giving(loss: Loss, *, put_all: list[str], left: str) -> str:
-    """The loop of statements that write into the table, until `left` says that no row is left over."""
-    work = "".join(
-        _lines(
-            8,
-            f"execute pg_catalog.format({_sent(put)}, name, '(' || here || ',0)', '(' || here + size || ',0)');",
-            "get diagnostics done = row_count;",
-            "total := total + done;",
-        )
-        for put in put_all
+def _giving(loss: Loss, *, put_all: list[str], left: str, given: Iterable[tuple[str, str]] = ()) -> str:
+    """The loop of statements that write into the table, until `left` says that no row is left over.
+
+    `given` are (how many rows a statement is for, the statement): it is done when it found them all, whatever it wrote, for what it
+    writes may be NULL.
+    """
+    work = "".join(_put(put) for put in put_all) + "".join(
+        _lines(8, f"execute {_of_blocks(count)} into missing;", "if missing > 0 then")
+        + _put(put, 10)
+        + _lines(8, "  short := short or done < missing;", "end if;")
+        for count, put in given
     )
     guard = _lines(
         2,
@@ -443,16 +442,21 @@ def _giving(loss: Loss, *, put_all: list[str], left: str) -> str:
 
 def swept(loss: Loss, *, absent: str, put: str, left: str) -> str:
     """A statement that writes into the table, batch by batch, until `left` says that no row is left over; nothing where `absent`."""
-    work = _lines(
-        8,
-        f"execute pg_catalog.format({_sent(put)}, name, '(' || here || ',0)', '(' || here + size || ',0)');",
-        "get diagnostics done = row_count;",
-        "total := total + done;",
-    )
+    work = _put(put)
     guard = _lines(2, f"if {absent} then", "  return;", "end if;")
     return _loop(
         loss, guard=guard, first="", start="0", silent="true", work=work, noted="", closing="", left=_looked(left)
     )  # fmt: skip
+
+
+def _put(sql: str, depth: int = 8) -> str:
+    return _lines(
+        depth, f"execute {_of_blocks(sql)};", "get diagnostics done = row_count;", "total := total + done;"
+    )
+
+
+def _of_blocks(sql: str) -> str:
+    return f"pg_catalog.format({_sent(sql)}, name, '(' || here || ',0)', '(' || here + size || ',0)')"
 
 
 def _looked(left: str) -> str:
