@@ -1,7 +1,8 @@
 """The metrics: a table of `Status → samples`, one row per metric, rendered when Prometheus asks.
 
 Promises the names of the contract and never an object's name as a label. A value that nobody measured is left
-out rather than shown as 0. Counters hold what the publishing process counted since it started.
+out rather than shown as 0. Counters and histograms hold what the publishing process counted since it started;
+`deadlocks_total` is the server's count.
 """
 
 from __future__ import annotations
@@ -10,28 +11,42 @@ import platform
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 import reconciler
 from reconciler.model import Status
+from reconciler.web.durations import Distribution, buckets
 from reconciler.web.published import Published
 
 Sample = tuple[tuple[str, ...], float]
 """The values of the labels, and the value."""
 
+Spread = tuple[tuple[str, ...], Distribution]
+"""The values of the labels, and how long each took."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One metric. `samples` of several databases with equal labels are added up."""
+    """One number. `samples` of several databases with equal labels are added up."""
 
     name: str
     help: str
     labels: tuple[str, ...]
     samples: Callable[[Status], Iterable[Sample]]
     type: Literal["gauge", "counter"] = "gauge"
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """One distribution of seconds. The first label is the database, so that no two are to be added up."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    spreads: Callable[[Status], Iterable[Spread]]
 
 
 def _conditions(status: Status) -> Iterator[Sample]:
@@ -81,11 +96,28 @@ def _counts(key: str) -> Callable[[Status], Iterator[Sample]]:
     return samples
 
 
-def _applied(status: Status) -> Iterator[Sample]:
-    found: dict[str, dict[str, Any]] = status.facts.get("migrations_applied") or {}
-    for direction, results in sorted(found.items()):
-        for result, value in sorted(results.items()):
-            yield (status.database, direction, result), float(value)
+def _counts_of_two(key: str) -> Callable[[Status], Iterator[Sample]]:
+    """A mapping of label to label to number in the facts, by database."""
+
+    def samples(status: Status) -> Iterator[Sample]:
+        found: dict[str, dict[str, float]] = status.facts.get(key) or {}
+        for first, counts in sorted(found.items()):
+            for second, value in sorted(counts.items()):
+                yield (status.database, first, second), float(value)
+
+    return samples
+
+
+def _phases(status: Status) -> Iterator[Spread]:
+    found: dict[str, Distribution] = status.facts.get("reconcile_duration") or {}
+    for phase, spread in sorted(found.items()):
+        yield (status.database, phase), spread
+
+
+def _lock_wait(status: Status) -> Iterator[Spread]:
+    found: Distribution | None = status.facts.get("lock_wait")
+    if found:
+        yield (status.database,), found
 
 
 def _pending(status: Status) -> Iterator[Sample]:
@@ -100,6 +132,7 @@ TABLE = (
     Row("condition", "1 for the status each condition has", ("database", "type", "status"), _conditions),
     Row("drift_objects", "Objects that differ", ("database", "kind", "change"), _drift_objects),
     Row("drift_detected", "1 when anything differs from what is declared", _DB, _drift_detected),
+    Row("drift_since_timestamp_seconds", "Since when it differs, as last known", _DB, _number("drift_since")),
     Row("pending_statements", "Statements the current plan would run", _DB, _pending),
     Row("last_check_timestamp_seconds", "When the database was last looked at", _DB, _last_check),
     Row("last_success_timestamp_seconds", "When it was last in sync", _DB, _number("last_success")),
@@ -111,12 +144,37 @@ TABLE = (
         _DB,
         _number("quarantine_oldest"),
     ),
+    Row("hazards_awaiting_approval", "Hazards nobody allowed yet", _DB, _number("hazards_awaiting_approval")),
+    Row("leader", "1 while this process may apply here", _DB, _number("leader")),
+    Row(
+        "reconciles_total",
+        "Passes, by what asked for them and how they ended",
+        ("database", "trigger", "result"),
+        _counts_of_two("reconciles"),
+        "counter",
+    ),
+    Row("ddl_events_total", "What the DDL listener reported", _DB, _number("ddl_events"), "counter"),
+    Row("deadlocks_total", "Deadlocks in this database", _DB, _number("deadlocks"), "counter"),
     Row("rehearsals_total", "Plans rehearsed", ("result",), _counts("rehearsals"), "counter"),
     Row(
-        "migrations_applied_total", "Migrations run", ("database", "direction", "result"), _applied, "counter"
+        "migrations_applied_total",
+        "Migrations run",
+        ("database", "direction", "result"),
+        _counts_of_two("migrations_applied"),
+        "counter",
     ),
     Row("plan_statements_total", "Statements, by author", ("engine",), _counts("plan_statements"), "counter"),
     Row("engine_failures_total", "Drafts that failed", ("engine",), _counts("engine_failures"), "counter"),
+)
+
+HISTOGRAMS = (
+    Histogram(
+        "reconcile_duration_seconds",
+        "How long each part of a pass took",
+        ("database", "phase"),
+        _phases,
+    ),
+    Histogram("lock_wait_seconds", "How long statements waited for their locks", _DB, _lock_wait),
 )
 
 
@@ -144,6 +202,14 @@ class _Collector:
             for labels in sorted(totals):
                 family.add_metric(labels, totals[labels])
             yield family
+        for histogram in HISTOGRAMS:
+            spread = HistogramMetricFamily(
+                f"reconciler_{histogram.name}", histogram.help, labels=histogram.labels
+            )
+            for status in statuses:
+                for labels, found in histogram.spreads(status):
+                    spread.add_metric(labels, buckets(found), found["sum"])
+            yield spread
 
 
 def registry(read: Callable[[], Published]) -> CollectorRegistry:

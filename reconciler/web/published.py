@@ -1,16 +1,46 @@
 """What the HTTP thread may know: one immutable value, replaced as a whole by whoever reconciles.
 
-`Status.facts` carries what is more than conditions and drift. The keys this room reads, all optional:
+`Status.facts` carries what is more than conditions and drift. Every value is JSON. These are the keys this room reads; each may be
+missing or null, which says "not known": its metric is then left out and the page does not mention it. Moments are seconds since 1970
+(float, UTC) where the metric is a timestamp, else ISO 8601 text. Counts are those of the publishing process since it started.
 
-    mode, platform, major, server      text and numbers for the page
-    last_success                       seconds since 1970: the last look that ended in sync
-    drift_as_of                        set when drift is the last known one, because the newest look failed
-    differences                        [{"verb", "kind", "id", "live": {attribute: value}, "declared": {…}}, …]
-    plan                               the JSON of `reconciler plan`
-    history                            [{"version", "slug", "direction", "applied_by", "started_at", "seconds", …}, …]
+For the page:
+
+    mode, platform, major, server      text and numbers
+    drift_as_of                        ISO: set when drift is the last known one, because the newest look failed
+    differences                        [{"verb", "kind", "id", "live": {attribute: value} or null, "declared": {…} or null,
+                                         "since": ISO, "by": {"user", "application", "client", "at": ISO, "command"}}, …];
+                                       `since` and `by` (whoever the DDL listener saw) and each key of `by` may be missing
+    plan                               the JSON of `reconciler plan`; of its `proof` the page shows passed, scope, the stages up,
+                                       up_again, down, down_again, reup, then rows_kept, residue, unseeded, seconds
+    history                            [{"version", "slug", "direction", "state", "applied_by", "started_at", "seconds", …}, …]
+                                       as `reconciler history` writes it, oldest first; the page turns it round
+    quarantine                         [{"kind", "id", "kept_as", "kept_at", "kept_by", "rows", "bytes", "held"}, …]
+    suspension                         {"who", "at": ISO, "reason"}; null when it is not suspended
+    source                             {"commit", "branch", "url"}: what of a git repository is declared; each may be missing
+
+Single numbers, each a metric with the label `database`:
+
+    last_success                       moment of the last look that ended in sync
+    drift_since                        moment since which it differs, as last known; null while it does not
+    quarantine_objects, quarantine_bytes, quarantine_oldest   two counts and a moment
+    hazards_awaiting_approval          hazards of pending migrations and of the plan that nobody allowed yet
+    leader                             true or false: whether this process may apply here; null where nobody leads (observe)
+    ddl_events                         count: what the DDL listener reported
+    deadlocks                          count: `deadlocks` of pg_stat_database for this database, whoever was in them
+
+Counts by label; every label is a word of a closed list, never a name out of a database:
+
+    reconciles                         {trigger: {result: n}}. trigger: start, timer, files, git, listener, http, signal, again;
+                                       result: in_sync, drifted, proposed, applied, suspended, waiting, stalled, failed
+    migrations_applied                 {direction: {result: n}}, {"up": {"done": 2}, "down": {"failed": 1}}
     rehearsals                         {"passed": 3, "failed": 1}
-    migrations_applied                 {"up": {"done": 2}, "down": {"failed": 1}}
     plan_statements, engine_failures   {"migra": 12, "catalog": 5}
+
+Distributions of seconds, each value one that `durations.added` made (its module says the shape):
+
+    reconcile_duration                 {phase: distribution}. phase: observe, propose, apply, whole
+    lock_wait                          distribution: how long a statement of an apply waited for its locks
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.model import Change, Condition, ObjectId, Status
+from reconciler.web.durations import added
 
 EVIL = '<script>alert("1")</script>'
 
@@ -16,6 +17,14 @@ GOOD = Status(
         "migrations_applied": {"up": {"done": 3}},
         "plan_statements": {"migra": 4, "catalog": 1},
         "plan": {"up": [], "down": []},
+        "drift_since": None,
+        "hazards_awaiting_approval": 0,
+        "leader": True,
+        "ddl_events": 7,
+        "deadlocks": 1,
+        "reconciles": {"timer": {"in_sync": 4, "waiting": 1}, "files": {"applied": 2}},
+        "reconcile_duration": {"observe": added(added(None, 0.04), 7.5), "apply": added(None, 1300.0)},
+        "lock_wait": added(None, 0.25),
     },
 )
 BAD = Status(
@@ -33,6 +42,9 @@ BAD = Status(
     extra=(ObjectId("table", "public", "forgotten"),),
     pending=("20261123040000_later",),
     facts={
+        "drift_since": 1_795_400_000.0,
+        "hazards_awaiting_approval": 2,
+        "leader": False,
         "rehearsals": {"passed": 1, "failed": 1},
         "engine_failures": {"migra": 1},
         "differences": [
