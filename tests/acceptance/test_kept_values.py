@@ -16,6 +16,7 @@ from reconciler.model import ObjectId
 from reconciler.pg import Url, connect
 from reconciler.plan import quarantine
 from reconciler.plan.complete import complete
+from reconciler.shadow import trial
 
 
 @dataclass(frozen=True)
@@ -181,3 +182,63 @@ def test_rows_without_a_key_that_only_a_changed_column_tells_apart_keep_their_va
         ("z", "a", "s4", "0.1270"),
     ]  # fmt: skip
     assert left == [(2,), (2,)]
+
+
+CAST = (
+    "create function {0}_said({0}) returns text language plpgsql immutable as 'begin raise exception ''somebody else''; end';"
+    " create cast ({0} as text) with function {0}_said({0}) as assignment;"
+)
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_no_cast_to_text_of_somebody_elses_is_used(
+    server: Server, database: Callable[..., Url], size: str
+) -> None:
+    """What is kept is what the types print, also of arrays and domains, whatever a cast to text would make of it or do."""
+    old, new = database(), database()
+    types = (
+        "create type mood as enum ({0}); create type tone as enum ('x', 'y'); create domain filled as tone not null;"
+        " create domain feeling as tone check (value is {1} null);"
+        + CAST.format("mood")
+        + CAST.format("tone")
+    )
+    stays = "create table t (id integer primary key, m mood, ms mood[], b tone); create table bag (m mood, what json);"
+    gone = (
+        "create table gone (id integer primary key, m mood, ms mood[], at daterange[], f feeling, fs feeling[], k mood, unique (k));"
+        " create table lost (id integer primary key, n filled)"
+    )
+    load(old, types.format("'a', 'b, ''c''', 'd'", "not") + stays + gone)
+    load(new, types.format("'a', 'd'", "") + stays + "create table lost (id integer primary key)")
+    before, after = read(old), read(new)
+    load(
+        old,
+        "set datestyle = 'SQL, DMY'; insert into t values (1, 'b, ''c''', array['a', 'b, ''c''', null]::mood[], 'x'),"
+        " (2, null, null, null), (3, 'd', '[0:0]={d}', 'y'); insert into bag values ('b, ''c''', '1'), ('a', '1');"
+        " insert into gone select id, m, ms, array['[2026-02-01,2026-02-03)'::daterange], 'x', array['y'::feeling], m from t;"
+        " insert into lost values (1, 'x'), (2, 'y')",
+    )
+    fills = {ObjectId("enum_value", "public", "mood", "b, 'c'"): "a"}
+    downs = {ObjectId("column", "public", "lost", "n"): "'x'::tone"}
+    up, down = (
+        complete(Context(before, after, "postgres", fills)),
+        complete(Context(after, before, "postgres", downs)),
+    )
+    large = [id for id in before.facts if id.kind == "table"] if size == "large" else []
+    up, down = quarantine.kept(
+        up, down, before, after, applier="postgres", large=large, fills=fills, downs=downs
+    )
+    first = rows(old, before)
+    for _ in range(2):
+        with connect(old) as session:
+            session.execute("set datestyle = 'SQL, MDY'")
+            trial.run(session, up)
+        assert residue(read(old), after) == ()
+        run(old, down)
+        assert residue(read(old), before) == ()
+        assert rows(old, before) == first
+    run(old, up)
+    load(old, "insert into lost values (3)")
+    run(old, down)
+    with connect(old) as session:
+        found = session.execute("select pg_catalog.format('%s', r.n) from lost as r where id = 3").fetchall()
+    assert found == [("x",)]

@@ -316,6 +316,29 @@ def test_asking_changes_nothing(database: Databases) -> None:
     assert [one.why for one in answers.undecided] == ["an expression in it would write"]
 
 
+def test_no_cast_of_somebody_elses_answers_or_runs(database: Databases) -> None:
+    """What is asked, and the keys that are shown, is what the types print; whoever made a cast to text has no say."""
+    types = (
+        "create type mood as enum ({0}); create type other as enum ('a');"
+        " create function said(mood) returns text language plpgsql immutable as 'begin raise exception ''somebody else''; end';"
+        " create cast (mood as text) with function said(mood);"
+    )
+    table = "create table t (k mood primary key, ks mood[], o {0});"
+    answers = asked(
+        database,
+        types.format("'a', 'b'")
+        + table.format("mood")
+        + "insert into t values ('a', '{}', 'b'), ('b', '{b}', 'a')",
+        types.format("'a'") + table.format("other"),
+    )
+    assert sorted(sentences(answers)) == [
+        "1 row of public.t holds a value in k that public.mood would lose: 'b' (k = b)",
+        "1 row of public.t holds a value in ks that public.mood would lose: 'b' (k = b)",
+        "1 row of public.t holds a value in o that public.mood would lose: 'b' (k = a)",
+        "1 row of public.t holds a value in o that public.other does not have (k = a)",
+    ]
+
+
 def test_apply_refuses_with_the_place_and_changes_nothing(project: Make) -> None:
     live = "create table p (id int primary key); create table c (id int primary key, p int);"
     p = project(

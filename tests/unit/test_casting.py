@@ -6,6 +6,8 @@ import pytest
 
 from reconciler.catalog.kinds.casting import lossy, rounds, using
 
+PRINTED = "case when pg_catalog.num_nulls(c) = 0 then pg_catalog.format('%s', c) end"
+
 
 @pytest.mark.parametrize(
     ("old", "new", "expression", "direct"),
@@ -18,8 +20,9 @@ from reconciler.catalog.kinds.casting import lossy, rounds, using
         ("timestamp(3) without time zone", "date", "c::date", True),
         ("json", "jsonb", "c::jsonb", True),
         ("text", "integer", "c::text::integer", False),
-        ("public.mood", "public.other", "c::text::public.other", False),
-        ("public.mood[]", "public.other[]", "c::text[]::public.other[]", False),
+        ("public.mood", "public.other", f"({PRINTED})::public.other", False),
+        ("public.mood[]", "public.other[]", f"({PRINTED})::text[]::public.other[]", False),
+        ("public.mood", "text", "c::text", True),
         ("integer[]", "bigint[]", "c::bigint[]", True),
         ("text", "text[]", "c::text::text[]", False),
         ('"Odd (Type)"', "text", "c::text", True),

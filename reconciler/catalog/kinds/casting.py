@@ -48,6 +48,21 @@ def _parts(type_: str) -> tuple[str, tuple[int, ...], str]:
     return match["base"] + (match["rest"] or ""), numbers, match["array"]
 
 
+def printed(value: str) -> str:
+    """What the type's own output function prints; a cast to text may be somebody's. NULL stays NULL."""
+    return f"case when pg_catalog.num_nulls({value}) = 0 then pg_catalog.format('%s', {value}) end"
+
+
+def is_brought(type_: str) -> bool:
+    """Whether PostgreSQL brings the type itself: only for others anybody but a superuser can make casts."""
+    return "." not in type_
+
+
+def text_of(value: str, type_: str) -> str:
+    """The value of this type as text."""
+    return f"{value}::text" if is_brought(type_) else f"({printed(value)})"
+
+
 def using(column: str, old: str, new: str) -> tuple[str, bool]:
     """The USING expression, and whether it is a direct cast (then running it again does nothing)."""
     (before, _, dims), (after, _, dims_after) = _parts(old), _parts(new)
@@ -55,10 +70,12 @@ def using(column: str, old: str, new: str) -> tuple[str, bool]:
     if dims == dims_after and (before == after or same_family):
         return f"{column}::{new}", True
     if after in STRINGS and not dims_after:
+        # As ALTER TABLE does without USING, with a cast of the user's where there is one: a domain over text is not written anew.
         return f"{column}::{new}", True
+    text = text_of(column, before)
     if dims and dims == dims_after:
-        return f"{column}::text{dims}::{new}", False
-    return f"{column}::text::{new}", False
+        text = text + dims if is_brought(before) else f"{text}::text{dims}"
+    return f"{text}::{new}", False
 
 
 def lossy(old: str, new: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.catalog.kinds import domain_constraint
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
-from reconciler.catalog.kinds.casting import lossy, using
+from reconciler.catalog.kinds.casting import lossy, printed, using
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind
 from reconciler.catalog.kinds.retyping import remade
 from reconciler.catalog.scope import Scope
@@ -118,7 +118,7 @@ def _rebased(old: Fact, new: Fact, context: Context) -> Alteration:
     def carried(column: Fact) -> str:
         type_, name = column["type"], ident(column.id.part)
         if type_.endswith("[]"):
-            return f"{name}::text[]::{type_}"
+            return f"({printed(name)})::text[]::{type_}"
         return f"{using(name, old['type'], new['type'])[0]}::{type_}"
 
     dress = w.dressed(new, context, _noun(new), "type", f"type {w.name(new.id)}")

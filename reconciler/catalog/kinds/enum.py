@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from reconciler.catalog.kinds import reading as r
 from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.casting import printed
 from reconciler.catalog.kinds.kind import Alteration, Context, Kind, Unplannable
 from reconciler.catalog.kinds.retyping import remade
 from reconciler.catalog.scope import Scope
@@ -126,7 +127,7 @@ def _rebuilt(old: Fact, new: Fact, context: Context) -> Alteration:
     def carried(column: Fact) -> str:
         type_, name = column["type"], ident(column.id.part)
         array = type_.endswith("[]")
-        text = f"{name}::text{'[]' if array else ''}"
+        text = f"({printed(name)})::text[]" if array else f"({printed(name)})"
         pairs = [(literal(value), literal(successor)) for value, successor in becomes.items() if successor]
         if array:
             for value, successor in pairs:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 
 from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.casting import printed
 from reconciler.catalog.kinds.kind import Alteration, Context, Unplannable
 from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
 from reconciler.pg import ident
@@ -80,11 +81,10 @@ def remade(
 
 
 def _as_text(column: Fact) -> str:
-    array = "[]" if column["type"].endswith("[]") else ""
-    name = ident(column.id.part)
-    return (
-        f"alter {_table(column, ' if exists')} alter column {name} type text{array} using {name}::text{array}"
-    )
+    name, table = ident(column.id.part), _table(column, " if exists")
+    if column["type"].endswith("[]"):
+        return f"alter {table} alter column {name} type text[] using ({printed(name)})::text[]"
+    return f"alter {table} alter column {name} type text using {printed(name)}"
 
 
 def _in_the_way(fact: Fact, direct: frozenset[ObjectId], through: frozenset[ObjectId]) -> bool:

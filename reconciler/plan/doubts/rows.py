@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from reconciler.catalog.kinds.casting import using
+from reconciler.catalog.kinds.casting import text_of, using
 from reconciler.model import Fact, ObjectId, Snapshot
 from reconciler.pg import ident, literal
 from reconciler.plan.doubts.doubt import KEY, PLACE
@@ -94,7 +94,8 @@ class Rows:
             if part.id.kind == "constraint" and part["type"] == "p":
                 inner, _ = parenthesised(part["definition"].removeprefix("PRIMARY KEY "))
                 names = tuple(unquoted(name.removesuffix(" WITHOUT OVERLAPS")) for name in listed(inner))
-                return f"array[{', '.join(f'b.{ident(name)}::text' for name in names)}]", names
+                types = {c.id.part: str(c["type"]) for c in self.columns(table, self.before)}
+                return f"array[{', '.join(text_of(f'b.{ident(n)}', types.get(n, '')) for n in names)}]", names
         return "array[b.ctid::text]", ("ctid",)
 
     def _becomes(self, old: Fact | None, new: Fact) -> str | None:

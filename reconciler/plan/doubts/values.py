@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.catalog.kinds.casting import lossy, using
+from reconciler.catalog.kinds.casting import lossy, printed, text_of, using
 from reconciler.model import Fact, ObjectId
 from reconciler.pg import ident
 from reconciler.plan.doubts.doubt import Doubt, Gap
@@ -93,7 +93,7 @@ def retyped(old: Fact, new: Fact, rows: Rows) -> Iterator[Doubt | Gap]:
     name, enum = ident(new.id.part), rows.enum(new, rows.after)
     held = f"{{rows}} of {source.table} {{hold|holds}} a value in {new.id.part}"
     if enum is not None:
-        is_other = f"{name}::text <> all({texts(enum['values'])})"
+        is_other = f"{text_of(name, old['type'])} <> all({texts(enum['values'])})"
         says = f"{held} that {enum.id} does not have"
         hint = f"change these rows, or declare the missing values of {enum.id}"
         yield Doubt(new.id, source.table, source.sql, is_other, says, hint, source.keys)
@@ -103,8 +103,9 @@ def retyped(old: Fact, new: Fact, rows: Rows) -> Iterator[Doubt | Gap]:
         return
     there = using(name, old["type"], type_)[0]
     back = using(f"({there})", type_, old["type"])[0]
+    changed = f"{text_of(f'({back})', old['type'])} is distinct from {text_of(name, old['type'])}"
     yield Doubt(
-        new.id, source.table, source.sql, f"({back})::text is distinct from {name}::text",
+        new.id, source.table, source.sql, changed,
         f"{held} that {type_} would change",
         "look at them; when they may be changed: --allow LOSSY_CAST", source.keys,
         raises=f"{held} that cannot become {type_}", loses=True,
@@ -118,9 +119,9 @@ def removed_values(column: Fact, enum: ObjectId, gone: list[str], rows: Rows) ->
         return None
     name = ident(column.id.part)
     held = (
-        f"{name}::text[] && {texts(gone)}"
+        f"({printed(name)})::text[] && {texts(gone)}"
         if column["type"].endswith("[]")
-        else f"{name}::text = any({texts(gone)})"
+        else f"({printed(name)}) = any({texts(gone)})"
     )
     says = f"{{rows}} of {source.table} {{hold|holds}} a value in {column.id.part} that {enum} would lose: {', '.join(map(repr, gone))}"
     hint = (

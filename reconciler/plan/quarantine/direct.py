@@ -12,6 +12,7 @@ from types import MappingProxyType
 from reconciler.catalog.kinds import column as columns
 from reconciler.catalog.kinds import identity, not_null
 from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.casting import printed
 from reconciler.model import Fact, ObjectId
 from reconciler.pg import dollar, ident, indented, literal
 from reconciler.plan.quarantine import row_keys as keys
@@ -212,7 +213,10 @@ def _for_the_others(loss: Loss, number: int, column: Fact, others: dict[str, str
         unless += f" and not exists (select from {loss.copy} as kept_row where {match})"
     if column["identity"] and column.id.part not in others:
         return _numbered_on(loss, column, unless)
-    value = f"({others[column.id.part]})" + ("::text" if full else "")
+    value = f"({others[column.id.part]})"
+    if full:
+        # Computed once, then as its type prints it: a cast to text may be somebody's.
+        value = f"(select {printed('given.value')} from (values ({value})) as given (value))"
     return [f"update {loss.live} set {name} = {value} where {unless};"]
 
 

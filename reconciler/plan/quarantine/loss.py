@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.casting import printed
 from reconciler.catalog.kinds.partition import tree
 from reconciler.model import Fact, ObjectId, Snapshot
 from reconciler.pg import ident, literal
 from reconciler.plan.quarantine.registry import SCHEMA
-from reconciler.plan.quarantine.row_keys import Key, kept_value, key_of, own_type, printed
+from reconciler.plan.quarantine.row_keys import Key, kept_value, key_of, own_type
 from reconciler.plan.quarantine.way import Way
 
 _STEM = 46

@@ -7,13 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reconciler.catalog.kinds.casting import never_fails, rounds, stays_as_it_is, using
+from reconciler.catalog.kinds.casting import never_fails, printed, rounds, stays_as_it_is, using
 from reconciler.catalog.kinds.retyping import TYPES
 from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Statement
 from reconciler.pg import ident, literal
 from reconciler.plan.quarantine import swap
 from reconciler.plan.quarantine.direct import block
-from reconciler.plan.quarantine.row_keys import printed
 from reconciler.plan.quarantine.values import RETYPES
 from reconciler.plan.quarantine.way import Way
 

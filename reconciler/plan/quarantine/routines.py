@@ -10,11 +10,21 @@ from collections.abc import Mapping
 
 from reconciler.pg import dollar
 
-_PLPGSQL = "language plpgsql set search_path = '' set row_security = off as "
+_PLPGSQL = "language plpgsql set search_path = '' set row_security = off "
 
 
-def _routine(head: str, body: str) -> str:
-    return f"create or replace function reconciler_quarantine.{head}\n{_PLPGSQL}{dollar(body)}"
+_PRINTING = "".join(
+    f"set {name} = '{value}' "
+    for name, value in (
+        ("datestyle", "ISO, YMD"), ("intervalstyle", "iso_8601"), ("timezone", "UTC"), ("extra_float_digits", "3"), ("bytea_output", "hex"),
+        ("xmloption", "content"), ("lc_monetary", "C"),
+    )
+)  # fmt: skip
+"""What the text of a value depends on: it is read as it was written."""
+
+
+def _routine(head: str, body: str, settings: str = "") -> str:
+    return f"create or replace function reconciler_quarantine.{head}\n{_PLPGSQL}{settings}as {dollar(body)}"
 
 
 _FREE_NAME = _routine(
@@ -422,8 +432,9 @@ begin
       return;
     end if;
   end if;
+  -- As the type's own output function prints it: a cast to text may be somebody's.
   select pg_catalog.string_agg(case when a.attname = any (as_text)
-           then pg_catalog.format('%1$I::text as %1$I', a.attname) else pg_catalog.quote_ident(a.attname) end, ', ' order by a.attnum)
+           then pg_catalog.format('case when pg_catalog.num_nulls(%1$I) = 0 then pg_catalog.format(''%%s'', %1$I) end as %1$I', a.attname) else pg_catalog.quote_ident(a.attname) end, ', ' order by a.attnum)
     into expressions
     from pg_catalog.pg_attribute as a
    where a.attrelid = moved.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '';
@@ -448,6 +459,7 @@ begin
   values (of_tag, 'table', of_schema, of_name, kept_name, pg_catalog.jsonb_build_object('', counters), number);
 end
 """,
+    _PRINTING,
 )
 
 _COPY_BACK = _routine(
@@ -481,7 +493,8 @@ begin
     end if;
     select pg_catalog.string_agg(pg_catalog.quote_ident(n.attname), ', ' order by n.attnum),
            pg_catalog.string_agg(case when (o.atttypid, o.atttypmod) = (n.atttypid, n.atttypmod) then pg_catalog.quote_ident(n.attname)
-             else pg_catalog.format('%I::text::%s', n.attname, pg_catalog.format_type(n.atttypid, n.atttypmod)) end, ', ' order by n.attnum)
+             else pg_catalog.format('case when pg_catalog.num_nulls(%1$I) = 0 then pg_catalog.format(''%%s'', %1$I) end::%2$s', n.attname,
+               pg_catalog.format_type(n.atttypid, n.atttypmod)) end, ', ' order by n.attnum)
       into columns, expressions
       from pg_catalog.pg_attribute as n
       join pg_catalog.pg_attribute as o on o.attname = n.attname
@@ -535,6 +548,7 @@ begin
   delete from reconciler_quarantine.kept as k where k.id = found_row.id;
 end
 """,
+    _PRINTING,
 )
 
 _VALIDATE_KEY = _routine(

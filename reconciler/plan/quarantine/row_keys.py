@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from reconciler.catalog.kinds import not_null
 from reconciler.catalog.kinds import writing as w
+from reconciler.catalog.kinds.casting import is_brought, printed
 from reconciler.model import Fact, ObjectId, Snapshot
 from reconciler.pg import ident
 from reconciler.shadow.rows import line
@@ -46,18 +47,13 @@ class Key:
 
 def own_type(type_: str) -> str:
     """The type a value is kept in: its own where PostgreSQL brought that; text for any other, which may be dropped one day."""
-    return "text" if "." in type_ else type_
+    return type_ if is_brought(type_) else "text"
 
 
 def kept_value(column: Fact, of: str) -> str:
     """The value as it is kept; `of` is the table's name or alias before a dot, or empty."""
     name = of + ident(column.id.part)
     return printed(name) if own_type(column["type"]) == "text" != column["type"] else name
-
-
-def printed(value: str) -> str:
-    """What the type's own output function prints; a cast to text may be somebody's. NULL stays NULL."""
-    return f"case when pg_catalog.num_nulls({value}) = 0 then pg_catalog.format('%s', {value}) end"
 
 
 def key_of(table: ObjectId, before: Snapshot, after: Snapshot, changed: ObjectId | None = None) -> Key:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from reconciler.catalog.kinds import writing as w
-from reconciler.catalog.kinds.casting import rounds, using
+from reconciler.catalog.kinds.casting import printed, rounds, using
 from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
 from reconciler.pg import ident, literal
 from reconciler.plan.quarantine import direct, gradual
@@ -20,7 +20,7 @@ from reconciler.plan.quarantine import row_keys as keys
 from reconciler.plan.quarantine.columns import is_large, long, say
 from reconciler.plan.quarantine.loss import AFTERWARDS, Loss, Pick, named, stands_for, still_changed, was
 from reconciler.plan.quarantine.registry import SCHEMA
-from reconciler.plan.quarantine.row_keys import kept_value, key_of, own_type, printed
+from reconciler.plan.quarantine.row_keys import kept_value, key_of, own_type
 from reconciler.plan.quarantine.way import Way
 
 RETYPES = re.compile(r"\balter column\b.* \btype\b|\bset data type\b", re.IGNORECASE | re.DOTALL)
@@ -178,13 +178,14 @@ def _replaced(
         value = f"t.{ident(old.id.part)}"
         listed = ", ".join(gone for gone, _ in pairs)
         if old["type"].endswith("[]"):
-            text = f"{value}::text[]"
+            text = whole = f"({printed(value)})::text[]"
             for one, successor in pairs:
                 text = f"pg_catalog.array_replace({text}, {one}, {successor})"
-            afterwards, condition = printed(f"({text})"), f"{value}::text[] && array[{listed}]"
+            afterwards, condition = printed(f"({text})"), f"{whole} && array[{listed}]"
         else:
-            afterwards = f"case {value}::text {' '.join(f'when {a} then {b}' for a, b in pairs)} end"
-            condition = f"{value}::text in ({listed})"
+            text = f"({printed(value)})"
+            afterwards = f"case {text} {' '.join(f'when {a} then {b}' for a, b in pairs)} end"
+            condition = f"{text} in ({listed})"
         there = (
             "exists (select from pg_catalog.pg_enum as e where e.enumtypid ="
             f" pg_catalog.to_regtype({literal(w.name(enum))}) and e.enumlabel in ({listed}))"
