@@ -17,7 +17,7 @@ from reconciler.catalog.compare import compare, residue
 from reconciler.engine import leftovers
 from reconciler.engine.consent import Given, client, refuse_hazards, unallowed
 from reconciler.engine.desired import Trust
-from reconciler.engine.landing import land
+from reconciler.engine.landing import Warrant, land
 from reconciler.engine.phases import in_phases, phased
 from reconciler.engine.planning import proposal
 from reconciler.engine.preflight import preflight
@@ -55,13 +55,14 @@ def apply(
     stop: Stop | None = None,
     now: datetime | None = None,
     again: bool = True,
+    warrant: Warrant | None = None,
 ) -> tuple[Applied, ...]:
     """Applies the pending migration files, up to the given versions when there are any; without pending files, plans, writes the
     file and applies it. Returns what was applied; empty when nothing was to do.
 
     `again` permits a plan that was the last one applied already: a person repairs the same drift twice, a loop must not.
     A plan made here keeps what it drops, unless `destroy` says that drops may destroy; DELETES_DATA must be allowed either way.
-    `on_note` is told what does not forbid the run and a person should know; `stop` is asked before each statement.
+    `warrant` is by what right a process applies that is one of several. `on_note` is told what does not forbid the run and a person should know; `stop` is asked before each statement.
     Raises Stalled for a hazard that is not allowed, a rehearsal that failed, files that do not lead to the declared state, and rows
     that would break what is to be added.
     """
@@ -120,7 +121,18 @@ def apply(
             if done:
                 _ask(work, [one], given, told, on_note, stop)
             _clear(work, look, one, on_note)
-            done.append(land(work, one, given, on_statement, on_note, stop, out_of_order=bool(versions)))
+            done.append(
+                land(
+                    work,
+                    one,
+                    given,
+                    on_statement,
+                    on_note,
+                    stop,
+                    out_of_order=bool(versions),
+                    warrant=warrant,
+                )
+            )
         _confirm_convergence(work, rehearsed[-1].after)
         return tuple(done)
 

@@ -1,21 +1,52 @@
-"""One pass of reconciling: look, and do what the mode allows. Every error becomes a condition; none is swallowed."""
+"""One pass of reconciling: look, then do what the mode allows. Every error of ours becomes a condition; none is swallowed.
+
+A pass is two values: what the look found, and what came of acting on it. Whoever watches may tell of the first before the second
+has begun. What a look has found stays known when the act after it fails.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal
 
 from reconciler import migrate
 from reconciler.engine.applying import apply
+from reconciler.engine.desired import Trust
 from reconciler.engine.drift import Drift, drift
+from reconciler.engine.landing import Warrant
 from reconciler.engine.phases import in_phases
-from reconciler.engine.planning import propose
+from reconciler.engine.planning import Proposal, propose
 from reconciler.engine.work import Told
-from reconciler.errors import Stalled, Usage, Waiting
+from reconciler.errors import ReconcilerError, Stalled, Usage, Waiting
+from reconciler.migrate import Progress
 from reconciler.model import Applied, Condition, Status
 from reconciler.run.stop import Stop
 from reconciler.settings import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What a look, or the act after it, came to. `seen` is None when the look failed; `error` is what it failed with."""
+
+    status: Status
+    seen: Drift | None = None
+    applied: tuple[Applied, ...] = ()
+    written: str = ""
+    proposal: Proposal | None = None
+    error: ReconcilerError | None = None
+
+    @property
+    def result(self) -> str:
+        """One word: stalled, waiting, applied, proposed, drifted or in_sync."""
+        if self.error is not None:
+            return "waiting" if isinstance(self.error, Waiting) else "stalled"
+        if self.applied:
+            return "applied"
+        if self.written:
+            return "proposed"
+        return "drifted" if self.status.drift else "in_sync"
 
 
 def run_once(
@@ -25,36 +56,78 @@ def run_once(
     now: datetime | None = None,
     stop: Stop | None = None,
 ) -> Status:
-    """Observes, and in the modes `propose` and `apply` writes or applies what is missing. Trust is `untrusted` unless the
-    configuration says otherwise. Returns the status; raises only for errors that are none of our families.
+    """Observes, and in the modes `propose` and `apply` writes or applies what is missing. Returns the status; raises only for
+    errors that are none of our families.
     """
-    at = (now or datetime.now(UTC)).isoformat(timespec="seconds")
-    trust = database.trust or "untrusted"
-    done: tuple[Applied, ...] = ()
-    written = ""
+    first = observed(database, told=told, now=now)
+    if first.seen is None or not first.seen.changes or database.mode == "observe":
+        return first.status
+    return acted(database, first, told=told, now=now, stop=stop).status
+
+
+def observed(database: Database, *, told: Told = lambda stage: None, now: datetime | None = None) -> Pass:
+    """Looks, and changes nothing. Trust is `untrusted` unless the configuration says otherwise."""
+    at = _moment(now)
     try:
-        seen = drift(database, trust=trust, told=told)
-        if seen.changes and database.mode == "apply":
-            done = apply(database, trust=trust, told=told, again=False, stop=stop)
-            seen = drift(database, trust=trust, told=told)
-        elif seen.changes and database.mode == "propose":
-            written = _proposed(database, trust, told)
-    except Waiting as error:
-        return Status(database.name, at, (_unknown(error.what, at, "Waiting"), _stalled("", at)))
-    except (Stalled, Usage) as error:
-        return Status(database.name, at, (_unknown(error.what, at, "Stalled"), _stalled(str(error), at)))
-    facts = {
-        "applied": [row.version for row in done], "written": written,
-        "drift": dict(Counter(f"{change.id.kind}:{change.verb}" for change in seen.changes)),
-    }  # fmt: skip
+        seen = drift(database, trust=_trust(database), told=told)
+    except (Waiting, Stalled, Usage) as error:
+        reason = "Waiting" if isinstance(error, Waiting) else "Stalled"
+        unknown = Condition("InSync", "Unknown", reason, error.what, at)
+        return Pass(Status(database.name, at, (unknown, *_trouble(error, at))), error=error)
+    return Pass(_status(database, seen, at), seen)
+
+
+def acted(
+    database: Database,
+    first: Pass,
+    *,
+    told: Told = lambda stage: None,
+    on_statement: Callable[[Progress], None] = lambda progress: None,
+    on_note: Callable[[str], None] = lambda note: None,
+    now: datetime | None = None,
+    stop: Stop | None = None,
+    warrant: Warrant | None = None,
+) -> Pass:
+    """Proposes or applies, as the mode says, what the look `first` found, and looks again after an apply. `warrant` is by what right
+    a process applies that is one of several."""
+    trust = _trust(database)
+    try:
+        if database.mode == "propose":
+            written, made = _proposed(database, trust, told)
+            facts = {**first.status.facts, "written": written}
+            return replace(first, status=replace(first.status, facts=facts), written=written, proposal=made)
+        done = apply(
+            database, trust=trust, told=told, on_statement=on_statement, on_note=on_note, again=False, stop=stop, warrant=warrant,
+        )  # fmt: skip
+    except (Waiting, Stalled, Usage) as error:
+        at = _moment(now)
+        others = tuple(c for c in first.status.conditions if c.type != "Stalled")
+        return replace(
+            first, status=replace(first.status, conditions=(*others, *_trouble(error, at))), error=error
+        )
+    after = observed(database, told=told, now=now)
+    facts = {**after.status.facts, "applied": [row.version for row in done]}
+    return replace(after, status=replace(after.status, facts=facts), applied=done)
+
+
+def _trust(database: Database) -> Trust:
+    return database.trust or "untrusted"
+
+
+def _moment(now: datetime | None) -> str:
+    return (now or datetime.now(UTC)).isoformat(timespec="seconds")
+
+
+def _status(database: Database, seen: Drift, at: str) -> Status:
+    facts = {"drift": dict(Counter(f"{change.id.kind}:{change.verb}" for change in seen.changes))}
     return Status(database.name, at, _conditions(seen, at), seen.changes, seen.extra, facts=facts)
 
 
-def _proposed(database: Database, trust: Literal["untrusted", "reviewed"], told: Told) -> str:
+def _proposed(database: Database, trust: Trust, told: Told) -> tuple[str, Proposal]:
     """Writes the migration unless the newest pending file already holds the same statements."""
     made = propose(database, trust=trust, told=told, every_row=False, phases=in_phases(database))
     if made.migration is None or made.rehearsal is None:
-        return ""
+        return "", made
     if not made.rehearsal.passed:
         raise Stalled(
             f"the rehearsal of the plan failed: {'; '.join(made.rehearsal.residue[:5])}",
@@ -62,9 +135,9 @@ def _proposed(database: Database, trust: Literal["untrusted", "reviewed"], told:
         )
     for file in migrate.load_directory(database.migrations)[::-1]:
         if [s.sql for s in file.up] == [s.sql for s in made.migration.up]:
-            return file.filename
+            return file.filename, made
     migrate.write(made.migration, database.migrations)
-    return made.migration.filename
+    return made.migration.filename, made
 
 
 def _conditions(seen: Drift, at: str) -> tuple[Condition, ...]:
@@ -78,7 +151,7 @@ def _conditions(seen: Drift, at: str) -> tuple[Condition, ...]:
         "ExtraObjects", "True" if seen.extra else "False", "Undeclared" if seen.extra else "None",
         f"{len(seen.extra)} undeclared objects stay as they are" if seen.extra else "nothing undeclared", at,
     )  # fmt: skip
-    found = [sync, extra, _stalled("", at)]
+    found = [sync, extra, *_trouble(None, at)]
     if seen.unmodelled:
         sentence = f"not compared: {', '.join(seen.unmodelled[:3])}"
         found.append(Condition("Unmodelled", "True", "UnknownKinds", sentence, at))
@@ -88,11 +161,11 @@ def _conditions(seen: Drift, at: str) -> tuple[Condition, ...]:
     return tuple(found)
 
 
-def _unknown(what: str, at: str, reason: str) -> Condition:
-    return Condition("InSync", "Unknown", reason, what, at)
-
-
-def _stalled(sentence: str, at: str) -> Condition:
-    if sentence:
-        return Condition("Stalled", "True", "ActionNeeded", sentence, at)
-    return Condition("Stalled", "False", "Working", "no action is needed", at)
+def _trouble(error: ReconcilerError | None, at: str) -> tuple[Condition, ...]:
+    """Whether a person must act, and whether it is tried again by itself."""
+    if isinstance(error, Waiting):
+        waits = Condition("Waiting", "True", "TriedAgain", str(error), at)
+        return Condition("Stalled", "False", "Working", "no action is needed", at), waits
+    if error is not None:
+        return (Condition("Stalled", "True", "ActionNeeded", str(error), at),)
+    return (Condition("Stalled", "False", "Working", "no action is needed", at),)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -23,9 +23,18 @@ from reconciler.errors import ReconcilerError, Stalled, Waiting
 from reconciler.migrate import Progress
 from reconciler.model import Applied, ObjectId, Snapshot
 from reconciler.pg import connect
-from reconciler.run import Pace, steps
+from reconciler.run import Hook, Pace, steps
 from reconciler.run.placeholders import from_environment
 from reconciler.run.stop import Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Warrant:
+    """By what right a process applies that is one of several. `check` raises inside each transaction when it has lost it; `silence` is
+    how long its session may be idle before the server ends it (PostgreSQL's notation): a process that is frozen lets go by then."""
+
+    check: Hook
+    silence: str
 
 
 def land(
@@ -38,6 +47,7 @@ def land(
     *,
     down: bool = False,
     out_of_order: bool = False,
+    warrant: Warrant | None = None,
 ) -> Applied:
     """Runs it. Raises Waiting when the database is not what it was planned for, or when `stop` was asked; Stalled when what came out
     is not what was rehearsed."""
@@ -70,6 +80,11 @@ def land(
         else:
             _expect(work, one.after, touched, lambda ids: _strange(ids, stands))(connection)
 
+    def may_go_on(connection: psycopg.Connection[Any]) -> None:
+        stop.check()
+        if warrant is not None:
+            warrant.check(connection)
+
     try:
         applied = run(
             work.url,
@@ -78,7 +93,8 @@ def land(
             statement_timeout=str(work.database.statement_timeout),
             expected_before=_expect(work, one.before, reads, _stale),
             confirm=as_rehearsed,
-            fence=lambda connection: stop.check(),
+            fence=may_go_on,
+            silence=warrant.silence if warrant else "0",
             on_session=watch,
             on_progress=told,
             on_notice=on_note,

@@ -26,6 +26,7 @@ WISHED = {
     "InSync": "True",
     "ExtraObjects": "False",
     "Stalled": "False",
+    "Waiting": "False",
     "Unmodelled": "False",
     "Pending": "False",
     "PhasePending": "False",
@@ -81,8 +82,9 @@ def exit_of(database: Database, status: Status) -> int:
     unknown = _unknown(status)
     if unknown is None:
         stalled = any(c.type == "Stalled" and c.status == "True" for c in status.conditions)
+        waits = any(c.type == "Waiting" and c.status == "True" for c in status.conditions)
         well = all(as_wished(condition) for condition in status.conditions)
-        return Stalled.exit_code if stalled else 0 if well else 1
+        return Stalled.exit_code if stalled else Waiting.exit_code if waits else 0 if well else 1
     if unknown.reason == "Waiting":
         return Waiting.exit_code
     try:

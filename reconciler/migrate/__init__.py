@@ -1,6 +1,6 @@
 """Migrations as files, in the history and on their way into a database."""
 
-from reconciler.migrate.applier import applier
+from reconciler.migrate.applier import applier, require_direct
 from reconciler.migrate.apply import Progress, Terms, apply, rollback
 from reconciler.migrate.approvals import Approval, approvals, approve
 from reconciler.migrate.compose import compose, in_form
@@ -8,6 +8,7 @@ from reconciler.migrate.directory import load_directory, write
 from reconciler.migrate.file import parse, render, render_section
 from reconciler.migrate.history import edited, ensure, latest, pending, read, record, restored, state_of
 from reconciler.migrate.inventory import adopt, owned, release
+from reconciler.migrate.leadership import begin_term, lead, still_leads
 from reconciler.migrate.naming import next_version, slug_of, version_and_slug
 
 __all__ = [
@@ -19,11 +20,13 @@ __all__ = [
     "apply",
     "approvals",
     "approve",
+    "begin_term",
     "compose",
     "edited",
     "ensure",
     "in_form",
     "latest",
+    "lead",
     "load_directory",
     "next_version",
     "owned",
@@ -34,10 +37,12 @@ __all__ = [
     "release",
     "render",
     "render_section",
+    "require_direct",
     "restored",
     "rollback",
     "slug_of",
     "state_of",
+    "still_leads",
     "version_and_slug",
     "write",
 ]

@@ -43,16 +43,18 @@ the systems' own keep-alive waits two hours before it asks.
 
 
 @contextmanager
-def applier(connect: Callable[[], Connection], *, wait: float, pace: Pace) -> Iterator[Connection]:
+def applier(
+    connect: Callable[[], Connection], *, wait: float, pace: Pace, silence: str = "0"
+) -> Iterator[Connection]:
     """The session, holding the lock until the block ends.
 
-    Waits up to `wait` seconds for another applier. Raises `Waiting` that names it, and `Stalled` behind a
+    Waits up to `wait` seconds for another applier. The server ends the session when it was idle for `silence` ("0": never). Raises `Waiting` that names it, and `Stalled` behind a
     pooler that shares sessions between clients: there the lock would belong to somebody else after each
     transaction.
     """
     with connect() as connection:
-        _require_direct(connection)
-        _settle(connection)
+        require_direct(connection)
+        _settle(connection, silence)
         _lock(connection, replace(pace, attempts=1_000_000, seconds=wait, first=0.05, longest=0.5))
         try:
             yield connection
@@ -61,7 +63,8 @@ def applier(connect: Callable[[], Connection], *, wait: float, pace: Pace) -> It
                 connection.execute("select pg_catalog.pg_advisory_unlock(%s, %s)", (CLASS, _APPLYING))
 
 
-def _require_direct(connection: Connection) -> None:
+def require_direct(connection: Connection) -> None:
+    """Raises Stalled behind a pooler that shares sessions between clients."""
     row = connection.execute("select pg_catalog.pg_backend_pid()").fetchone()
     if row is None or row[0] != connection.info.backend_pid:
         raise Stalled(
@@ -70,9 +73,11 @@ def _require_direct(connection: Connection) -> None:
         )
 
 
-def _settle(connection: Connection) -> None:
+def _settle(connection: Connection, silence: str) -> None:
     """Settings of the session: notice a dead client soon, and outlive the limits meant for applications."""
-    settings = [("idle_in_transaction_session_timeout", "0"), ("idle_session_timeout", "0"), *_SILENCE]
+    settings = [
+        ("idle_in_transaction_session_timeout", silence), ("idle_session_timeout", silence), *_SILENCE,
+    ]  # fmt: skip
     if connection.info.server_version >= 170000:
         settings.append(("transaction_timeout", "0"))
     for name, value in settings:

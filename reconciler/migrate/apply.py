@@ -85,6 +85,8 @@ class Terms(TypedDict, total=False):
     """Allows an UP below, or a DOWN beneath, a newer applied version."""
     wait: float
     """Seconds to wait for another applier."""
+    silence: str
+    """How long the session may be idle before the server ends it; "0" for as long as it likes."""
     pace: Pace
 
 
@@ -106,6 +108,7 @@ class _Terms:
     consents: Sequence[Consent] = ()
     out_of_order: bool = False
     wait: float = 10.0
+    silence: str = "0"
     pace: Pace = field(default_factory=Pace)
 
 
@@ -139,7 +142,7 @@ def _run(
     unknown: OutcomeUnknown | None = None
     for pause in chain(terms.pace.pauses(), [None]):
         try:
-            with applier(session, wait=terms.wait, pace=terms.pace) as connection:
+            with applier(session, wait=terms.wait, pace=terms.pace, silence=terms.silence) as connection:
                 return _go_on(connection, session, migration, direction, terms)
         except OutcomeUnknown as error:
             unknown = error

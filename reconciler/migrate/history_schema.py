@@ -107,7 +107,18 @@ comment on table reconciler.approvals is 'Consent to the hazards of one migratio
 {_REVOKED}
 """
 
-UPGRADES: Final = (_FIRST, _CONSENT)
+_LEADER = f"""
+create table reconciler.leader (
+  one    boolean primary key default true check (one),
+  epoch  bigint not null,
+  holder text not null,
+  since  timestamptz not null default pg_catalog.clock_timestamp()
+);
+comment on table reconciler.leader is 'Which of several daemons applies; each new leader begins a new epoch.';
+{_REVOKED}
+"""
+
+UPGRADES: Final = (_FIRST, _CONSENT, _LEADER)
 """`UPGRADES[n]` brings format n to n + 1; format 0 is a database without the schema."""
 
 FORMAT: Final = len(UPGRADES)
