@@ -1,0 +1,152 @@
+"""Alerts, runbook and dashboard belong together: what one names, the others and the metrics know.
+
+What the rules answer to is tried by promtool (`deploy/prometheus/rules_test.yml`), also from here where it is installed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from ruamel.yaml import YAML
+
+from reconciler.cli.app import app
+from reconciler.web.metrics import HISTOGRAMS, TABLE
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+RUNBOOK = (DEPLOY / "RUNBOOK.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
+PROMISED = {"invariant_violations": ("database", "invariant"), "audit_findings": ("database", "severity")}
+"""Metrics whose alerts are there already. Whoever adds them to the table takes them out of here."""
+COMING = {"audit", "resume", "suspend"}
+"""Commands that the runbook names and that are still to come."""
+
+
+def loaded(path: str) -> Any:
+    return YAML(typ="safe", pure=True).load(DEPLOY / path)
+
+
+RULES = [rule for group in loaded("prometheus/rules.yml")["groups"] for rule in group["rules"]]
+BY_ALERT = pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
+
+
+def metrics() -> dict[str, tuple[str, ...]]:
+    """What can be scraped, and by which labels."""
+    found = {row.name: row.labels for row in TABLE} | {"build_info": ("version", "python")} | PROMISED
+    for histogram in HISTOGRAMS:
+        found |= {f"{histogram.name}_{part}": histogram.labels for part in ("sum", "count")}
+        found[f"{histogram.name}_bucket"] = (*histogram.labels, "le")
+    return found
+
+
+def strangers(expression: str) -> list[str]:
+    """Metrics and labels in an expression that nobody publishes."""
+    known = metrics()
+    found = []
+    for name, selector in re.findall(r"reconciler_(\w+)(?:\{([^}]*)\})?", expression):
+        labels = re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", selector)
+        found += [] if name in known else [name]
+        found += [f"{name}{{{label}}}" for label in labels if label not in known.get(name, (label,))]
+    return found
+
+
+def test_what_is_promised_is_not_there_yet() -> None:
+    assert not set(PROMISED) & {row.name for row in TABLE}
+
+
+@BY_ALERT
+def test_an_alert_says_what_how_bad_and_where_to_read_on(rule: dict[str, Any]) -> None:
+    assert rule["labels"]["severity"] in ("critical", "warning", "info")
+    assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
+    assert rule["annotations"]["runbook_url"] == f"deploy/RUNBOOK.md#{rule['alert'].lower()}"
+
+
+@BY_ALERT
+def test_an_alert_asks_for_metrics_there_are(rule: dict[str, Any]) -> None:
+    assert strangers(rule["expr"]) == []
+
+
+def test_a_stranger_is_found() -> None:
+    assert strangers('reconciler_drift{database="a"} + reconciler_leader{name="a"}') == [
+        "drift",
+        "leader{name}",
+    ]
+
+
+@BY_ALERT
+def test_an_alert_fires_in_a_test(rule: dict[str, Any]) -> None:
+    fired = set()
+    for test in loaded("prometheus/rules_test.yml")["tests"]:
+        fired |= {one["alertname"] for one in test.get("alert_rule_test", ()) if one["exp_alerts"]}
+        for one in test.get("promql_expr_test", ()):
+            for sample in one["exp_samples"]:
+                fired |= set(re.findall(r'alertname="(\w+)",alertstate="firing"', sample["labels"]))
+    assert rule["alert"] in fired
+
+
+def test_the_runbook_has_a_section_for_each_alert_in_their_order() -> None:
+    assert list(SECTIONS) == [rule["alert"] for rule in RULES]
+
+
+@pytest.mark.parametrize("alert", SECTIONS)
+def test_a_section_answers_the_four_questions(alert: str) -> None:
+    asked = re.findall(r"^\*\*(\w+)\*\* ", SECTIONS[alert], re.MULTILINE)
+    assert asked == ["Means", "See", "Do", "Escalate"]
+
+
+def typed() -> Iterator[str]:
+    """The commands that the runbook tells to type."""
+    yield from re.findall(r"`(reconciler [^`]+)`", RUNBOOK)
+
+
+def test_the_runbook_types_commands_there_are() -> None:
+    commands = typer.main.get_command(app).commands
+    wrong = []
+    for text in typed():
+        _, name, *words = text.split()
+        if name in COMING - set(commands):
+            continue
+        known = (
+            {option for one in commands[name].params for option in one.opts} if name in commands else set()
+        )
+        wrong += [f"{text}: {word}" for word in words if word.startswith("-") and word not in known]
+        wrong += [] if name in commands else [text]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", sorted(DEPLOY.glob("grafana/**/*.json")), ids=lambda path: path.name)
+def test_a_panel_asks_for_metrics_there_are(path: Path) -> None:
+    panels = json.loads(path.read_text(encoding="utf-8"))["panels"]
+    asked = [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    assert asked
+    assert [stranger for expression in asked for stranger in strangers(expression)] == []
+
+
+def test_alertmanager_silences_only_alerts_there_are() -> None:
+    names = {rule["alert"] for rule in RULES}
+    text = (DEPLOY / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8")
+    assert set(re.findall(r"Reconciler\w+", text)) <= names
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "promtool check rules prometheus/rules.yml",
+        "promtool test rules prometheus/rules_test.yml",
+        "promtool check config prometheus/prometheus.yml",
+        "amtool check-config alertmanager/alertmanager.yml",
+    ],
+)
+def test_the_tools_of_prometheus_agree(command: str) -> None:
+    program, *arguments = command.split()
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+    done = subprocess.run([program, *arguments], cwd=DEPLOY, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
