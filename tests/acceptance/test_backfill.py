@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from test_cases import load, read
+from corpus import load, read
 
 from reconciler.catalog.kinds import Context
 from reconciler.model import Limits, ObjectId, Size, Statement

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import pytest
+from corpus import load, read
 from judge import difference, dump
 
-from reconciler.catalog import snapshot
 from reconciler.catalog.compare import residue
 from reconciler.catalog.kinds import Context
 from reconciler.embedded import Server
@@ -38,6 +38,16 @@ class Case:
 
 
 MANY = "generate_series(1, 40) as n"
+IN_EVERY_STATE = "".join(
+    f"create trigger {state} before update on t for each row execute function noted();"
+    f"alter table t {words} trigger {state};"
+    for state, words in (
+        ("plain", "enable"),
+        ("always", "enable always"),
+        ("replica", "enable replica"),
+        ("off", "disable"),
+    )
+)
 CASES = {
     "a_primary_key": Case(
         "create table notes (id integer primary key, mood text, body text not null)",
@@ -164,24 +174,12 @@ CASES = {
         "create table log (what text);"
         " create function noted() returns trigger language plpgsql as 'begin insert into log values (tg_name); return new; end';"
         " create table t (id integer primary key, v text not null);"
-        + "".join(
-            f"create trigger {state} before update on t for each row execute function noted();"
-            f"alter table t {words} trigger {state};"
-            for state, words in (
-                ("plain", "enable"), ("always", "enable always"), ("replica", "enable replica"), ("off", "disable"),
-            )
-        )
+        + IN_EVERY_STATE
         + "create rule r as on update to t do also insert into log values ('rule'); alter table t enable always rule r",
         "create table log (what text);"
         " create function noted() returns trigger language plpgsql as 'begin insert into log values (tg_name); return new; end';"
         " create table t (id integer primary key);"
-        + "".join(
-            f"create trigger {state} before update on t for each row execute function noted();"
-            f"alter table t {words} trigger {state};"
-            for state, words in (
-                ("plain", "enable"), ("always", "enable always"), ("replica", "enable replica"), ("off", "disable"),
-            )
-        )
+        + IN_EVERY_STATE
         + "create rule r as on update to t do also insert into log values ('rule'); alter table t enable always rule r",
         f"insert into t select n, 'v' || n from {MANY}",
         "",
@@ -208,16 +206,6 @@ CASES = {
         " 1.2300, 'x', '101', '{\"b\":1}', '10.0.0.1/8', 'pg_class', array[null, '', 'a,b']; insert into t values (gen_random_uuid())",
     ),
 }  # fmt: skip
-
-
-def load(url: Url, text: str) -> None:
-    with connect(url) as session:
-        session.execute(text.encode())
-
-
-def read(url: Url) -> Snapshot:
-    with connect(url) as session:
-        return snapshot.read(session)
 
 
 def run(url: Url, statements: Iterable[Statement]) -> None:

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from test_kept_columns import load, plans, read, run
+from corpus import load, read
+from test_kept_columns import plans, run
 
 from reconciler.catalog.kinds import Context
 from reconciler.embedded import Server

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
+from corpus import load, read
 from judge import difference, dump
-from test_kept_columns import APART, load, read, rows, run
+from test_kept_columns import APART, rows, run
 
 from reconciler.catalog.compare import residue
 from reconciler.catalog.kinds import Context

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from corpus import EVERY, TOGETHER, Case, all_at_once, load, one, read
 from judge import difference, dump
-from test_cases import EVERY, TOGETHER, Case, load, read
 
 from reconciler.catalog import snapshot
 from reconciler.catalog.compare import residue
@@ -23,7 +23,7 @@ from reconciler.embedded import Server
 from reconciler.migrate import parse, render, render_section
 from reconciler.migrate.compose import in_form
 from reconciler.model import Limits, Migration, ObjectId, Size, Snapshot, Statement
-from reconciler.pg import Url, connect, ident
+from reconciler.pg import Url, connect
 from reconciler.plan import online, quarantine
 from reconciler.plan.complete import complete
 from reconciler.run import run_step, steps
@@ -90,23 +90,12 @@ def assert_laws(old: Url, new: Url, *, least: int = 0) -> bool:
 
 @pytest.mark.parametrize("case", ALONE, ids=lambda case: case.name)
 def test_a_pair_of_databases(case: Case, server: Server, database: Callable[..., Url]) -> None:
-    if server.major not in case.majors:
-        pytest.skip(f"for PostgreSQL {case.majors.start} to {case.majors.stop - 1}")
-    old, new = database(), database()
-    load(old, case.old)
-    load(new, case.new)
-    load(old, case.rows)
-    assert_laws(old, new)
+    assert_laws(*one(case, server.major, database))
 
 
 @pytest.mark.majors
 def test_all_of_them_at_once(server: Server, database: Callable[..., Url]) -> None:
-    old, new = database(), database()
-    for case in (case for case in TOGETHER if server.major in case.majors):
-        schema = ident(case.name.replace("/", "_"))
-        for url, text in ((old, case.old + case.rows), (new, case.new)):
-            load(url, f"create schema {schema}; set search_path to {schema}; {text}")
-    assert assert_laws(old, new, least=40)
+    assert assert_laws(*all_at_once(server.major, database), least=40)
 
 
 BEFORE = """

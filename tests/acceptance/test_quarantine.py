@@ -11,8 +11,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from corpus import ALONE, Case, all_at_once, load, one, read
 from judge import difference, dump
-from test_cases import ALONE, TOGETHER, Case, load, read
 
 from reconciler.catalog import quarantine as registry
 from reconciler.catalog.compare import residue
@@ -92,25 +92,13 @@ def assert_kept(old: Url, new: Url) -> None:
 
 @pytest.mark.parametrize("case", ALONE, ids=lambda case: case.name)
 def test_a_pair_of_databases(case: Case, server: Server, database: Callable[..., Url]) -> None:
-    if server.major not in case.majors:
-        pytest.skip(f"for PostgreSQL {case.majors.start} to {case.majors.stop - 1}")
-    old, new = database(), database()
-    load(old, case.old)
-    load(new, case.new)
-    load(old, case.rows)
-    assert_kept(old, new)
+    assert_kept(*one(case, server.major, database))
 
 
 @pytest.mark.majors
 def test_all_of_them_at_once(server: Server, database: Callable[..., Url]) -> None:
     """Every pair that can live in a schema of its own, in one plan: tables of the same name are dropped at once."""
-    old, new = database(), database()
-    cases = [case for case in TOGETHER if server.major in case.majors]
-    for case in cases:
-        schema = ident(case.name.replace("/", "_"))
-        for url, text in ((old, case.old + case.rows), (new, case.new)):
-            load(url, f"create schema {schema}; set search_path to {schema}; {text}")
-    assert_kept(old, new)
+    assert_kept(*all_at_once(server.major, database))
 
 
 BILLS = """

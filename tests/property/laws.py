@@ -9,9 +9,9 @@ planned and rehearsed with migra's draft (`reconciler.plan.build`). Never forgiv
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import psycopg
@@ -26,6 +26,7 @@ from reconciler.model import HazardCode, ObjectId, Snapshot, Statement
 from reconciler.pg import Url, connect, ident, literal
 from reconciler.plan.build import Bench, build
 from reconciler.plan.complete import complete
+from reconciler.run import steps
 from reconciler.shadow.rehearse import Expected
 from reconciler.shadow.scratch import Shadow
 
@@ -206,19 +207,11 @@ def load(url: Url, statements: Sequence[str]) -> list[str]:
     return refused
 
 
-def run(session: psycopg.Connection, statements: Iterable[Statement], where: str) -> None:
-    """Consecutive transactional statements take effect together."""
-    waiting: list[Statement] = []
-    for statement in [*statements, None]:
-        if statement is not None and statement.transactional:
-            waiting.append(statement)
-            continue
-        with session.transaction():
-            for each in waiting:
-                _execute(session, each, where)
-        waiting = []
-        if statement is not None:
-            _execute(session, statement, where)
+def run(session: psycopg.Connection, statements: Sequence[Statement], where: str) -> None:
+    for step in steps(statements):
+        with session.transaction() if step.transactional else nullcontext():
+            for statement in step.statements:
+                _execute(session, statement, where)
 
 
 def _execute(session: psycopg.Connection, statement: Statement, where: str) -> None:
