@@ -30,7 +30,7 @@ select pg_catalog.has_schema_privilege(n.oid, 'usage') and pg_catalog.has_table_
 _READ = f"""
 select k.id, k.kind, k.schema, k.name, k.part, k.kept_as, k.kept_at, k.kept_by, k.rows, coalesce(k.held, ''),
        case when c.relkind in ('r', 'p', 'S') then coalesce((select sum(pg_catalog.pg_total_relation_size(t.relid))
-         from pg_catalog.pg_partition_tree(c.oid) as t), pg_catalog.pg_total_relation_size(c.oid)) else 0 end
+         from pg_catalog.pg_partition_tree(c.oid) as t), pg_catalog.pg_total_relation_size(c.oid), 0) else 0 end
   from {SCHEMA}.kept as k
   left join pg_catalog.pg_class as c on c.relname = k.kept_as and c.relnamespace = '{SCHEMA}'::pg_catalog.regnamespace
    and not c.relispartition
@@ -79,13 +79,20 @@ with {_EDGES}, reached (name) as (
 )
 select name from reached order by 1
 """
-_HOLDER = f"""
+_ABOVE = f"""
 with {_EDGES}, reached (name) as (
   select %s::text collate "C"
    union
   select e.above from edge as e join reached as r on r.name = e.below
 )
-select k.held from {SCHEMA}.kept as k join reached as r on r.name = k.kept_as where k.held is not null order by k.id limit 1
+select name from reached order by 1
+"""
+_LOCKED = f"""
+select k.id, k.kind, k.schema, k.name, k.part, k.kept_as, k.kept_at, k.kept_by, k.rows, coalesce(k.held, ''), 0
+  from {SCHEMA}.kept as k
+ where k.kept_as = any(%s) and k.kind <> 'name'
+ order by k.id
+   for update of k
 """
 
 
@@ -94,10 +101,17 @@ def below(connection: Connection, names: Iterable[str]) -> frozenset[str]:
     return frozenset(str(name) for (name,) in connection.execute(_BELOW, (sorted(names),)).fetchall())
 
 
-def held(connection: Connection, name: str) -> str:
-    """Why this, or what it stands below, must not lose anything; empty when it may."""
-    row = connection.execute(_HOLDER, (name,)).fetchone()
-    return str(row[0]) if row else ""
+def above(connection: Connection, name: str) -> frozenset[str]:
+    """This name and those of all that it stands below: what holds one of them holds it."""
+    return frozenset(str(name) for (name,) in connection.execute(_ABOVE, (name,)).fetchall())
+
+
+def locked(connection: Connection, names: Iterable[str]) -> tuple[Quarantined, ...]:
+    """What the registry says of these names now; nobody else holds, releases or forgets it until this transaction ends.
+
+    Locked in the order of their numbers, so that two who do so never wait for each other. Sizes are not asked for.
+    """
+    return tuple(_one(row) for row in connection.execute(_LOCKED, (sorted(names),)).fetchall())
 
 
 def tags(connection: Connection) -> frozenset[str]:
@@ -112,13 +126,7 @@ def kept(connection: Connection) -> tuple[Quarantined, ...]:
     """Everything that is kept, oldest first. A partition counts with its table. Raises Stalled when this role may not look."""
     if not _opened(connection):
         return ()
-    return tuple(
-        Quarantined(
-            ObjectId(kind, schema, name, part), kept_as, at.astimezone(UTC).isoformat(timespec="seconds"), by, rows, int(size), held,
-            number,
-        )
-        for number, kind, schema, name, part, kept_as, at, by, rows, held, size in connection.execute(_READ).fetchall()
-    )  # fmt: skip
+    return tuple(_one(row) for row in connection.execute(_READ).fetchall())
 
 
 def _opened(connection: Connection) -> bool:
@@ -133,3 +141,9 @@ def _opened(connection: Connection) -> bool:
             hint=f"connect as {owner}" + ("" if useless else f", or let {me} look: grant {owner} to {me};"),
         )
     return True
+
+
+def _one(row: TupleRow) -> Quarantined:
+    number, kind, schema, name, part, kept_as, at, by, rows, held, size = row
+    when = at.astimezone(UTC).isoformat(timespec="seconds")
+    return Quarantined(ObjectId(kind, schema, name, part), kept_as, when, by, rows, int(size), held, number)

@@ -45,7 +45,8 @@ def purge(
 ) -> None:
     """Destroys dropped data that was kept for longer than the retention (14 days unless configured).
 
-    What is held stays. Exit 0 done, 3 when something could not be destroyed or asked: a person must look.
+    What is held stays. Exit 0 done, 3 when something could not be destroyed or asked and a person must look, 4 when an apply is
+    at work or somebody uses what is kept: run it again later.
     """
     from reconciler.cli.present import quarantined
     from reconciler.engine import purging
@@ -88,19 +89,20 @@ def _purged(screen: Screen, target: Target, database: Database, seconds: float |
     from reconciler.cli.present import quarantined
     from reconciler.engine import purging
 
+    agreed: tuple[Quarantined, ...] | None = None
     if not target.yes:
         after = database.retention.seconds if seconds is None else seconds
         now = datetime.now(UTC)
-        due = tuple(one for one in purging.kept(database) if purging.is_due(one, now, after))
-        if not due:
+        agreed = tuple(one for one in purging.kept(database) if purging.is_due(one, now, after))
+        if not agreed:
             quarantined.purged(screen, database, purging.Purged((), ()))
             return
-        _agreed(screen, due, "Destroy these for good?")
+        _agreed(screen, agreed, "Destroy these for good?")
     with screen.progress() as told:
-        found = purging.purge(database, older_than=seconds, told=told)
+        found = purging.purge(database, older_than=seconds, agreed=agreed, told=told)
     quarantined.purged(screen, database, found)
     if found.left:
-        raise typer.Exit(3)
+        raise typer.Exit(4 if found.passes else 3)
 
 
 def _erased(screen: Screen, target: Target, database: Database, condition: str) -> None:
@@ -112,8 +114,9 @@ def _erased(screen: Screen, target: Target, database: Database, condition: str) 
     with screen.progress() as told:
         found = purging.erase(database, condition, told=told)
     quarantined.erased(screen, database, found)
-    if any(one.rows is None for one in found):
-        raise typer.Exit(3)
+    left = [one for one in found if one.rows is None]
+    if left:
+        raise typer.Exit(4 if all(one.passes for one in left) else 3)
 
 
 def _agreed(screen: Screen, kept: tuple[Quarantined, ...], question: str) -> None:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import TupleRow
 
-from reconciler.catalog.quarantine import SCHEMA, held
+from reconciler.catalog.quarantine import SCHEMA
+from reconciler.engine.custody import Obstacle, Refused, bounded, of_postgres, settled
 from reconciler.model import Quarantined
 from reconciler.pg import ident
+from reconciler.settings import Database
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -26,34 +28,44 @@ class Erased:
     kept: Quarantined
     rows: int | None
     reason: str = ""
+    passes: bool = False
+    """Whether the next try may get through with nobody acting."""
 
 
-class _Refused(Exception):
-    """Why nothing is erased from this table: its transaction is undone."""
+def rows(number: int) -> str:
+    """So many rows, as a sentence says it."""
+    return f"{number:,} {'row' if number == 1 else 'rows'}"
 
 
-def erased(live: Connection, one: Quarantined, condition: str, told: Callable[[str], None]) -> Erased:
+def erased(
+    live: Connection, one: Quarantined, condition: str, database: Database, told: Callable[[str], None]
+) -> Erased:
     """Deletes the rows of `one` that meet the condition. A partitioned table's are in its partitions, which are kept, too."""
     told(f"erase from {one.id.kind} {one.id}")
-    name = ident(SCHEMA, one.kept_as)
     try:
-        with live.transaction():
-            live.execute(f"lock table only {name} in access exclusive mode".encode())
-            if reason := held(live, one.kept_as):
-                return Erased(one, None, f"held: {reason}")
-            with _alone(live, name):
-                # By the extended protocol, in which PostgreSQL takes one statement and no more.
-                found = live.execute(f"delete from only {name} where ({condition})".encode(), binary=True)
-                left = live.execute(
-                    f"select exists (select from only {name} where ({condition}))".encode(), binary=True
-                ).fetchone()
-                if left is None or left[0]:
-                    raise _Refused("rows that meet the condition would stay")
-            return Erased(one, found.rowcount)
-    except _Refused as refused:
-        return Erased(one, None, str(refused))
+        with bounded(live, database):
+            settled(live, [one])
+            return Erased(one, _deleted(live, ident(SCHEMA, one.kept_as), condition))
+    except Refused as refused:
+        return _not(one, refused.obstacle)
     except psycopg.Error as error:
-        return Erased(one, None, (error.diag.message_primary or str(error)).strip())
+        return _not(one, of_postgres(error))
+
+
+def _not(one: Quarantined, obstacle: Obstacle) -> Erased:
+    return Erased(one, None, obstacle.reason, obstacle.passes)
+
+
+def _deleted(live: Connection, name: str, condition: str) -> int:
+    with _alone(live, name):
+        # By the extended protocol, in which PostgreSQL takes one statement and no more.
+        found = live.execute(f"delete from only {name} where ({condition})".encode(), binary=True)
+        left = live.execute(
+            f"select exists (select from only {name} where ({condition}))".encode(), binary=True
+        ).fetchone()
+        if left is None or left[0]:
+            raise Refused(Obstacle("rows that meet the condition would stay"))
+    return found.rowcount
 
 
 # A partition's copies of its table's row triggers are triggers of its own here: each fires, and each can be switched alone.

@@ -14,8 +14,10 @@ import pytest
 from commands import DECLARED, Place, run, spawn
 
 from reconciler.embedded import Server
-from reconciler.engine import looking
+from reconciler.engine import looking, purging
+from reconciler.migrate import applier
 from reconciler.pg import Url, connect
+from reconciler.run import Pace
 
 PASSWORD = "s3cret-hunter2"
 
@@ -103,6 +105,25 @@ def test_an_unreachable_server_is_tried_again_later(place: Place, command: str) 
     assert answer.code == 4, answer.err
     assert "cannot be reached" in answer.err + answer.out
     assert PASSWORD not in answer.err + answer.out
+
+
+def test_purge_beside_an_apply_is_for_later(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    for end in (purging.purge, purging.erase):
+        monkeypatch.setitem(end.__kwdefaults__, "wait", 0.1)
+    assert place.run("apply --yes").code == 0
+    place.sql("insert into notes select gen_random_uuid(), gen_random_uuid(), 'a' from generate_series(1, 3)")
+    place.declare("create table other (id integer);")
+    assert place.run("apply --yes --allow all").code == 0
+    with applier(lambda: connect(place.url, application_name="night shift"), wait=0, pace=Pace()):
+        for command in (("purge --older-than 0s --yes",), ("purge --yes --erase-where", "line = 'a'")):
+            answer = place.run(*command)
+            assert answer.code == 4, answer.out
+            assert "another applier is at work" in answer.err
+            assert "night shift" in answer.err
+    assert "3 rows deleted" in place.run("purge --yes --erase-where", "line = 'a'").out
+    assert place.run("purge --yes --erase-where", "nothing = 1").code == 3
+    assert place.run("purge --older-than 0s --yes").code == 0
+    assert place.run("purge --list").out == "Nothing is kept.\n"
 
 
 def test_a_database_of_somebody_else_is_left_as_it_is(guest: Url, place: Place) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from reconciler.cli.screen import Screen
-from reconciler.engine.erasing import Erased
+from reconciler.engine.erasing import Erased, rows
 from reconciler.engine.purging import Purged
 from reconciler.model import Quarantined
 from reconciler.settings import Database
@@ -31,8 +31,8 @@ def lines(kept: Iterable[Quarantined]) -> Iterator[Text]:
     """One line each: what it was, since when, how large, whether it is held."""
     for one in kept:
         line = Text(f"  {one.id.kind.replace('_', ' ')} {one.id}", style="bold")
-        rows = "" if one.rows is None else f" · about {one.rows:,} rows"
-        line.append(f"  since {one.kept_at}{rows} · {size(one.bytes)} · as {one.kept_as}", style="dim")
+        about = "" if one.rows is None else f" · about {rows(one.rows)}"
+        line.append(f"  since {one.kept_at}{about} · {size(one.bytes)} · as {one.kept_as}", style="dim")
         if one.held:
             line.append(f"  held: {one.held}", style="yellow")
         yield line
@@ -76,7 +76,7 @@ def erased(screen: Screen, database: Database, found: tuple[Erased, ...]) -> Non
         return
     for one in found:
         if one.rows is not None:
-            screen.say(f"{one.kept.id.kind} {one.kept.id}: {one.rows} rows deleted")
+            screen.say(f"{one.kept.id.kind} {one.kept.id}: {rows(one.rows)} deleted")
     for one in found:
         if one.rows is None:
             screen.note(f"{one.kept.id.kind} {one.kept.id} was not asked: {one.reason}", style="yellow")
