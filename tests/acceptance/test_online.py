@@ -242,3 +242,37 @@ def test_what_goes_is_kept_and_comes_back(server: Server, database: Callable[...
             run(session, ways[way])
             assert residue(snapshot.read(session), goal) == (), way
         assert session.execute(values.encode()).fetchall() == rows
+
+
+def test_what_is_written_before_the_last_step_is_kept_too(
+    server: Server, database: Callable[..., Url]
+) -> None:
+    """What goes waits until a busy table is filled; what is copied of it waits with it, or writes in between would be lost."""
+    old, new = database(), database()
+    load(old, "create table t (id int primary key, v text, z numeric(10,4)); create table big (id int primary key)")
+    load(
+        new,
+        "create table t (id int primary key, z numeric(10,2)); create table big (id int primary key, u text not null)",
+    )
+    before, after = read(old), read(new)
+    fills = {ObjectId("column", "public", "big", "u"): "id::text"}
+    up, down = (
+        complete(Context(before, after, "postgres", fills)), complete(Context(after, before, "postgres"))
+    )  # fmt: skip
+    big = ObjectId("table", "public", "big")
+    kept = quarantine.kept(up, down, before, after, applier="postgres", large=[big], fills=fills)
+    there, back = online.rewritten(
+        *kept, before, after, sizes={big: Size(10_000_000)}, limits=Limits(), applier="postgres", fills=fills
+    )
+    with connect(old) as session:
+        session.execute("insert into big values (1); insert into t values (1, 'a', 0.125)")
+        number = 1
+        for step in steps(there):
+            run_step(session, step)
+            if snapshot.read(session).fingerprint != after.fingerprint:
+                number += 1
+                session.execute("insert into t values (%s, 'late', 0.0625)", (number,))
+        assert number > 3
+        run(session, back)
+        rows = session.execute("select v, z::text from t order by id").fetchall()
+    assert rows == [("a", "0.1250"), *[("late", "0.0625")] * (number - 1)]

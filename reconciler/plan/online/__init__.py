@@ -19,6 +19,7 @@ from reconciler.plan.online import check, fill, index, key, new_column, not_null
 from reconciler.plan.online.course import Course, Placed, Rewrite, Stage
 from reconciler.plan.online.together import takes_away, torn, waits
 from reconciler.plan.online.writing import swept, unblocking
+from reconciler.plan.quarantine.copies import copy_of
 from reconciler.run.steps import normalised
 
 REWRITES: tuple[Rewrite, ...] = (
@@ -105,9 +106,14 @@ def _with_its_copy(
     id = statement.subject
     table = course.table(id) if id is not None and id.part else id
     at = len(found)
-    while at and found[at - 1][0].subject in (table, id) and "reconciler_quarantine" in found[at - 1][0].sql:
+    while at and _copies(found[at - 1][0], table, id):
         at -= 1
     return [*found[:at], *((s, _after_all(placed)) for s, placed in found[at:])]
+
+
+def _copies(statement: Statement, *ids: ObjectId | None) -> bool:
+    about = statement.subject is not None and statement.subject in ids
+    return copy_of(statement) is not None or (about and "reconciler_quarantine" in statement.sql)
 
 
 def _eased(statement: Statement) -> Statement:
