@@ -19,6 +19,7 @@ from reconciler.model import Fact, HazardCode, ObjectId
 from reconciler.pg import Url, connect, ident
 from reconciler.plan.doubts import Doubted
 from reconciler.plan.doubts.text import mentions
+from reconciler.plan.quarantine.copies import copy_of
 
 Connection = psycopg.Connection[Any]
 WORTH_A_WORD = 100 * 1024**2
@@ -141,7 +142,7 @@ def _wanted(plan: Doubted, rewritten: Collection[str]) -> Iterator[Want]:
     found = {anew[name] for name in rewritten if name in anew}
     if not rewritten:
         for statement in plan.statements:
-            id = statement.subject
+            id = None if copy_of(statement) else statement.subject
             if id is not None and any(h.code is HazardCode.REWRITES_TABLE for h in statement.hazards):
                 table = ObjectId("table", id.schema, id.name)
                 found |= {then.get(table, table)} & tables
@@ -158,10 +159,17 @@ def _wanted(plan: Doubted, rewritten: Collection[str]) -> Iterator[Want]:
             table = then.get(fact.parent, fact.parent)
             if table in tables and table not in found:
                 yield table, f"index of {change.id}", _columns(fact, table, plan), "index"
-        if change.verb == "drop" and change.id.kind == "column" and _keeps(plan, change.id):
-            table = ObjectId("table", change.id.schema, change.id.name)
-            if table in tables:
-                yield table, f"kept values of {change.id}", (change.id.part,), "copy"
+    for copy in filter(None, map(copy_of, plan.statements)):
+        table = then.get(copy.table, copy.table)
+        if table not in tables:
+            continue
+        if copy.kind == "table":
+            yield table, f"kept copy of {table}", (), "rewrite"
+        elif copy.kind == "column":
+            # How many of the values that become others there are nobody has counted yet.
+            names = [ObjectId("column", copy.table.schema, copy.table.name, part) for part in copy.columns]
+            columns = [then.get(name, name) for name in names]
+            yield table, f"kept values of {', '.join(map(str, columns))}", tuple(c.part for c in columns), "copy"
 
 
 def _is_built(id: ObjectId, fact: Fact, plan: Doubted, then: dict[ObjectId, ObjectId]) -> bool:
@@ -174,11 +182,6 @@ def _is_built(id: ObjectId, fact: Fact, plan: Doubted, then: dict[ObjectId, Obje
 def _columns(fact: Fact, table: ObjectId, plan: Doubted) -> tuple[str, ...]:
     columns = (c.id.part for c in plan.before.children.get(table, ()) if c.id.kind == "column")
     return tuple(name for name in columns if mentions(fact["definition"], name))
-
-
-def _keeps(plan: Doubted, column: ObjectId) -> bool:
-    """Whether the plan keeps the values of a dropped column in a table of their own."""
-    return any("reconciler_quarantine" in s.sql and s.subject == column for s in plan.statements)
 
 
 def _measured(

@@ -17,9 +17,12 @@ from reconciler.engine import bystanders, landing
 from reconciler.engine.applying import apply
 from reconciler.engine.bystanders import HINDERS, holding, remarks, wait_for_room
 from reconciler.engine.drift import drift
+from reconciler.engine.planning import propose
+from reconciler.engine.purging import kept
 from reconciler.engine.room import Need, Room, free_here, refuse_full, room
 from reconciler.errors import Stalled, Waiting
-from reconciler.model import LockTaken, Statement
+from reconciler.migrate import parse, render
+from reconciler.model import LockTaken, ObjectId, Statement
 from reconciler.pg import Url, connect
 from reconciler.plan.doubts import Doubted
 from reconciler.run import Pace
@@ -59,6 +62,35 @@ def test_the_estimate_is_near_what_is_taken(database: Databases) -> None:
     assert built / 3 < index.bytes / 2 < built * 3  # the other half is for sorting
     assert whole / 3 < anew.bytes <= whole
     assert index.what == "index of public.i"
+
+
+@pytest.mark.parametrize("online_rows", [100_000, 1_000], ids=["small", "busy"])
+def test_what_is_kept_needs_room(project: Make, online_rows: int) -> None:
+    """Within a factor of three of what the copies take, known from the plan as from its file."""
+    table = """create type mood as enum ({0}); create table "it's \\ one" (id int primary key, a text, "b, 'c" text);
+      create table gone (m mood);"""
+    live = table.format("'a', 'b'") + (
+        """insert into "it's \\ one" select i, md5(i::text), i from generate_series(1, 3000) as i;
+        insert into gone select 'a' from generate_series(1, 3000); analyze"""
+    )
+    wanted = """create type mood as enum ('a'); create table "it's \\ one" (id int primary key);"""
+    p = project(wanted, live=live, online_rows=online_rows, prune=True)
+    made = propose(p.database, phases=False)
+    assert made.rehearsal is not None and made.rehearsal.passed, made.rehearsal
+    assert made.migration is not None
+    found = []
+    for statements in (made.plan.up, parse(render(made.migration), made.migration.filename).up):
+        plan = Doubted(made.before, made.after, made.plan.changes, statements, made.moved)
+        found.append(room(p.url, plan, ()).needs)
+    assert found[0] == found[1]
+    needed = {need.what: need.bytes for need in found[0]}
+    names = (ObjectId("column", "public", "it's \\ one", part) for part in ("a", "b, 'c"))
+    columns = f"kept values of {', '.join(map(str, names))}"
+    assert set(needed) == {columns, "kept copy of public.gone"}
+    apply(p.database, allow={"DELETES_DATA"})
+    taken = {one.id.kind: one.bytes for one in kept(p.database)}
+    assert taken["column"] / 3 < needed[columns] < taken["column"] * 3
+    assert taken["table"] / 3 < needed["kept copy of public.gone"] < taken["table"] * 3
 
 
 def test_a_disk_that_is_too_small_refuses_and_one_that_cannot_be_seen_is_told(database: Databases) -> None:
