@@ -169,7 +169,8 @@ def _wanted(plan: Doubted, rewritten: Collection[str]) -> Iterator[Want]:
             # How many of the values that become others there are nobody has counted yet.
             names = [ObjectId("column", copy.table.schema, copy.table.name, part) for part in copy.columns]
             columns = [then.get(name, name) for name in names]
-            yield table, f"kept values of {', '.join(map(str, columns))}", tuple(c.part for c in columns), "copy"
+            what = f"kept values of {', '.join(map(str, columns))}"
+            yield table, what, tuple(column.part for column in columns), "copy"
 
 
 def _is_built(id: ObjectId, fact: Fact, plan: Doubted, then: dict[ObjectId, ObjectId]) -> bool:

@@ -249,7 +249,10 @@ def test_what_is_written_before_the_last_step_is_kept_too(
 ) -> None:
     """What goes waits until a busy table is filled; what is copied of it waits with it, or writes in between would be lost."""
     old, new = database(), database()
-    load(old, "create table t (id int primary key, v text, z numeric(10,4)); create table big (id int primary key)")
+    load(
+        old,
+        "create table t (id int primary key, v text, z numeric(10,4)); create table big (id int primary key)",
+    )
     load(
         new,
         "create table t (id int primary key, z numeric(10,2)); create table big (id int primary key, u text not null)",
