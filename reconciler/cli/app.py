@@ -47,7 +47,7 @@ def reconciler(
 # isort: off
 # fmt: off
 # The commands register themselves; the order is that of --help.
-from reconciler.cli import project, skeletons, planning, differing, approving, applying, looking, purging, advice, running  # noqa: E402
+from reconciler.cli import project, skeletons, planning, differing, approving, applying, looking, suspending, purging, advice, running  # noqa: E402
 # fmt: on
 
 __all__ = [
@@ -62,4 +62,5 @@ __all__ = [
     "purging",
     "running",
     "skeletons",
+    "suspending",
 ]

@@ -46,6 +46,7 @@ def apply(
     from reconciler.engine import applying
 
     database = target.one(screen)
+    _told_of_a_pause(screen, database)
     chosen = tuple(versions or ())
     if not target.yes:
         agreed = _shown_and_agreed(screen, database, chosen, destroy=destroy)
@@ -99,6 +100,7 @@ def rollback(
     if to is not None and steps is not None:
         raise Usage("--to and --steps say two things", hint="give one of them")
     database = target.one(screen)
+    _told_of_a_pause(screen, database)
     if not target.yes:
         _must_ask(screen)
         screen.say_all(migrations.downs_lines(_to_take_back(database, to, steps)))
@@ -158,6 +160,15 @@ def _shown_and_agreed(
     _agreed(screen)
     screen.note(f"wrote {migrate.write(found.migration, database.migrations)}")
     return (found.migration.version,)
+
+
+def _told_of_a_pause(screen: Screen, database: Database) -> None:
+    """It does not bind whoever types a command; they should know of it before they agree to anything."""
+    from reconciler.engine import suspending
+
+    paused = suspending.seen(database)
+    if paused is not None:
+        screen.note(suspending.sentence(paused), style="yellow")
 
 
 def _agreed(screen: Screen) -> None:

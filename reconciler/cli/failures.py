@@ -55,19 +55,12 @@ def reported(screen: Screen) -> Iterator[None]:
 
 
 def _by_postgres(error: Exception) -> ReconcilerError | None:
-    """A statement of our own that PostgreSQL did not run for a reason that is nobody's fault: a right, a lock, a shutdown."""
+    """A statement of our own that PostgreSQL did not run for a reason that is nobody's fault."""
     import psycopg
 
-    from reconciler.errors import Stalled, Waiting
-    from reconciler.run.trouble import passes_by_itself, told
+    from reconciler.run.trouble import in_family
 
-    if not isinstance(error, psycopg.Error):
-        return None
-    if passes_by_itself(error):
-        return Waiting(told(error), hint="run the same command again")
-    if error.sqlstate == "42501":
-        return Stalled(told(error), hint="the role in the URL lacks a right")
-    return None
+    return in_family(error) if isinstance(error, psycopg.Error) else None
 
 
 def internal(error: BaseException, *, verbose: bool) -> None:

@@ -56,13 +56,16 @@ def apply(
     now: datetime | None = None,
     again: bool = True,
     warrant: Warrant | None = None,
+    hold: Callable[[], bool] = lambda: False,
 ) -> tuple[Applied, ...]:
     """Applies the pending migration files, up to the given versions when there are any; without pending files, plans, writes the
     file and applies it. Returns what was applied; empty when nothing was to do.
 
     `again` permits a plan that was the last one applied already: a person repairs the same drift twice, a loop must not.
     A plan made here keeps what it drops, unless `destroy` says that drops may destroy; DELETES_DATA must be allowed either way.
-    `warrant` is by what right a process applies that is one of several. `on_note` is told what does not forbid the run and a person should know; `stop` is asked before each statement.
+    `warrant` is by what right a process applies that is one of several.
+    `on_note` is told what does not forbid the run and a person should know; `stop` is asked before each statement, and `hold` before
+    anything is written and before each further migration: where it says yes, what comes then is left for another time.
     Raises Stalled for a hazard that is not allowed, a rehearsal that failed, files that do not lead to the declared state, and rows
     that would break what is to be added.
     """
@@ -114,12 +117,16 @@ def apply(
         for one in rehearsed:
             refuse_lacking(one.lacking, one.migration.filename)
         _ask(work, rehearsed, given, told, on_note, stop)
+        if hold():
+            return ()
         if not chosen:
             migrate.write(rehearsed[0].migration, database.migrations)
         done: list[Applied] = []
         for one in rehearsed:
             if done:
                 _ask(work, [one], given, told, on_note, stop)
+                if hold():
+                    return tuple(done)
             _clear(work, look, one, on_note)
             done.append(
                 land(

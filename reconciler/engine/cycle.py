@@ -1,7 +1,7 @@
 """One pass of reconciling: look, then do what the mode allows. Every error of ours becomes a condition; none is swallowed.
 
 A pass is two values: what the look found, and what came of acting on it. Whoever watches may tell of the first before the second
-has begun. What a look has found stays known when the act after it fails.
+has begun. What a look has found stays known when the act after it fails. A database that a person paused is looked at and left alone.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from reconciler import migrate
+from reconciler.engine import suspending
 from reconciler.engine.applying import apply
 from reconciler.engine.desired import Trust
 from reconciler.engine.drift import Drift, drift
@@ -39,14 +40,16 @@ class Pass:
 
     @property
     def result(self) -> str:
-        """One word: stalled, waiting, applied, proposed, drifted or in_sync."""
+        """One word: stalled, waiting, applied, proposed, suspended, drifted or in_sync."""
         if self.error is not None:
             return "waiting" if isinstance(self.error, Waiting) else "stalled"
         if self.applied:
             return "applied"
         if self.written:
             return "proposed"
-        return "drifted" if self.status.drift else "in_sync"
+        if self.status.drift:
+            return "suspended" if any(c.type == "Suspended" for c in self.status.conditions) else "drifted"
+        return "in_sync"
 
 
 def run_once(
@@ -56,8 +59,8 @@ def run_once(
     now: datetime | None = None,
     stop: Stop | None = None,
 ) -> Status:
-    """Observes, and in the modes `propose` and `apply` writes or applies what is missing. Returns the status; raises only for
-    errors that are none of our families.
+    """Observes, and in the modes `propose` and `apply` writes or applies what is missing, unless somebody paused that. Returns the
+    status; raises only for errors that are none of our families.
     """
     first = observed(database, told=told, now=now)
     if first.seen is None or not first.seen.changes or database.mode == "observe":
@@ -73,8 +76,11 @@ def observed(database: Database, *, told: Told = lambda stage: None, now: dateti
     except (Waiting, Stalled, Usage) as error:
         reason = "Waiting" if isinstance(error, Waiting) else "Stalled"
         unknown = Condition("InSync", "Unknown", reason, error.what, at)
-        return Pass(Status(database.name, at, (unknown, *_trouble(error, at))), error=error)
-    return Pass(_status(database, seen, at), seen)
+        status = Status(database.name, at, (unknown, *_trouble(error, at)))
+        # What was not there a moment ago is not asked again.
+        paused = None if isinstance(error, Waiting) else suspending.seen(database)
+        return Pass(suspending.told_of(status, paused), error=error)
+    return Pass(suspending.told_of(_status(database, seen, at), suspending.seen(database)), seen)
 
 
 def acted(
@@ -92,12 +98,16 @@ def acted(
     a process applies that is one of several."""
     trust = _trust(database)
     try:
+        paused = suspending.suspension(database)
+        if paused is not None:
+            return replace(first, status=suspending.told_of(first.status, paused))
         if database.mode == "propose":
             written, made = _proposed(database, trust, told)
             facts = {**first.status.facts, "written": written}
             return replace(first, status=replace(first.status, facts=facts), written=written, proposal=made)
         done = apply(
             database, trust=trust, told=told, on_statement=on_statement, on_note=on_note, again=False, stop=stop, warrant=warrant,
+            hold=lambda: suspending.suspension(database) is not None,
         )  # fmt: skip
     except (Waiting, Stalled, Usage) as error:
         at = _moment(now)

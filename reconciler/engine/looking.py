@@ -30,6 +30,7 @@ WISHED = {
     "Unmodelled": "False",
     "Pending": "False",
     "PhasePending": "False",
+    "Suspended": "False",
 }
 """How each condition should be. A type that is not named here should be True."""
 

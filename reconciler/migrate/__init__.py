@@ -10,10 +10,12 @@ from reconciler.migrate.history import edited, ensure, latest, pending, read, re
 from reconciler.migrate.inventory import adopt, owned, release
 from reconciler.migrate.leadership import begin_term, lead, still_leads
 from reconciler.migrate.naming import next_version, slug_of, version_and_slug
+from reconciler.migrate.suspension import Suspension, resume, suspend, suspension
 
 __all__ = [
     "Approval",
     "Progress",
+    "Suspension",
     "Terms",
     "adopt",
     "applier",
@@ -39,10 +41,13 @@ __all__ = [
     "render_section",
     "require_direct",
     "restored",
+    "resume",
     "rollback",
     "slug_of",
     "state_of",
     "still_leads",
+    "suspend",
+    "suspension",
     "version_and_slug",
     "write",
 ]

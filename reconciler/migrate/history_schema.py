@@ -118,7 +118,20 @@ comment on table reconciler.leader is 'Which of several daemons applies; each ne
 {_REVOKED}
 """
 
-UPGRADES: Final = (_FIRST, _CONSENT, _LEADER)
+_SUSPENSION = f"""
+create table reconciler.suspension (
+  id        bigint generated always as identity primary key,
+  suspended boolean not null,
+  reason    text not null,
+  said_by   text not null,
+  client    text not null,
+  said_at   timestamptz not null default pg_catalog.clock_timestamp()
+);
+comment on table reconciler.suspension is 'Whether reconciling pauses here, who said so and why; the last row counts.';
+{_REVOKED}
+"""
+
+UPGRADES: Final = (_FIRST, _CONSENT, _LEADER, _SUSPENSION)
 """`UPGRADES[n]` brings format n to n + 1; format 0 is a database without the schema."""
 
 FORMAT: Final = len(UPGRADES)

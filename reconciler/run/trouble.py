@@ -10,7 +10,7 @@ from enum import Enum
 
 import psycopg
 
-from reconciler.errors import Stalled, Waiting
+from reconciler.errors import ReconcilerError, Stalled, Waiting
 from reconciler.model import Statement, Step
 from reconciler.run.holders import Blocked
 from reconciler.run.nature import head
@@ -56,6 +56,16 @@ def verdict(error: psycopg.Error, *, blocked: bool = False) -> Verdict:
 def passes_by_itself(error: psycopg.Error) -> bool:
     """Whether the same command may succeed later without anybody changing anything."""
     return verdict(error) is not Verdict.PERSON
+
+
+def in_family(error: psycopg.Error) -> ReconcilerError | None:
+    """A question of our own that PostgreSQL did not answer for a reason that is nobody's fault, as an error that says what to do: a
+    right, a lock, a shutdown. None for the rest, which is a fault of this program."""
+    if passes_by_itself(error):
+        return Waiting(told(error), hint="run the same command again")
+    if error.sqlstate == "42501":
+        return Stalled(told(error), hint="the role in the URL lacks a right")
+    return None
 
 
 def shortened(sql: str) -> str:

@@ -11,7 +11,7 @@ from commands import run, spawn
 EVERY = ("--config", "--format", "--quiet")
 ON_A_DATABASE = ("--url", "--schema-dir", "--migrations-dir", "--schemas", "--shadow", "--yes", "--allow")
 COMMANDS = (
-    "demo", "init", "validate", "plan", "diff", "approve", "apply", "rollback", "purge", "show", "history", "status", "drift", "explain", "doctor",
+    "demo", "init", "validate", "plan", "diff", "approve", "apply", "rollback", "purge", "suspend", "resume", "show", "history", "status", "drift", "explain", "doctor",
     "schema", "run", "new table", "new trigger", "new policy", "new migration",
 )  # fmt: skip
 WITH_DATABASE = (
@@ -20,6 +20,8 @@ WITH_DATABASE = (
     "apply",
     "rollback",
     "purge",
+    "suspend",
+    "resume",
     "show",
     "history",
     "status",
@@ -34,6 +36,7 @@ OWN = {
     "apply": ("--destroy",),
     "rollback": ("--to", "--steps"),
     "purge": ("--list", "--older-than", "--hold", "--reason", "--release", "--erase-where"),
+    "suspend": ("--reason",),
     "show": ("--up", "--down"),
     "init": ("--from", "--baseline"),
     "doctor": ("--fix",),
