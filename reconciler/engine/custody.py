@@ -30,6 +30,8 @@ class Obstacle:
 
     reason: str
     passes: bool = False
+    key: str = ""
+    """The foreign key that is in the way, and may be out of it when rows of another table are gone."""
 
 
 _MEANWHILE = Obstacle("it was brought back, purged or kept anew meanwhile", passes=True)
@@ -48,7 +50,13 @@ def of_postgres(error: psycopg.Error) -> Obstacle:
     said = (error.diag.message_primary or str(error)).strip()
     if error.sqlstate == LOCK_NOT_AVAILABLE:
         said = f"somebody else is using it ({said})"
-    return Obstacle(said, passes_by_itself(error))
+    by_key = isinstance(error, psycopg.errors.ForeignKeyViolation | psycopg.errors.RestrictViolation)
+    return Obstacle(said, passes_by_itself(error), (error.diag.constraint_name or "") if by_key else "")
+
+
+def several(number: int) -> str:
+    """So many rows, as a sentence says it."""
+    return f"{number:,} {'row' if number == 1 else 'rows'}"
 
 
 @contextmanager

@@ -199,8 +199,14 @@ def erase(
     The condition is SQL of whoever runs this, with their rights. Raises Waiting as `purge` does.
     """
     with custody(database, wait) as live:
-        ones = tuple(_once(quarantine.kept(live)))
-        return tuple(erasing.erased(live, one, condition, database, told) for one in ones)
+        found: dict[str, erasing.Erased] = {}
+        todo = list(_once(quarantine.kept(live)))
+        # A row goes when those that refer to it have gone, which may be in another partition.
+        while todo:
+            answers = [erasing.erased(live, one, condition, database, told) for one in todo]
+            found |= {one.kept.kept_as: one for one in answers}
+            todo = [one.kept for one in answers if one.key] if any(one.rows for one in answers) else []
+        return tuple(found.values())
 
 
 def _once(everything: Iterable[Quarantined]) -> Iterable[Quarantined]:

@@ -8,7 +8,8 @@ from typing import Any
 from rich.text import Text
 
 from reconciler.cli.screen import Screen
-from reconciler.engine.erasing import Erased, rows
+from reconciler.engine.custody import several
+from reconciler.engine.erasing import Erased
 from reconciler.engine.purging import Purged
 from reconciler.model import Quarantined
 from reconciler.settings import Database
@@ -31,7 +32,7 @@ def lines(kept: Iterable[Quarantined]) -> Iterator[Text]:
     """One line each: what it was, since when, how large, whether it is held."""
     for one in kept:
         line = Text(f"  {one.id.kind.replace('_', ' ')} {one.id}", style="bold")
-        about = "" if one.rows is None else f" · about {rows(one.rows)}"
+        about = "" if one.rows is None else f" · about {several(one.rows)}"
         line.append(f"  since {one.kept_at}{about} · {size(one.bytes)} · as {one.kept_as}", style="dim")
         if one.held:
             line.append(f"  held: {one.held}", style="yellow")
@@ -76,7 +77,7 @@ def erased(screen: Screen, database: Database, found: tuple[Erased, ...]) -> Non
         return
     for one in found:
         if one.rows is not None:
-            screen.say(f"{one.kept.id.kind} {one.kept.id}: {rows(one.rows)} deleted")
+            screen.say(f"{one.kept.id.kind} {one.kept.id}: {several(one.rows)} deleted")
     for one in found:
         if one.rows is None:
             screen.note(f"{one.kept.id.kind} {one.kept.id} was not asked: {one.reason}", style="yellow")
