@@ -1,7 +1,8 @@
-"""`run --once` and `demo`: the machine at work."""
+"""`run` and `demo`: the machine at work."""
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -13,26 +14,33 @@ from reconciler.cli.screen import Screen
 
 @command(
     app,
-    "reconciler run --once                              # one pass over every configured database",
-    "reconciler run --once --format json",
+    "reconciler run                                     # until SIGTERM; page and metrics at http.listen",
+    "reconciler run --once --format json                # one pass over every configured database",
 )
 def run(
     screen: Screen,
     target: Target,
     once: Annotated[bool, typer.Option("--once", help="One pass, then exit.")] = False,
 ) -> None:
-    """Makes one pass over the configured databases: looks, and does what the mode of each allows.
+    """Keeps the configured databases as declared: looks whenever files, databases or the clock ask for it, and does what the mode of
+    each allows. SIGHUP reads the configuration again, SIGUSR1 asks for a pass, SIGTERM ends in order.
 
-    Exit 0 when everything is as wished afterwards, 1 when not, 3 when a person must act, 4 when a database was not there.
+    Exit 0 at the end. With --once: 0 when everything is as wished afterwards, 1 when not, 3 when a person must act, 4 when a database
+    was not there.
     """
     from reconciler.cli.present import conditions
     from reconciler.cli.stopping import stoppable
     from reconciler.engine import looking
     from reconciler.engine.cycle import run_once
-    from reconciler.errors import Usage
 
     if not once:
-        raise Usage("the daemon is not part of this release", hint="reconciler run --once makes one pass")
+        from reconciler.daemon import run as daemon
+
+        if not daemon(
+            lambda: target.config(screen), serving_at=lambda url: screen.note(f"status page: {url}")
+        ):
+            os._exit(0)  # a session that does not answer would keep its thread, and that thread the process
+        return
     found = []
     for database in target.all(screen):
         with stoppable(database.grace.seconds) as stop, screen.progress() as told:

@@ -110,14 +110,17 @@ def acted(
             hold=lambda: suspending.suspension(database) is not None,
         )  # fmt: skip
     except (Waiting, Stalled, Usage) as error:
-        at = _moment(now)
-        others = tuple(c for c in first.status.conditions if c.type != "Stalled")
-        return replace(
-            first, status=replace(first.status, conditions=(*others, *_trouble(error, at))), error=error
-        )
+        return stalled(first, error, now=now)
     after = observed(database, told=told, now=now)
     facts = {**after.status.facts, "applied": [row.version for row in done]}
     return replace(after, status=replace(after.status, facts=facts), applied=done)
+
+
+def stalled(first: Pass, error: ReconcilerError, *, now: datetime | None = None) -> Pass:
+    """The look `first` with what kept the act after it from ending, now or the last time."""
+    others = tuple(c for c in first.status.conditions if c.type != "Stalled")
+    conditions = (*others, *_trouble(error, _moment(now)))
+    return replace(first, status=replace(first.status, conditions=conditions), error=error)
 
 
 def _trust(database: Database) -> Trust:

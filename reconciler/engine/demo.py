@@ -20,9 +20,10 @@ from reconciler import embedded, migrate
 from reconciler.embedded import Server
 from reconciler.embedded.home import lock
 from reconciler.engine.drift import drift
-from reconciler.engine.looking import history, look
+from reconciler.engine.looking import look
+from reconciler.engine.telling import facts
 from reconciler.errors import Stalled
-from reconciler.model import Applied, Json, ObjectId, Snapshot, Status
+from reconciler.model import Status
 from reconciler.pg import Secret, Url, connect, ident, literal
 from reconciler.platforms import prelude
 from reconciler.settings import Database
@@ -164,32 +165,8 @@ def rows(on: Stage) -> dict[str, str]:
 def observe(on: Stage) -> Status:
     """How the database stands now, with what a page shows beside it: history, and each difference with both its sides."""
     status, _ = look(on.database, trust="reviewed")
-    facts = {
-        **status.facts, "major": on.server.major, "platform": on.database.platform,
-        "history": [_told(row) for row in reversed(history(on.database))],
-    }  # fmt: skip
-    if status.drift:
-        found = drift(on.database, trust="reviewed")
-        facts["differences"] = [
-            {
-                "verb": change.verb, "kind": change.id.kind, "id": str(change.id),
-                "live": _attributes(found.before, change.id), "declared": _attributes(found.after, change.id),
-            }
-            for change in found.changes
-        ]  # fmt: skip
-    return replace(status, facts=facts)
-
-
-def _attributes(snapshot: Snapshot, id: ObjectId) -> dict[str, Json]:
-    fact = snapshot.facts.get(id)
-    return dict(fact.attributes) if fact else {}
-
-
-def _told(row: Applied) -> dict[str, Json]:
-    return {
-        "version": row.version, "slug": row.slug, "direction": row.direction, "applied_by": row.applied_by,
-        "started_at": row.started_at, "seconds": row.seconds,
-    }  # fmt: skip
+    seen = drift(on.database, trust="reviewed") if status.drift else None
+    return replace(status, facts={**status.facts, **facts(on.database, seen)})
 
 
 def tamper(on: Stage) -> None:

@@ -112,3 +112,15 @@ def _look(database: Database, trust: Trust, content: str, name: str, owned: dict
         name, content, trust, str(database.shadow), schemas, sorted(database.exclude), database.platform, database.prune,
         sorted([*id] for id in owned),
     )  # fmt: skip
+
+
+def inputs(database: Database) -> str:
+    """A name for everything that a person may change to let a refused plan run: declarations, migration files, the database, its
+    history, approvals and configuration. Raises as `connect` does."""
+    with connect(database.target()) as live:
+        rows, approved = migrate.read(live), migrate.approvals(live)
+        return cache.key(
+            declare.content(database.schema_dir, exclude=database.migrations),
+            declare.content(database.migrations), state(live), [(row.version, row.direction, row.steps_done) for row in rows],
+            sorted((one.version, one.checksum, one.codes) for one in approved.values()), database.model_dump_json(exclude={"url"}),
+        )  # fmt: skip

@@ -1,0 +1,213 @@
+"""The daemon: a worker for each database, what asks them, the pages, and the signals; from the first look to the last.
+
+The main thread does nothing but that: it looks every half second whether all of them live, so that /healthz tells of this loop
+and never of a database. SIGTERM and SIGINT end it in order (a second one at once), SIGHUP reads the configuration again, SIGUSR1
+asks for a pass of every database.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from queue import Empty, SimpleQueue
+from types import FrameType
+
+import structlog
+
+from reconciler.daemon import log as lines
+from reconciler.daemon.producers import Clock, Files
+from reconciler.daemon.record import moment
+from reconciler.daemon.worker import Worker
+from reconciler.errors import ReconcilerError, Usage
+from reconciler.model import Condition, Status
+from reconciler.settings import Config, Database
+from reconciler.web import Board, Published, serving
+
+_TICK = 0.5
+_PROMISE = 15.0
+"""Seconds after which the loop counts as hung when it has not come round."""
+_OVERDUE = 60.0
+"""Seconds that a look may take before the database counts as not known; three intervals where that is longer."""
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+
+
+class Loop:
+    """All databases of one configuration. `load` reads the configuration anew."""
+
+    def __init__(self, load: Callable[[], Config]) -> None:
+        self.board = Board()
+        self._load = load
+        self._workers: dict[str, Worker] = {}
+        self._statuses: dict[str, Status] = {}
+        self._lock = threading.Lock()
+        self._log = structlog.get_logger(__name__)
+        self._promise = time.monotonic() + _PROMISE
+        self._clock, self._files = Clock(), Files()
+
+    def follow(self, config: Config) -> None:
+        """Looks after the databases of this configuration and no others; those that did not change go on undisturbed."""
+        wanted = {database.name: database for database in config.databases}
+        for name, worker in tuple(self._workers.items()):
+            if wanted.get(name) != worker.database:
+                self._leave([worker], "the configuration changed")
+        for name, database in wanted.items():
+            if name not in self._workers:
+                self._take(database)
+
+    def turn(self) -> None:
+        """Once round: publishes the promise to come again, and what hangs. Only the main thread promises."""
+        self._promise = time.monotonic() + _PROMISE
+        self._show()
+
+    def ask(self, name: str, trigger: str = "http") -> bool:
+        """Asks for a pass of one database; whether there is one of that name."""
+        worker = self._workers.get(name)
+        if worker is not None:
+            worker.wakeup.ask("signal" if trigger == "signal" else "http")
+        return worker is not None
+
+    def ask_all(self) -> None:
+        for name in tuple(self._workers):
+            self.ask(name, "signal")
+
+    def reload(self) -> None:
+        """Reads the configuration again; a wrong one changes nothing."""
+        try:
+            config = self._load()
+        except ReconcilerError as error:
+            self._log.error("the configuration is wrong, the one before stays", error=str(error))
+            return
+        self.follow(config)
+        self._log.info("the configuration was read again", databases=len(config.databases))
+
+    def close(self, why: str) -> bool:
+        """Ends every worker in order; whether all of them ended in time."""
+        self._clock.close()
+        self._files.close()
+        return self._leave(list(self._workers.values()), why)
+
+    def hurry(self, why: str) -> None:
+        """Cancels what is under way."""
+        for worker in self._workers.values():
+            worker.end(why)
+
+    def _take(self, database: Database) -> None:
+        worker = Worker(database, self._publish)
+        self._workers[database.name] = worker
+        worker.start()
+        self._clock.add(database.name, database.check_interval.seconds, worker.wakeup)
+        self._files.add(database.name, {database.schema_dir, database.migrations}, worker.wakeup)
+
+    def _leave(self, workers: list[Worker], why: str) -> bool:
+        for worker in workers:
+            worker.end(why)
+        ended = True
+        for worker in workers:
+            name = worker.database.name
+            if not worker.join(worker.database.grace.seconds + 10):
+                ended = False
+                self._log.warning(
+                    "its pass did not end in time and is left", database=name, stage=worker.stage
+                )
+            self._workers.pop(name, None)
+            with self._lock:
+                self._statuses.pop(name, None)
+        return ended
+
+    def _publish(self, status: Status) -> None:
+        with self._lock:
+            self._statuses[status.database] = status
+        self._show()
+
+    def _show(self) -> None:
+        with self._lock:
+            now = time.monotonic()
+            shown = [self._as_known(name, status, now) for name, status in self._statuses.items()]
+            self.board.current = Published(tuple(shown), self._promise)
+
+    def _as_known(self, name: str, status: Status, now: float) -> Status:
+        """What is published of a database whose look takes too long: nothing is known of it now."""
+        worker = self._workers.get(name)
+        if worker is None:
+            return status
+        if not worker.alive and worker.began is None and status.observed_at:
+            return status
+        limit = max(_OVERDUE, 3 * worker.database.check_interval.seconds)
+        began = worker.began
+        if began is None or not worker.looks or now - began < limit:
+            return status
+        says = f"the look has taken {int(now - began)} s so far: {worker.stage or 'connect'}"
+        unknown = Condition("InSync", "Unknown", "Overdue", says, moment())
+        others = tuple(c for c in status.conditions if c.type != "InSync")
+        marked = (
+            {"drift_as_of": status.facts.get("drift_as_of") or status.observed_at}
+            if status.observed_at
+            else {}
+        )
+        return replace(status, conditions=(unknown, *others), facts={**status.facts, **marked})
+
+
+def run(load: Callable[[], Config], *, serving_at: Callable[[str], None] = lambda url: None) -> bool:
+    """Runs until a signal ends it; whether everything ended in time. `serving_at` is told the address of the pages.
+
+    Raises Usage for a configuration that is wrong at the start, Stalled when the address cannot be listened on.
+    """
+    config = load()
+    if not config.databases:
+        raise Usage(
+            "no database is configured", hint="reconciler init writes a reconciler.yaml; or give --url"
+        )
+    lines.configure(config.log)
+    with ExitStack() as until_the_end, _asked() as asked:
+        loop = Loop(load)
+        server = until_the_end.enter_context(serving(config.http.listen, lambda: loop.board.current))
+        serving_at(server.url)
+        logger = structlog.get_logger(__name__)
+        logger.info("begins", databases=len(config.databases), page=server.url)
+        loop.follow(config)
+        while True:
+            loop.turn()
+            try:
+                number = asked.get(timeout=_TICK)
+            except Empty:
+                continue
+            if number in (signal.SIGTERM, signal.SIGINT):
+                break
+            if number == signal.SIGHUP:
+                loop.reload()
+            else:
+                loop.ask_all()
+        why = signal.Signals(number).name
+        logger.info("ends in order", why=why)
+        done: SimpleQueue[bool] = SimpleQueue()
+        threading.Thread(target=lambda: done.put(loop.close(why)), name="ending", daemon=True).start()
+        while True:
+            loop.turn()
+            try:
+                ended = done.get(timeout=_TICK)
+                break
+            except Empty:
+                if not asked.empty() and asked.get() in (signal.SIGTERM, signal.SIGINT):
+                    loop.hurry("a second signal")
+        logger.info("ended", in_time=ended)
+        return ended
+
+
+@contextmanager
+def _asked() -> Iterator[SimpleQueue[int]]:
+    """The signals as they come; a handler may not take a lock, and this queue needs none."""
+    queue: SimpleQueue[int] = SimpleQueue()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        queue.put(number)
+
+    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    try:
+        yield queue
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

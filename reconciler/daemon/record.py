@@ -1,0 +1,145 @@
+"""What is remembered of one database from pass to pass, and the status made of it.
+
+Promises that what a failed look does not know stays as last known and is marked so, that a condition keeps the moment since which
+it holds, and that the counters only grow. Only the worker of that database changes it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from reconciler.daemon.events import Events
+from reconciler.daemon.wakeup import Trigger
+from reconciler.engine.cycle import Pass
+from reconciler.model import Change, Condition, Json, Status
+from reconciler.web.durations import Distribution, added
+
+_LASTING = (
+    "differences",
+    "history",
+    "quarantine",
+    "quarantine_objects",
+    "quarantine_bytes",
+    "quarantine_oldest",
+    "major",
+    "plan",
+)
+"""Facts that stay as last known when they could not be read."""
+
+
+class Record:
+    """`status` is the newest one; `events` is what the DDL listener told."""
+
+    def __init__(self, name: str, mode: str) -> None:
+        self.status = Status(name, "", facts={"mode": mode})
+        self.events = Events()
+        self._drifting: dict[tuple[str, str], tuple[str, dict[str, Json] | None]] = {}
+        self._since: float | None = None
+        self._success: float | None = None
+        self._passes: dict[str, Counter[str]] = defaultdict(Counter)
+        self._migrations: dict[str, Counter[str]] = defaultdict(Counter)
+        self._rehearsals: Counter[str] = Counter()
+        self._engines: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
+        self._durations: dict[str, Distribution] = {}
+
+    def looked(self, found: Pass, told: Mapping[str, Json], *, leads: bool | None) -> Status:
+        """The status after a look, or after what followed it."""
+        before, now = self.status, found.status
+        moment = datetime.fromisoformat(now.observed_at).timestamp()
+        facts = {**now.facts, **told}
+        if found.seen is None:
+            now = replace(now, drift=before.drift, extra=before.extra)
+            if before.observed_at:
+                facts["drift_as_of"] = before.facts.get("drift_as_of") or before.observed_at
+                facts |= {
+                    key: before.facts[key] for key in _LASTING if key in before.facts and key not in told
+                }
+        else:
+            self._since = (self._since or moment) if now.drift else None
+            if not now.drift:
+                self._success = moment
+            self._attribute(now.drift, now.observed_at)
+            facts["differences"] = self._signed(facts.get("differences") or ())
+        conditions = tuple(_since(one, before.conditions) for one in now.conditions)
+        self.status = replace(now, conditions=conditions, facts={**facts, **self._counted(), "leader": leads})
+        return self.status
+
+    def failed(self, condition: Condition) -> Status:
+        """The status when a pass did not end as any pass should, or not yet."""
+        others = [c for c in self.status.conditions if c.type not in ("InSync", condition.type)]
+        unknown = Condition("InSync", "Unknown", condition.reason, condition.sentence, condition.since)
+        marked = dict.fromkeys([unknown, condition] if condition.type != "InSync" else [unknown])
+        facts = {**self.status.facts, **self._counted()}
+        if self.status.observed_at:
+            facts["drift_as_of"] = facts.get("drift_as_of") or self.status.observed_at
+        self.status = replace(self.status, conditions=(*marked, *others), facts=facts)
+        return self.status
+
+    def counts(self) -> Status:
+        """The status with its counters brought forward."""
+        self.status = replace(self.status, facts={**self.status.facts, **self._counted()})
+        return self.status
+
+    def counted(self, trigger: Trigger, result: str) -> None:
+        self._passes[trigger][result] += 1
+
+    def took(self, phase: str, seconds: float) -> None:
+        self._durations[phase] = added(self._durations.get(phase), seconds)
+
+    def acted(self, found: Pass, authors: Sequence[str] = (), *, drafted: bool = True) -> None:
+        """Counts what an act did: migrations, its rehearsal, and who wrote the statements."""
+        for row in found.applied:
+            self._migrations[row.direction]["done"] += 1
+        self._rehearsals["passed" if found.error is None else "failed"] += 1
+        self._engines.update(authors)
+        if not drafted:
+            self._failures["migra"] += 1
+
+    def _counted(self) -> dict[str, Json]:
+        return {
+            "reconciles": {trigger: dict(results) for trigger, results in self._passes.items()},
+            "migrations_applied": {way: dict(results) for way, results in self._migrations.items()},
+            "rehearsals": dict(self._rehearsals),
+            "plan_statements": dict(self._engines),
+            "engine_failures": dict(self._failures),
+            "reconcile_duration": dict(self._durations),
+            "ddl_events": self.events.count,
+            "last_success": self._success,
+            "drift_since": self._since,
+        }
+
+    def _attribute(self, changes: Sequence[Change], at: str) -> None:
+        """Since when each difference is there, and who made it, where the listener saw that."""
+        now = {}
+        for change in changes:
+            key = (change.id.kind, str(change.id))
+            before = self._drifting.get(key)
+            event = self.events.who(change.id) if before is None or before[1] is None else None
+            now[key] = (
+                before[0] if before else at,
+                before[1] if before and before[1] else event.by if event else None,
+            )
+        self._drifting = now
+
+    def _signed(self, differences: Sequence[Json]) -> list[Json]:
+        signed = []
+        for one in differences:
+            since, by = self._drifting.get((one["kind"], one["id"]), ("", None))
+            signed.append({**one, **({"since": since} if since else {}), **({"by": by} if by else {})})
+        return signed
+
+
+def _since(now: Condition, before: Sequence[Condition]) -> Condition:
+    for earlier in before:
+        if (earlier.type, earlier.status) == (now.type, now.status):
+            return replace(now, since=earlier.since)
+    return now
+
+
+def moment() -> str:
+    """Now, as a status writes it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
