@@ -128,8 +128,9 @@ class Worker:
                 on_note=self._log.info,
             )  # fmt: skip
         self.record.took("apply" if self.database.mode == "apply" else "propose", time.monotonic() - began)
-        made = after.proposal
-        self.record.acted(after, [s.source for s in made.plan.up] if made else ())
+        if after.result != "suspended":
+            made = after.proposal
+            self.record.acted(after, [s.source for s in made.plan.up] if made else ())
         self._judge(after)
         self._tell(after)
         return after

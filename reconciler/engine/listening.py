@@ -103,13 +103,24 @@ def install(database: Database) -> Installed:
 
 def remove(database: Database) -> bool:
     """Takes the listener away; whether there was one."""
-    with connect(database.target()) as live, live.transaction():
-        there = installed(live)
-        for trigger in TRIGGERS:
-            live.execute(f"drop event trigger if exists {ident(trigger)}".encode())
-        if there:
-            live.execute("drop function if exists reconciler.on_ddl()")
-    return there
+    with connect(database.target()) as live:
+        row = live.execute(
+            "select pg_catalog.count(*) from pg_catalog.pg_event_trigger where evtname = any(%s)",
+            (list(TRIGGERS),),
+        ).fetchone()
+        if row is None or not row[0]:
+            return False
+        try:
+            with live.transaction():
+                for trigger in TRIGGERS:
+                    live.execute(f"drop event trigger if exists {ident(trigger)}".encode())
+                live.execute("drop function if exists reconciler.on_ddl()")
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise Stalled(
+                f"the listener cannot be removed: {error.diag.message_primary}",
+                hint="its owner may, or a superuser",
+            ) from None
+    return True
 
 
 def installed(live: Connection) -> bool:

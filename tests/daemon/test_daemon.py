@@ -1,0 +1,208 @@
+"""The daemon from outside: what moves is noticed, what the mode allows is done, and it ends as it is asked to."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import psycopg
+import pytest
+from conftest import Ground, until
+
+from reconciler.engine import listening
+from reconciler.pg import Secret
+from reconciler.settings import Database
+
+DRIFT = "create table t2 (id integer primary key); drop table t"
+TABLE = "create table t (id integer primary key, v text);"
+MORE = "create table t (id integer primary key, v text, w integer);"
+
+
+def columns(ground: Ground, name: str = "one") -> list[str]:
+    return [str(row[0]) for row in ground.sql(
+        "select attname from pg_catalog.pg_attribute where attrelid = pg_catalog.to_regclass('t') and attnum > 0 and not attisdropped"
+        " order by attnum", name,
+    )]  # fmt: skip
+
+
+def test_it_applies_what_is_declared_and_follows_the_files(ground: Ground) -> None:
+    ground.configure(mode="apply")
+    daemon = ground.start()
+    until(lambda: daemon.condition() == "True", "the first pass ends in sync")
+    assert columns(ground) == ["id", "v"]
+    ground.declare(MORE)
+    until(lambda: columns(ground) == ["id", "v", "w"], "an edit is applied")
+    until(lambda: daemon.condition() == "True", "and is known to be")
+    assert daemon.get("healthz") == daemon.get("readyz") == "ok\n"
+    assert daemon.metrics()['reconciler_leader{database="one"}'] == 1
+    assert daemon.end() == 0
+    assert [line["result"] for line in daemon.lines if line.get("result") == "applied"] == [
+        "applied",
+        "applied",
+    ]
+    assert ground.sql(
+        "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    ) == [(0,)]
+
+
+def test_folders_that_are_swapped_and_made_anew(ground: Ground) -> None:
+    """As git-sync does: a link above the folder leads elsewhere. And as a clumsy deployment does: away, and there again."""
+    versions = {}
+    for number, text in enumerate((TABLE, MORE)):
+        versions[number] = ground.folder / f"tree{number}"
+        (versions[number] / "schema").mkdir(parents=True)
+        (versions[number] / "schema" / "all.sql").write_text(text)
+    link = ground.folder / "current"
+    link.symlink_to(versions[0])
+    ground.configure(
+        mode="apply", schema_dir=str(link / "schema"), migrations_dir=str(ground.folder / "migrations")
+    )
+    daemon = ground.start()
+    until(lambda: columns(ground) == ["id", "v"], "the first tree is applied")
+    fresh = ground.folder / "fresh"
+    fresh.symlink_to(versions[1])
+    fresh.replace(link)
+    until(lambda: columns(ground) == ["id", "v", "w"], "the swapped tree is applied")
+    until(lambda: daemon.condition() == "True", "and is known to be")
+    schema = versions[1] / "schema"
+    (schema / "all.sql").rename(ground.folder / "away.sql")
+    schema.rmdir()
+    until(lambda: daemon.condition() != "True", "a folder that is not there is no declaration of nothing")
+    assert columns(ground) == ["id", "v", "w"]
+    schema.mkdir()
+    (schema / "all.sql").write_text(MORE.replace("w integer", "w integer, x integer"))
+    until(lambda: columns(ground) == ["id", "v", "w", "x"], "the folder made anew is applied")
+
+
+def test_the_listener_names_who_made_a_difference(ground: Ground) -> None:
+    ground.configure(mode="observe")
+    ground.sql(TABLE)
+    target = Database(name="one", url=ground.url)
+    listening.install(target)
+    listening.install(target)
+    daemon = ground.start()
+    until(lambda: daemon.condition() == "True", "in sync")
+    ground.sql("set application_name to 'somebody''s hand'; alter table t add column by_hand integer")
+    found = until(
+        lambda: daemon.status()["facts"].get("differences"), "the difference is seen, long before the clock"
+    )
+    (one,) = found
+    assert (one["kind"], one["id"]) == ("column", "public.t.by_hand")
+    assert one["by"]["application"] == "somebody's hand" and one["by"]["command"] == "ALTER TABLE"
+    assert one["by"]["user"] == dict(ground.url.options)["user"]
+    metrics = daemon.metrics()
+    assert metrics['reconciler_drift_objects{change="drop",database="one",kind="column"}'] == 1
+    assert metrics['reconciler_ddl_events_total{database="one"}'] == 1
+    assert 'reconciler_leader{database="one"}' not in metrics  # nobody leads where nothing is done
+    ground.sql("alter table t drop column by_hand")
+    until(lambda: daemon.condition() == "True", "in sync again")
+    assert listening.remove(target) and not listening.remove(target)
+
+
+def test_the_listener_never_fails_a_statement(ground: Ground) -> None:
+    """Whatever is wrong with it: the statement of somebody else goes through."""
+    ground.configure()
+    listening.install(Database(name="one", url=ground.url))
+    names = ", ".join(f"column_with_a_long_name_{n} integer" for n in range(400))
+    ground.sql(f"create table wide ({names}); comment on table wide is '{'x' * 20_000}'; drop table wide")
+    ground.sql(
+        "begin; create temporary table gone (); drop table gone; create schema s; create table s.t (); drop schema s cascade; commit"
+    )
+    ground.sql('revoke all on function pg_catalog.jsonb_build_object(variadic "any") from public')
+    ground.sql(
+        "create or replace function pg_temp.pg_notify(text, text) returns void language sql as 'select 1/0'; create table u ()"
+    )
+    assert ground.sql("select to_regclass('u') is not null") == [(True,)]
+
+
+@pytest.mark.majors
+def test_one_leads_and_another_takes_over(ground: Ground) -> None:
+    """Killed, and frozen: then the server ends the session after the lease, and whoever was frozen applies nothing afterwards."""
+    ground.configure(mode="apply")
+    first = ground.start()
+    until(lambda: first.condition() == "True", "the first one works")
+    second = ground.start()
+    until(lambda: second.condition() == "True", "the second one looks")
+    leads = 'reconciler_leader{database="one"}'
+    assert (first.metrics()[leads], second.metrics()[leads]) == (1, 0)
+    first.process.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    until(lambda: second.metrics()[leads] == 1, "the second one leads after the lease")
+    assert time.monotonic() - began < 20
+    ground.declare(MORE)
+    until(lambda: columns(ground) == ["id", "v", "w"], "and applies")
+    first.process.send_signal(signal.SIGCONT)
+    until(lambda: first.metrics()[leads] == 0, "the one that was frozen knows that it leads no more")
+    assert ground.sql("select epoch from reconciler.leader") == [(2,)]
+    second.process.kill()
+    until(lambda: first.metrics()[leads] == 1, "after a kill it leads again")
+    assert ground.sql("select count(*) from reconciler.migrations") == [(2,)]
+
+
+def test_a_wrong_configuration_changes_nothing_and_a_right_one_does(ground: Ground) -> None:
+    ground.configure(mode="observe")
+    daemon = ground.start()
+    until(lambda: daemon.condition() == "False", "drift is seen")
+    assert columns(ground) == []
+    path = ground.folder / "reconciler.yaml"
+    right = path.read_text()
+    path.write_text(right.replace('"observe"', '"obsrve"'))
+    daemon.process.send_signal(signal.SIGHUP)
+    until(lambda: "the configuration is wrong" in daemon.log, "it says so")
+    assert daemon.condition() == "False" and "obsrve" not in [line.get("mode") for line in daemon.lines]
+    ground.configure("one", "two", mode="observe", each={"one": {"mode": "apply"}})
+    daemon.process.send_signal(signal.SIGHUP)
+    until(lambda: columns(ground) == ["id", "v"], "the new mode counts")
+    until(lambda: daemon.condition("InSync", "two") == "False", "the new database is looked at")
+    assert daemon.end() == 0
+
+
+def test_a_database_that_is_away_troubles_no_other(ground: Ground) -> None:
+    gone = ground.make().with_options(host="127.0.0.1", port="1", password=Secret("s3cret-word"))
+    ground.urls["gone"] = gone
+    ground.configure("one", "gone", mode="observe")
+    ground.sql(TABLE)
+    daemon = ground.start(RECONCILER_DATABASES__GONE__CHECK_INTERVAL="1s")
+    until(lambda: daemon.condition() == "True", "the other is looked at")
+    until(lambda: daemon.condition("InSync", "gone") == "Unknown", "this one is not known")
+    metrics = daemon.metrics()
+    assert 'reconciler_drift_detected{database="gone"}' not in metrics
+    until(
+        lambda: (
+            len([x for x in daemon.lines if x.get("database") == "gone" and x.get("result") == "waiting"])
+            >= 3
+        ),
+        "tried again",
+    )
+    assert "s3cret-word" not in daemon.log and "s3cret-word" not in daemon.get("api/v1/status") + daemon.get(
+        "databases/gone"
+    )
+
+
+def test_what_a_person_must_change_is_not_tried_again_until_something_changed(ground: Ground) -> None:
+    ground.configure(mode="apply", check_interval="1s")
+    ground.sql(TABLE + "insert into t values (1, 'a')")
+    ground.declare("create table t (id integer primary key);")
+    daemon = ground.start(RECONCILER_DATABASES__ONE__REMOVAL="immediate")
+    until(lambda: daemon.condition("Stalled") == "True", "consent is asked for")
+    tried = daemon.metrics()['reconciler_rehearsals_total{result="failed"}']
+    time.sleep(4)
+    assert daemon.condition("Stalled") == "True"
+    assert daemon.metrics()['reconciler_rehearsals_total{result="failed"}'] <= tried + 1
+    ground.declare(TABLE)
+    until(lambda: daemon.condition() == "True" and daemon.condition("Stalled") == "False", "an edit ends it")
+
+
+def test_a_pass_that_is_under_way_ends_in_order(ground: Ground) -> None:
+    ground.configure(mode="apply", statement_timeout="5min", lock_timeout="5min", grace="1s")
+    ground.sql(f"{TABLE} insert into t select n, 'v' from generate_series(1, 10) as n")
+    ground.declare(MORE)
+    waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    with psycopg.connect(ground.url.reveal()) as somebody:
+        somebody.execute("lock table t in access share mode")
+        daemon = ground.start()
+        until(lambda: ground.sql(waits) == [(1,)], "the apply waits for somebody")
+        assert daemon.end() == 0
+        assert ground.sql(waits) == [(0,)]
+    assert columns(ground) == ["id", "v"]
+    assert daemon.lines[-1]["in_time"] is True
