@@ -12,7 +12,7 @@ EVERY = ("--config", "--format", "--quiet")
 ON_A_DATABASE = ("--url", "--schema-dir", "--migrations-dir", "--schemas", "--shadow", "--yes", "--allow")
 COMMANDS = (
     "demo", "init", "validate", "plan", "diff", "approve", "apply", "rollback", "purge", "suspend", "resume", "show", "history", "status", "drift", "explain", "doctor",
-    "schema", "run", "new table", "new trigger", "new policy", "new migration",
+    "schema", "run", "listener install", "listener remove", "new table", "new trigger", "new policy", "new migration",
 )  # fmt: skip
 WITH_DATABASE = (
     "plan",

@@ -7,7 +7,7 @@ import time
 
 import psycopg
 import pytest
-from conftest import Ground, until
+from processes import Ground, until
 
 from reconciler.engine import listening
 from reconciler.pg import Secret
