@@ -497,6 +497,7 @@ class Quarantined:
 
     `id` is what it was; several columns of one table may share what they are kept in. `rows` is an estimate, None when there is
     none; `bytes` is with indexes. `held` is the reason why it must not be purged; empty when it may. `number` orders by age.
+    What an interrupted apply has copied of something that is still there is here too, as `unfinished`.
     """
 
     id: ObjectId
@@ -507,6 +508,10 @@ class Quarantined:
     bytes: int = 0
     held: str = ""
     number: int = 0
+
+    @property
+    def unfinished(self) -> bool:
+        return self.id.kind.startswith("unfinished_")
 
 
 @dataclass(frozen=True, slots=True, order=True)

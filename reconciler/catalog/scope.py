@@ -13,6 +13,12 @@ from reconciler.pg import literal
 
 OURS = frozenset({"reconciler", "reconciler_quarantine"})
 """Schemas this program keeps for itself on a target: never part of a snapshot."""
+OUR_TRIGGERS = "^(reconciler_keeps_[0-9a-f]{16}(_all)?|~reconciler_[0-9a-f]{16})$"
+"""The names, as a regular expression, of triggers that an apply puts on tables while it copies from them, and takes off at the end.
+Their functions are in a schema of ours; no more a part of a snapshot than these.
+"""
+OUR_COLUMNS = "^reconciler_[0-9a-f]{16}$"
+"""And of the columns that follow others until they take their place. A snapshot has them: the table has them too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ CATALOGS = (
     Catalog("pg_subscription", source="(select oid, subdbid from pg_catalog.pg_subscription)",
             rows=f"o.subdbid = {r.HERE}"),
     Catalog("pg_transform"),
-    Catalog("pg_trigger", relation="tgrelid", rows="not o.tgisinternal and o.tgparentid = 0"),
+    Catalog("pg_trigger", relation="tgrelid", rows=f"not o.tgisinternal and o.tgparentid = 0 and {r.not_ours('o')}"),
     Catalog("pg_ts_config", schema="cfgnamespace"),
     Catalog("pg_ts_dict", schema="dictnamespace"),
     Catalog("pg_ts_parser", schema="prsnamespace"),

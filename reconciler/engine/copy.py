@@ -17,7 +17,7 @@ from psycopg.rows import TupleRow
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.compare import residue
 from reconciler.catalog.kinds import Context, Unplannable
-from reconciler.catalog.scope import OURS, Scope
+from reconciler.catalog.scope import OUR_TRIGGERS, OURS, Scope
 from reconciler.embedded import Binaries, available
 from reconciler.errors import Stalled, Waiting
 from reconciler.model import Snapshot
@@ -148,11 +148,40 @@ def _by_pg_dump(url: Url, wanted: Snapshot, scope: Scope, shadow: Shadow, databa
     if dumped.returncode:
         return f"pg_dump: {_first_line(dumped.stderr)}"
     script = _SKIPPED.sub("", dumped.stdout)
+    stands_in = _standing_in(url)
+    with connect(database) as copy:
+        for statement in stands_in:
+            copy.execute(statement.encode())
     restored = subprocess.run(
         [programs.program("psql"), "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--file=-"],
         env={**environment, **database.environment()}, input=script, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
-    return f"psql: {_first_line(restored.stderr)}" if restored.returncode else ""
+    if restored.returncode:
+        return f"psql: {_first_line(restored.stderr)}"
+    if stands_in:
+        with connect(database) as copy:
+            for schema in sorted(OURS):
+                copy.execute(f"drop schema if exists {ident(schema)} cascade".encode())
+    return ""
+
+
+def _standing_in(url: Url) -> list[str]:
+    """What triggers of ours call on the live database, for as long as it takes to load a dump that has them; they go with it."""
+    with connect(url) as live:
+        called = live.execute(
+            "select distinct n.nspname::text, p.proname::text from pg_catalog.pg_trigger as t join pg_catalog.pg_proc as p on p.oid ="
+            " t.tgfoid join pg_catalog.pg_namespace as n on n.oid = p.pronamespace where not t.tgisinternal and t.tgname ~ %s and"
+            " n.nspname = any(%s) order by 1, 2",
+            (OUR_TRIGGERS, sorted(OURS)),
+        ).fetchall()
+    body = "returns trigger language plpgsql as 'begin return null; end'"
+    return [
+        *(
+            f"create schema if not exists {ident(schema)}"
+            for schema in sorted({schema for schema, _ in called})
+        ),
+        *(f"create function {ident(schema, name)}() {body}" for schema, name in called),
+    ]
 
 
 def _by_the_kinds(url: Url, wanted: Snapshot, scope: Scope, shadow: Shadow, database: Url) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from reconciler import declare, embedded, migrate, platforms
+from reconciler.catalog import quarantine
 from reconciler.declare import Declarations
 from reconciler.engine import leftovers
 from reconciler.engine.checks import Check, Connection, failed, missing, one
@@ -40,6 +41,7 @@ def examine(database: Database, *, told: Told = lambda stage: None) -> tuple[Che
             checks += _rights(live, database, declarations)
             checks += _history(live)
             checks += _leftovers(live)
+            checks += _unfinished(live)
             told("start the shadow")
             checks += _shadow(live, url, database, declarations)
     except ReconcilerError as error:
@@ -196,6 +198,25 @@ def _leftovers(live: Connection) -> Iterator[Check]:
                       "nobody may be building on these tables now", *drops)  # fmt: skip
     else:
         yield Check("indexes", "good", "none was left invalid")
+
+
+def _unfinished(live: Connection) -> Iterator[Check]:
+    """What an interrupted apply began to keep: until it is finished or taken back, each write to the table is noted."""
+    try:
+        left = [one for one in quarantine.kept(live) if one.unfinished and one.id.part]
+    except ReconcilerError as error:
+        yield Check("quarantine", "note", error.what, error.hint)
+        return
+    named = ", ".join(f"{one.id} (since {one.kept_at})" for one in left)
+    if not left:
+        yield Check("quarantine", "good", "nothing was begun and left there")
+    elif migrate.at_work(live):
+        yield Check("quarantine", "good", f"what will be kept of {named} is being copied now")
+    else:
+        yield missing(
+            "quarantine", f"what will be kept of {named} was begun and not finished, and every write there is noted until it is",
+            "reconciler apply goes on with it, reconciler rollback takes it away",
+        )  # fmt: skip
 
 
 def _shadow(

@@ -113,6 +113,7 @@ def kept_facts(database: Database) -> dict[str, Json]:
     except Stalled:
         return {}
     unique = {one.kept_as: one.bytes for one in found}
+    dropped = [one for one in found if not one.unfinished]
     return {
         "quarantine": [
             {
@@ -121,9 +122,9 @@ def kept_facts(database: Database) -> dict[str, Json]:
             }
             for one in found
         ],
-        "quarantine_objects": len(found),
+        "quarantine_objects": len(dropped),
         "quarantine_bytes": sum(unique.values()),
-        "quarantine_oldest": datetime.fromisoformat(found[0].kept_at).timestamp() if found else None,
+        "quarantine_oldest": datetime.fromisoformat(dropped[0].kept_at).timestamp() if dropped else None,
     }  # fmt: skip
 
 

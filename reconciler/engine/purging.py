@@ -31,6 +31,9 @@ _NOUNS = {
     "text_search_configuration": "text search configuration", "text_search_dictionary": "text search dictionary",
 }  # fmt: skip
 """How DROP calls what is no table."""
+_UNFINISHED = Obstacle(
+    "its migration is not finished: reconciler apply goes on with it, reconciler rollback takes it away"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,9 @@ def _dropped(
     """Whether what these are kept in is gone, and what the registry knew of it."""
     for one in group:
         told(f"purge {one.id.kind} {one.id}")
+    if any(one.unfinished for one in group):
+        left[group[0].kept_as] = _UNFINISHED
+        return False
     name = ident(quarantine.SCHEMA, group[0].kept_as)
     try:
         with bounded(live, database):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.addresses import addresses
 from reconciler.catalog.compare import compare, residue
 from reconciler.catalog.kinds import Context, Unplannable
+from reconciler.catalog.scope import OUR_COLUMNS
 from reconciler.engine.phases import phased
 from reconciler.engine.refusals import refuse_failed
 from reconciler.engine.work import Told, Work
@@ -115,8 +117,14 @@ def _hazards(before: Snapshot, after: Snapshot, statements: Sequence[Statement])
             own, _ = quarantine.kept(own, (), before, after)
     except Unplannable:
         own = ()
-    found += [hazard for statement in own for hazard in statement.hazards]
+    found += [hazard for statement in own if not _ours(statement) for hazard in statement.hazards]
     return tuple(dict.fromkeys(found))
+
+
+def _ours(statement: Statement) -> bool:
+    """Whether it is about a column that an interrupted run made: the migration itself puts it in its place, or takes it away."""
+    id = statement.subject
+    return id is not None and id.kind == "column" and re.search(OUR_COLUMNS, id.part) is not None
 
 
 def together(ones: Sequence[Rehearsed], fills: Mapping[ObjectId, str], *, down: bool) -> Doubted:

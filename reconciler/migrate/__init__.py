@@ -1,6 +1,6 @@
 """Migrations as files, in the history and on their way into a database."""
 
-from reconciler.migrate.applier import applier, require_direct
+from reconciler.migrate.applier import applier, at_work, require_direct
 from reconciler.migrate.apply import Progress, Terms, apply, rollback
 from reconciler.migrate.approvals import Approval, approvals, approve
 from reconciler.migrate.compose import compose, in_form
@@ -22,6 +22,7 @@ __all__ = [
     "apply",
     "approvals",
     "approve",
+    "at_work",
     "begin_term",
     "compose",
     "edited",

@@ -63,6 +63,12 @@ def applier(
                 connection.execute("select pg_catalog.pg_advisory_unlock(%s, %s)", (CLASS, _APPLYING))
 
 
+def at_work(connection: Connection) -> tuple[Holder, ...]:
+    """Who changes this database now."""
+    found = connection.execute(_HOLDERS, (CLASS, _APPLYING)).fetchall()
+    return tuple(Holder(*row) for row in found)
+
+
 def require_direct(connection: Connection) -> None:
     """Raises Stalled behind a pooler that shares sessions between clients."""
     row = connection.execute("select pg_catalog.pg_backend_pid()").fetchone()
@@ -97,10 +103,7 @@ def _lock(connection: Connection, pace: Pace) -> None:
             return
         pause = next(pauses, None)
         if pause is None:
-            holders = [
-                Holder(*found) for found in connection.execute(_HOLDERS, (CLASS, _APPLYING)).fetchall()
-            ]
-            who = ", ".join(map(str, holders)) or "it has just finished"
+            who = ", ".join(map(str, at_work(connection))) or "it has just finished"
             raise Waiting(
                 f"another applier is at work on this database: {who}",
                 hint="it is tried again by itself; only one may change a database at a time",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,9 +10,10 @@ import pytest
 
 from reconciler.engine import looking, purging
 from reconciler.engine.applying import apply, rollback
+from reconciler.engine.doctor import examine
 from reconciler.engine.planning import propose
 from reconciler.errors import Stalled, Usage
-from reconciler.migrate import load_directory
+from reconciler.migrate import Progress, load_directory
 from reconciler.model import HazardCode
 
 from .conftest import Project
@@ -237,4 +238,118 @@ create trigger keep before delete on ev for each row execute function keep();
     assert p.sql("select id from ev") == [(2,)]
     assert p.sql("select tgenabled::text from pg_trigger where tgname = 'keep'") == [("O",), ("O",)]
     p.declare(text + ev)
+    assert propose(p.database).plan.changes == ()
+
+
+class Interrupted(Exception):
+    """The process ends here."""
+
+
+def interrupted(p: Project, allow: Collection[str] = ALLOWED) -> None:
+    """An apply that ends behind a statement outside transactions: when the rows of a column that goes are copied."""
+
+    def end(progress: Progress) -> None:
+        if not progress.statement.transactional:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        apply(p.database, allow=allow, on_statement=end)
+
+
+def begun(project: Make) -> Project:
+    """A database on which the values of `visits.place` are copied and the column is there still."""
+    p = project(TWO.replace("text not null", "text"), online_rows=5, guarded_rows=10**9)
+    apply(p.database)
+    p.sql(FILLED + "; analyze")
+    p.declare(TWO.replace(", place text not null", ""))
+    interrupted(p)
+    return p
+
+
+def test_what_an_interrupted_apply_began_to_keep_is_seen(project: Make) -> None:
+    p = begun(project)
+    p.sql("update visits set place = 'there' where id = 2")
+    seen = [one for one in purging.kept(p.database) if one.unfinished]
+    assert [(one.id.kind, one.id.name, one.id.part) for one in seen] == [
+        ("unfinished_copy", "visits", "place"),
+        ("unfinished_notes", "visits", ""),
+    ]
+    facts = looking.kept_facts(p.database)
+    assert (len(facts["quarantine"]), facts["quarantine_objects"], facts["quarantine_oldest"]) == (2, 0, None)
+    assert facts["quarantine_bytes"] > 0
+    (said,) = (one for one in examine(p.database) if one.name == "quarantine")
+    assert said.state == "missing" and "kept of public.visits.place (since " in said.sentence
+    assert "reconciler rollback" in said.hint
+
+    done = purging.purge(p.database, older_than=0)
+    assert done.gone == () and len(done.left) == 2 and not done.passes
+    assert all("its migration is not finished" in reason for _, reason in done.left)
+
+    purging.hold(p.database, ["public.visits.place"], "lawsuit")
+    assert {one.rows for one in purging.erase(p.database, "id = 2")} == {None, 1}
+    purging.hold(p.database, ["public.visits.place"], None)
+    erased = {one.kept.id.kind: one.rows for one in purging.erase(p.database, "id in (2, 3)")}
+    assert erased == {"unfinished_copy": 2, "unfinished_notes": 0}
+    p.sql("delete from visits where id in (2, 3)")
+
+    purging.hold(p.database, ["public.visits.place"], "lawsuit")
+    apply(p.database, allow=ALLOWED)
+    (kept,) = purging.kept(p.database)
+    assert (kept.id.kind, kept.id.part, kept.held) == ("column", "place", "lawsuit")
+    (said,) = (one for one in examine(p.database) if one.name == "quarantine")
+    assert said.state == "good"
+    rollback(p.database)
+    assert p.sql("select count(*), count(place) from visits") == [(8, 8)]
+    assert purging.kept(p.database) == ()
+
+
+def test_what_was_begun_is_taken_back(project: Make) -> None:
+    p = begun(project)
+    rollback(p.database)
+    assert purging.kept(p.database) == ()
+    assert p.sql("select count(place) from visits") == [(10,)]
+    assert p.sql(
+        "select relname from pg_class where relnamespace = 'reconciler_quarantine'::regnamespace and relkind = 'r'"
+    ) == [("kept",)]
+
+
+def test_a_column_is_not_dropped_when_what_was_begun_is_gone(project: Make) -> None:
+    """Somebody cleaned up by hand: nobody has noted since what was written, and nothing is kept."""
+    p = begun(project)
+    ((notes,),) = p.sql("select kept_as from reconciler_quarantine.kept where kind = 'unfinished_notes'")
+    p.sql(
+        f"drop function reconciler_quarantine.{notes.replace('notes_', 'note_')}() cascade; drop table reconciler_quarantine.{notes}"
+    )
+    with pytest.raises(Stalled, match=r"values of place of public\.visits are not kept") as refused:
+        apply(p.database, allow=ALLOWED)
+    assert "reconciler rollback" in str(refused.value)
+    assert p.sql("select count(place) from visits") == [(10,)]
+    rollback(p.database)
+    apply(p.database, allow=ALLOWED)
+    rollback(p.database)
+    assert p.sql("select count(place) from visits") == [(10,)]
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["on", "back"])
+def test_an_interrupted_change_of_type_goes_on_or_back(project: Make, back: bool) -> None:
+    """Beside the rows, with what the narrower type cannot hold kept: from the middle `apply` goes on, and `rollback` leads back."""
+    narrow = TWO.replace("place text not null", "place varchar(2)")
+    p = project(TWO.replace("text not null", "text"), online_rows=5, guarded_rows=10**9)
+    apply(p.database)
+    p.sql(FILLED + "; analyze")
+    p.declare(narrow)
+    allowed = {"LOSSY_CAST", "DEPENDS_ON_DATA"}
+    for _ in range(2):  # behind the first statement outside a transaction, and behind the next
+        interrupted(p, allowed)
+    p.sql("insert into visits (user_id, place) values (1, 'also here')")
+    if not back:
+        apply(p.database, allow=allowed)
+        assert p.sql("select place, count(*) from visits group by 1 order by 1") == [("al", 1), ("he", 10)]
+    rollback(p.database, allow=allowed)
+    assert p.sql("select place, count(*) from visits group by 1 order by 1") == [
+        ("also here", 1),
+        ("here", 10),
+    ]
+    assert purging.kept(p.database) == ()
+    p.declare(TWO.replace("text not null", "text"))
     assert propose(p.database).plan.changes == ()

@@ -7,7 +7,8 @@ The pieces use the aliases d, e, i, l, w and x inside: a query that hands them i
 
 from __future__ import annotations
 
-from reconciler.catalog.scope import Scope
+from reconciler.catalog.scope import OUR_TRIGGERS, OURS, Scope
+from reconciler.pg import literal
 
 COLUMNS = (
     "classid, objid, subid, schema, name, part, parent_class, parent_oid, parent_sub, position, attributes"
@@ -81,6 +82,15 @@ def common(catalog: str, row: str, prefix: str, kind: str = "") -> dict[str, str
     own, oid = f"{row}.{prefix}owner", f"{row}.oid"
     found = {"owner": owner(own), "comment": comment(catalog, oid), "labels": labels(catalog, oid)}
     return {**found, "acl": acl(f"{row}.{prefix}acl", kind, own)} if kind else found
+
+
+def not_ours(trigger: str) -> str:
+    """The condition that a row of pg_trigger is not a trigger of an apply that is under way, or was interrupted."""
+    return (
+        f"not ({trigger}.tgname ~ {literal(OUR_TRIGGERS)} and {trigger}.tgfoid in (select x.oid from pg_catalog.pg_proc as x join"
+        " pg_catalog.pg_namespace as w on w.oid = x.pronamespace where w.nspname in"
+        f" ({', '.join(map(literal, sorted(OURS)))})))"
+    )
 
 
 def no_member(catalog: str, oid: str) -> str:

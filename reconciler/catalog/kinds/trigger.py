@@ -1,4 +1,5 @@
-"""Triggers of tables and views (manual: CREATE TRIGGER). The copies on partitions belong to the partitioned table's trigger."""
+"""Triggers of tables and views (manual: CREATE TRIGGER). The copies on partitions belong to the partitioned table's trigger. Those of an
+apply that is under way, or was interrupted, are ours."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ def read(scope: Scope, major: int) -> str:
         source="pg_catalog.pg_trigger as t join pg_catalog.pg_class as c on c.oid = t.tgrelid join"
         " pg_catalog.pg_namespace as n on n.oid = c.relnamespace where (not t.tgisinternal or t.tgparentid <> 0 and t.tgconstraint = 0) and (t.tgparentid = 0 or t.tgenabled <> (select p.tgenabled"
         " from pg_catalog.pg_trigger as p where p.oid = t.tgparentid)) and"
-        f" {r.in_scope(scope)} and {r.no_member('pg_class', 'c.oid')} and {r.no_member('pg_trigger', 't.oid')}",
+        f" {r.not_ours('t')} and {r.in_scope(scope)} and {r.no_member('pg_class', 'c.oid')} and {r.no_member('pg_trigger', 't.oid')}",
     )
 
 

@@ -48,9 +48,15 @@ def status_lines(status: Status) -> Iterator[Text]:
         sentence = condition.sentence.replace("\n", "\n      ")
         yield line.append(sentence, style="dim" if well else "")
     kept = status.facts.get("quarantine") or ()
+    begun = [one for one in kept if one["kind"] == "unfinished_copy"]
     if kept:
         total = size(int(status.facts.get("quarantine_bytes") or 0))
-        line = Text(
-            f"  {'kept':<16}{len(kept)} dropped objects, {total}, the oldest since {kept[0]['kept_at']}"
-        )
+        dropped = [one for one in kept if not one["kind"].startswith("unfinished_")]
+        since = f", the oldest since {dropped[0]['kept_at']}" if dropped else ""
+        line = Text(f"  {'kept':<16}{len(dropped)} dropped objects, {total}{since}")
         yield line.append("  (reconciler purge --list)", style="dim")
+    if begun:
+        line = Text(
+            f"  {'begun':<16}{', '.join(one['id'] for one in begun)}: being copied since {begun[0]['kept_at']}"
+        )
+        yield line.append("  (reconciler apply goes on, reconciler rollback takes it back)", style="dim")

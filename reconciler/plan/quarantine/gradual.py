@@ -2,7 +2,7 @@
 
 Keeping: a trigger notes the keys of what is written, the rows are copied a few blocks at a time, each batch committed, and what was
 noted is looked at again; under the lock of the drop only what was noted last is left. Nobody waits for the copy, and no writer's
-transaction meets another row of ours than the note it adds. Giving back: the columns are added empty, filled batch by batch, and
+transaction meets another row of ours than the note it adds. From its beginning the registry names it, as unfinished. Giving back: the columns are added empty, filled batch by batch, and
 demanded when every row has its value; a value that somebody wrote meanwhile stays. Both go on where they were interrupted.
 Promises that an exclusive lock does not last longer for a table that is larger. Writes SQL, runs none.
 """
@@ -18,7 +18,7 @@ from reconciler.plan.quarantine import direct
 from reconciler.plan.quarantine import row_keys as keys
 from reconciler.plan.quarantine.direct import block, inside
 from reconciler.plan.quarantine.loss import Loss, still_changed, was
-from reconciler.plan.quarantine.registry import LOOKS, REFUSED, SCHEMA
+from reconciler.plan.quarantine.registry import LOOKS, REFUSED, SCHEMA, UNFINISHED_COPY, UNFINISHED_NOTES
 
 _LOOP = """
 declare
@@ -170,10 +170,22 @@ def begun(loss: Loss) -> str:
                 f"  execute pg_catalog.format({literal(emptied)}, one);",
                 f"  execute pg_catalog.format({literal(always)}, one);",
                 "end loop;",
+                _registered(loss),
             ),
             "end if;",
         ],
     )
+
+
+def _registered(loss: Loss) -> str:
+    """Rows of the registry for what is not finished. No plan looks for their tag."""
+    tag, schema, name = (literal(text) for text in (_unfinished(loss), loss.table.schema, loss.table.name))
+    rows = [
+        f"({tag}, '{UNFINISHED_COPY}', {schema}, {name}, {literal(c.id.part)}, {literal(loss.name)})"
+        for c in loss.columns
+    ]
+    rows.append(f"({tag}, '{UNFINISHED_NOTES}', {schema}, {name}, '', {literal(f'notes_{loss.tag}')})")
+    return f"insert into {SCHEMA}.kept (tag, kind, schema, name, part, kept_as) values {', '.join(rows)};"
 
 
 def copied(loss: Loss) -> str:
@@ -227,6 +239,10 @@ def copied(loss: Loss) -> str:
 def closed(loss: Loss) -> str:
     """Under the lock of the drop: what was noted last, and the end of the notes."""
     table, notes = w.name(loss.table), _notes(loss)
+    listed = ", ".join(column.id.part for column in loss.columns)
+    lost = f"the values of {listed} of {table} are not kept: what was begun for that is gone".replace(
+        "%", "%%"
+    )
     return block(
         ["was jsonb", "done bigint", "total bigint", "leaf regclass", "name text", "late boolean := false"],
         [
@@ -241,11 +257,18 @@ def closed(loss: Loss) -> str:
                 f" {keys.same_row(loss.key, 't.', 'k.')});",
                 "end if;",
                 f"perform {SCHEMA}.finished({literal(table)}, was);",
-                *_ended(loss),
+                *_taken_off(loss),
                 f"select greatest(c.reltuples::bigint, 1) into total from pg_catalog.pg_class as c where c.oid ="
                 f" {literal(loss.copy)}::regclass and exists (select from {loss.copy});",
                 direct.entered(loss, "coalesce(total, 0)"),
+                "-- Who holds it while it is copied holds it from then on.",
+                f"update {SCHEMA}.kept as k set held = u.held from {SCHEMA}.kept as u where k.tag = {literal(loss.tag)} and k.kept_as ="
+                f" {literal(loss.name)} and u.tag = {literal(_unfinished(loss))} and u.kept_as = k.kept_as and u.held is not null;",
+                _forgotten(loss),
             ),
+            f"elsif {loss.there} then",
+            f"  raise exception {literal(lost)} using errcode = 'object_not_in_prerequisite_state',",
+            "    hint = 'take this migration back (reconciler rollback) and apply it again: it begins anew';",
             "end if;",
         ],
     )
@@ -296,14 +319,23 @@ def abandoned(loss: Loss) -> str:
     return block(
         [],
         [
+            f"{REFUSED};",
             f"if not {_absent(_notes(loss))} then",
-            *inside(*_ended(loss), f"drop table {loss.copy};"),
+            *inside(*_taken_off(loss), f"drop table {loss.copy};", _forgotten(loss)),
             "end if;",
         ],
     )
 
 
-def _ended(loss: Loss) -> list[str]:
+def _forgotten(loss: Loss) -> str:
+    return f"delete from {SCHEMA}.kept as k where k.tag = {literal(_unfinished(loss))};"
+
+
+def _unfinished(loss: Loss) -> str:
+    return f"unfinished {loss.tag}"
+
+
+def _taken_off(loss: Loss) -> list[str]:
     return [f"drop function {_function(loss)}() cascade;", f"drop table {_notes(loss)};"]
 
 

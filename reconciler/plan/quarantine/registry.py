@@ -14,6 +14,8 @@ from reconciler.plan.quarantine.routines import ROUTINES, WAYS_BACK
 from reconciler.plan.quarantine.row_routines import ROW_ROUTINES
 
 SCHEMA = "reconciler_quarantine"
+UNFINISHED_COPY, UNFINISHED_NOTES = "unfinished_copy", "unfinished_notes"
+"""The kinds of what an apply makes for a large table while others write: the copy, and what is noted of what they write."""
 
 LOOKS = f"pg_catalog.to_regclass('{SCHEMA}.kept') is not null"
 """The condition under which a statement looks into the quarantine that can do without one."""
@@ -136,7 +138,7 @@ _KEPT = f"""create table if not exists {SCHEMA}.kept (
   held     text
 )"""
 """`tag` is the plan's, for this object. `kind`, `schema`, `name`, `part` are what was dropped: a table, sequence, column, or
-values. `kept_as` is its name here; `names` says what went along (name here → name before). `rows` is PostgreSQL's estimate, null when it
+values; or what is not finished of that. `kept_as` is its name here; `names` says what went along (name here → name before). `rows` is PostgreSQL's estimate, null when it
 has none. `held` is the reason for which it must not be purged; null means that it may."""
 
 

@@ -147,8 +147,10 @@ def _added(swap: Swap) -> str:
     return block(
         [],
         [
-            f"if {swap.due} and not {_there(swap)} then",
+            f"if {swap.due} and pg_catalog.to_regprocedure({literal(f'{swap.function}()')}) is null then",
             *inside(
+                "-- One that nothing follows any more has other values by now.",
+                f"alter table {swap.table} drop column if exists {swap.second};",
                 f"alter table {swap.table} add column {swap.second} {swap.type}{compression}{collate};",
                 f"create or replace function {swap.function}() returns trigger language plpgsql set search_path = ''"
                 f" as {dollar(body, 'follow')};",
@@ -256,9 +258,13 @@ def undone(column: ObjectId, way: Way) -> str:
     """What an interrupted run of the opposite direction left."""
     tag = _tag(column, way, not way.forward)
     table, second = w.name(column), f"reconciler_{tag}"
+    there = (
+        f"exists (select from pg_catalog.pg_attribute as a where a.attrelid = pg_catalog.to_regclass({literal(table)})"
+        f" and a.attname = {literal(second)})"
+    )
     lines = [
-        f"if pg_catalog.to_regprocedure('{SCHEMA}.follow_{tag}()') is not null then",
-        f"  drop function {SCHEMA}.follow_{tag}() cascade;",
+        f"if {there} then",
+        f"  drop function if exists {SCHEMA}.follow_{tag}() cascade;",
         f"  alter table {table} drop column if exists {second};",
         "end if;",
     ]
