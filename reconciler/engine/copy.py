@@ -87,6 +87,20 @@ def replicate_roles(live: Connection, shadow: Shadow) -> None:
         if member != shadow.url.user and group != shadow.url.user:
             option = " with admin option" if admin else ""
             shadow.admin.execute(f"grant {ident(group)} to {ident(member)}{option}")
+    shadow.rights[:] = _rights(live)
+
+
+def _rights(live: Connection) -> list[tuple[str, str]]:
+    """Who may create schemas and temporary tables in the live database, beside its owner."""
+    rows = live.execute(
+        "select case when a.grantee = 0 then 'public' else pg_catalog.pg_get_userbyid(a.grantee) end::text, pg_catalog.lower(a.privilege_type)"
+        " from pg_catalog.pg_database as d cross join lateral"
+        " pg_catalog.aclexplode(coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba))) as a"
+        " where d.datname = pg_catalog.current_database() and a.privilege_type in ('CREATE', 'TEMPORARY')"
+        " and a.grantee <> d.datdba and (a.grantee = 0 or exists (select from pg_catalog.pg_roles as r where r.oid = a.grantee"
+        " and r.rolname !~ '^pg_')) order by 1, 2"
+    ).fetchall()
+    return [(str(role), str(privilege)) for role, privilege in rows]
 
 
 def copied(live: Connection, url: Url, wanted: Snapshot, shadow: Shadow, scope: Scope) -> Url:

@@ -31,7 +31,8 @@ _LOCK_CLASS = 0x7265636F
 class Shadow:
     """A server to experiment on. `url` may create databases there; `own` says that we started it and may do anything.
 
-    `settings` are given to every scratch database, so that it behaves like the target.
+    `settings` and `rights` are given to every scratch database, so that it behaves like the target: settings by name, and who beside
+    its owner may do what in the database itself, as role and privilege ("public" is everybody).
     """
 
     url: Url
@@ -41,6 +42,7 @@ class Shadow:
     admin: psycopg.Connection[TupleRow]
     programs: Binaries | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
+    rights: list[tuple[str, str]] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def create(self, *, template: Url | None = None, owner: str = "") -> Url:
@@ -61,6 +63,11 @@ class Shadow:
         self.admin.execute(f"create database {ident(name)}{belongs} template {source}{strategy}")
         for key, value in self.settings.items():
             self.admin.execute(f"alter database {ident(name)} set {ident(key)} to {literal(value)}")
+        if self.rights:  # those of a template are not copied either
+            self.admin.execute(f"revoke create, temporary on database {ident(name)} from public")
+        for role, privilege in self.rights:
+            to = role if role == "public" else ident(role)
+            self.admin.execute(f"grant {privilege} on database {ident(name)} to {to}")
         made = self.url.with_database(name)
         if template:
             subscriptions.copied(self.admin, template, made)

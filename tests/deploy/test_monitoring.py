@@ -121,12 +121,47 @@ def test_the_runbook_types_commands_there_are() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("path", sorted(DEPLOY.glob("grafana/**/*.json")), ids=lambda path: path.name)
-def test_a_panel_asks_for_metrics_there_are(path: Path) -> None:
-    panels = json.loads(path.read_text(encoding="utf-8"))["panels"]
-    asked = [target["expr"] for panel in panels for target in panel.get("targets", ())]
-    assert asked
-    assert [stranger for expression in asked for stranger in strangers(expression)] == []
+DASHBOARD = json.loads((DEPLOY / "grafana/dashboards/reconciler.json").read_text(encoding="utf-8"))
+ASKED = [
+    (panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for target in panel.get("targets", ())
+]
+
+
+def test_the_panels_ask_for_metrics_there_are() -> None:
+    assert [found for _, expression in ASKED for found in strangers(expression)] == []
+    notes = [note["expr"] for note in DASHBOARD["annotations"]["list"]]
+    assert [found for expression in notes for found in strangers(expression)] == []
+
+
+def test_every_metric_has_a_panel() -> None:
+    shown = {name for _, expression in ASKED for name in re.findall(r"reconciler_(\w+)", expression)}
+    # what differs is shown by kind, and whether anything does by the condition
+    assert set(metrics()) - shown <= {"drift_detected"} | {
+        f"{one.name}_{part}" for one in HISTOGRAMS for part in ("sum", "count")
+    }
+
+
+def test_panels_do_not_overlap_and_have_numbers_of_their_own() -> None:
+    places = set()
+    for panel in DASHBOARD["panels"]:
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not cells & places and at["x"] + at["w"] <= 24, panel["title"]
+        places |= cells
+    numbers = [panel["id"] for panel in DASHBOARD["panels"]]
+    assert len(numbers) == len(set(numbers))
+
+
+def test_the_panels_ask_in_promql(tmp_path: Path) -> None:
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is not installed")
+    plain = [e.replace("$__rate_interval", "5m").replace("$database", ".*") for _, e in ASKED]
+    rules = [{"record": f"panel:{number}", "expr": expression} for number, expression in enumerate(plain)]
+    (tmp_path / "panels.yml").write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
+    done = subprocess.run(
+        ["promtool", "check", "rules", "panels.yml"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_alertmanager_silences_only_alerts_there_are() -> None:
