@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.app import app
-from reconciler.cli.options import Target, command
+from reconciler.cli.options import Target, command, trust_of
 from reconciler.cli.screen import Screen
 
 
@@ -43,7 +43,7 @@ def approve(
             screen.say(f"The approval of {taken.version} is taken back.")
         return
     with screen.progress() as told:
-        found = approving.approvable(database, version, told=told)
+        found = approving.approvable(database, version, trust=trust_of(database), told=told)
     if not found.hazards:
         if screen.is_json:
             screen.document({"database": database.name, "version": found.migration.version, "approval": None})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reconciler import migrate
 from reconciler.engine.consent import NEEDS_CONSENT, client
+from reconciler.engine.desired import Trust
 from reconciler.engine.refusals import refuse_edited
 from reconciler.engine.trying import rehearsed_files
 from reconciler.engine.work import Told, looked, opened
@@ -24,14 +25,18 @@ class Approvable:
     hazards: tuple[Hazard, ...]
 
 
-def approvable(database: Database, version: str, *, told: Told = lambda stage: None) -> Approvable:
+def approvable(
+    database: Database, version: str, *, trust: Trust = "reviewed", told: Told = lambda stage: None
+) -> Approvable:
     """What somebody would consent to. Rehearses the pending files up to this one; changes nothing. `version` may be cut short where
     that is clear. Raises Usage when no such file is pending."""
-    look = looked(database, trust="reviewed", told=told)
+    look = looked(database, trust=trust, told=told)
     files = migrate.load_directory(database.migrations)
     refuse_edited(look.history, files)
     pending = migrate.pending(look.history, files)
-    found = [one for one in pending if one.version.startswith(version)]
+    found = [one for one in pending if one.version == version] or [
+        one for one in pending if one.version.startswith(version)
+    ]
     if len(found) != 1:
         names = ", ".join(one.version for one in pending) or "none"
         raise Usage(
@@ -41,15 +46,17 @@ def approvable(database: Database, version: str, *, told: Told = lambda stage: N
             hint=f"pending are: {names}",
         )
     until = [one for one in pending if one.version <= found[0].version]
-    with opened(look, trust="reviewed", told=told) as work:
+    with opened(look, trust=trust, told=told) as work:
         tried = rehearsed_files(work, until, told, must_end_as_declared=False)[-1]
     return Approvable(tried.migration, tuple(h for h in tried.hazards if h.code in NEEDS_CONSENT))
 
 
-def approve(database: Database, what: Approvable) -> Approval:
-    """Records the consent, with who gave it. Raises Stalled without the right to write it down."""
+def approve(database: Database, what: Approvable, *, who: str = "") -> Approval:
+    """Records the consent, with who gave it: `who`, or whoever runs this program. Raises Stalled without the right to write it down."""
     with connect(database.target()) as live:
-        return migrate.approve(live, what.migration, sorted({h.code for h in what.hazards}), client=client())
+        return migrate.approve(
+            live, what.migration, sorted({h.code for h in what.hazards}), client=who or client()
+        )
 
 
 def withdraw(database: Database, version: str) -> Approval:

@@ -16,7 +16,10 @@ import uvicorn
 
 from reconciler.errors import Stalled
 from reconciler.settings import Listen
+from reconciler.web.actions import Actions, Token
 from reconciler.web.app import application
+from reconciler.web.guard import is_loopback
+from reconciler.web.patience import Patient
 from reconciler.web.published import Published
 
 
@@ -34,12 +37,21 @@ class Serving:
 
 
 @contextmanager
-def serving(listen: Listen, read: Callable[[], Published]) -> Iterator[Serving]:
-    """The pages over what `read` returns. `Stalled` when the address cannot be listened on."""
+def serving(
+    listen: Listen,
+    read: Callable[[], Published],
+    *,
+    actions: Actions | None = None,
+    token: Token = lambda: None,
+) -> Iterator[Serving]:
+    """The pages over what `read` returns; `actions` for whoever shows what `token` returns. `Stalled` when the address cannot be listened
+    on."""
     sock = _bound(listen)
+    # Whom a proxy names in a header is not believed: anybody can write a header.
     config = uvicorn.Config(
-        application(read), log_config=None, access_log=False, lifespan="off", server_header=False,
-        timeout_keep_alive=5, timeout_graceful_shutdown=2, limit_concurrency=100, ws="none",
+        application(read, actions=actions, token=token, local=is_loopback(listen.host)),
+        http=Patient, ws="none", loop="asyncio", lifespan="off", log_config=None, access_log=False, server_header=False,
+        proxy_headers=False, timeout_keep_alive=5, timeout_graceful_shutdown=2, h11_max_incomplete_event_size=16 * 1024,
     )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([sock],), name="http", daemon=True)
