@@ -77,9 +77,9 @@ def observed(database: Database, *, told: Told = lambda stage: None, now: dateti
         reason = "Waiting" if isinstance(error, Waiting) else "Stalled"
         unknown = Condition("InSync", "Unknown", reason, error.what, at)
         status = Status(database.name, at, (unknown, *_trouble(error, at)))
-        # What was not there a moment ago is not asked again.
-        paused = None if isinstance(error, Waiting) else suspending.seen(database)
-        return Pass(suspending.told_of(status, paused), error=error)
+        if not isinstance(error, Waiting):  # what was not there a moment ago is not asked again
+            status = suspending.told_of(status, suspending.seen(database))
+        return Pass(status, error=error)
     return Pass(suspending.told_of(_status(database, seen, at), suspending.seen(database)), seen)
 
 

@@ -15,7 +15,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD: Final = 10.0
 """Seconds for the head of a request, from the connection or the last answer on."""
 TAKING: Final = 20.0
-"""Seconds without anything of an answer being taken."""
+"""Seconds in which `LEAST` bytes of an answer must be taken."""
+LEAST: Final = 64 * 1024
 MOST: Final = 100
 """Connections; one more ends the one that has been silent longest."""
 
@@ -52,8 +53,7 @@ class Patient(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._stop(self._taking)
-        self._taking = self.loop.call_later(TAKING, self.transport.abort)
+        self._watch_the_taking()
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -71,7 +71,24 @@ class Patient(H11Protocol):
     def _wait_for_a_head(self) -> None:
         self._stop(self._head)
         self.quiet_since = self.loop.time()
-        self._head = self.loop.call_later(HEAD, self.transport.abort)
+        self._head = self.loop.call_later(HEAD, self._overdue)
+
+    def _overdue(self) -> None:
+        if self.flow.write_paused:  # the answer is still being taken
+            self._wait_for_a_head()
+        else:
+            self.transport.abort()
+
+    def _watch_the_taking(self) -> None:
+        self._stop(self._taking)
+        left = self.transport.get_write_buffer_size()
+        self._taking = self.loop.call_later(TAKING, self._taken, left)
+
+    def _taken(self, before: int) -> None:
+        if self.transport.get_write_buffer_size() > before - LEAST:
+            self.transport.abort()
+        else:
+            self._watch_the_taking()
 
     def _stop(self, timer: asyncio.TimerHandle | None) -> None:
         if timer is not None:
