@@ -26,9 +26,9 @@ def kept(loss: Loss) -> str:
     shape = [*keys.shape(loss.key), *(f"{ident(pick.name)} {pick.type}" for pick in loss.picks)]
     if loss.key.by_content:
         more = "".join(f", {pick.value} as {ident(pick.name)}" for pick in loss.picks)
-        more += f", {loss.condition} as wanted" if loss.condition else ""
-        picked = ", ".join(["content", "number", *(ident(pick.name) for pick in loss.picks)])
-        only = " where c.wanted" if loss.condition else ""
+        more += f", {loss.condition} as {loss.key.own('row wanted')}" if loss.condition else ""
+        picked = ", ".join(f"c.{ident(name)}" for name in wanted)
+        only = f" where c.{loss.key.own('row wanted')}" if loss.condition else ""
         source = f"select {picked} from ({keys.numbered(loss.key, loss.live, more)}) as c{only}"
     else:
         values = ", ".join(
@@ -89,7 +89,9 @@ def given_back(
     inner: list[str] = []
     for number, column in enumerate(loss.columns, 1):
         # What was computed meanwhile nobody wrote.
-        inner.append(f"had_{number} := {'false' if made or column.id in loss.computed else _there(column)};")
+        inner.append(
+            f"{_had(loss, number)} := {'false' if made or column.id in loss.computed else _there(column)};"
+        )
     inner += numbered_on(loss, counters)
     inner += [
         f"lock table {loss.live} in access exclusive mode;",
@@ -111,8 +113,8 @@ def given_back(
     unfilled = [c for c in loss.columns if (needs_a_value(c) or c.id in full) and c.id.part not in others]
     otherwise = [line for c in unfilled for line in _said_before(loss, c)]
     return block(
-        ["was jsonb", "total bigint", "missing bigint", "peak bigint"]
-        + [f"had_{number} boolean" for number in range(1, len(loss.columns) + 1)],
+        ["was jsonb", "total bigint", "missing bigint", f"{_peak(loss)} bigint"]
+        + [f"{_had(loss, number)} boolean" for number in range(1, len(loss.columns) + 1)],
         [*if_kept(loss, [*inner, "return;"]), *otherwise],
     )
 
@@ -191,6 +193,20 @@ def needs_a_value(column: Fact) -> bool:
     return bool(column["not_null"]) and not column["identity"] and not not_null.said_later(column)
 
 
+def _had(loss: Loss, number: int) -> str:
+    """The variable that says whether a column was there. Statements over the table's rows speak of it."""
+    return _variable(loss, f"had_{number}")
+
+
+def _peak(loss: Loss) -> str:
+    return _variable(loss, "peak")
+
+
+def _variable(loss: Loss, base: str) -> str:
+    """Neither a column nor the table itself, whose name is that of a whole row."""
+    return ident(keys.free(base, {*loss.key.taken, loss.table.name}))
+
+
 def _put_back(loss: Loss, full: frozenset[ObjectId]) -> list[str]:
     sets = []
     for number, column in enumerate(loss.columns, 1):
@@ -198,7 +214,7 @@ def _put_back(loss: Loss, full: frozenset[ObjectId]) -> list[str]:
         cast = keys.own_type(column["type"]) != column["type"] and column.id not in full
         value = f"k.{name}" + (f"::{column['type']}" if cast else "")
         sets.append(
-            f"{name} = case when had_{number} and pg_catalog.num_nulls(t.{name}) = 0 then t.{name} else {value} end"
+            f"{name} = case when {_had(loss, number)} and pg_catalog.num_nulls(t.{name}) = 0 then t.{name} else {value} end"
         )
     found = keys.found_again(loss.key, loss.live, loss.copy, [pick.name for pick in loss.picks])
     return [f"update {loss.live} as t set {', '.join(sets)}{found};", "get diagnostics total = row_count;"]
@@ -207,10 +223,11 @@ def _put_back(loss: Loss, full: frozenset[ObjectId]) -> list[str]:
 def _for_the_others(loss: Loss, number: int, column: Fact, others: dict[str, str], full: bool) -> list[str]:
     """Rows written while the column was away get the declared value, or the next numbers."""
     name, whole = ident(column.id.part), ident(loss.table.name)
-    unless = f"not (had_{number} and pg_catalog.num_nulls({whole}.{name}) = 0)"
+    unless = f"not ({_had(loss, number)} and pg_catalog.num_nulls({whole}.{name}) = 0)"
     if not loss.key.by_content:
-        match = keys.same_row(loss.key, f"{whole}.", "kept_row.")
-        unless += f" and not exists (select from {loss.copy} as kept_row where {match})"
+        copy = ident(keys.free("kept row", [loss.table.name]))
+        match = keys.same_row(loss.key, f"{whole}.", f"{copy}.")
+        unless += f" and not exists (select from {loss.copy} as {copy} where {match})"
     if column["identity"] and column.id.part not in others:
         return _numbered_on(loss, column, unless)
     value = f"({others[column.id.part]})"
@@ -222,16 +239,17 @@ def _for_the_others(loss: Loss, number: int, column: Fact, others: dict[str, str
 
 def _numbered_on(loss: Loss, column: Fact, unless: str) -> list[str]:
     name, whole = ident(column.id.part), ident(loss.table.name)
+    peak, each = _peak(loss), ident(keys.free("numbered", [loss.table.name]))
     step = int(column["identity"]["increment"])
     furthest, start = ("greatest", "max") if step > 0 else ("least", "min")
     first = int(column["identity"]["start"]) - step
     return [
         f"select {furthest}({first}, (select {start}(k.{name}) from {loss.copy} as k), (select {start}((k.names ->>"
         f" 'last_value')::bigint) from {SCHEMA}.kept as k where k.tag = {literal(loss.tag)} and k.part ="
-        f" {literal(column.id.part)})) into peak;",
-        f"update {loss.live} set {name} = n.number from (select {whole}.tableoid as home, {whole}.ctid as place, peak + {step} *"
+        f" {literal(column.id.part)})) into {peak};",
+        f"update {loss.live} set {name} = {each}.number from (select {whole}.tableoid as home, {whole}.ctid as place, {peak} + {step} *"
         f" pg_catalog.row_number() over (order by {whole}.tableoid, {whole}.ctid) as number from {loss.live} where {unless})"
-        f" as n where {whole}.tableoid = n.home and {whole}.ctid = n.place;",
+        f" as {each} where {whole}.tableoid = {each}.home and {whole}.ctid = {each}.place;",
     ]
 
 
@@ -324,4 +342,5 @@ def inside(*lines: str) -> list[str]:
 def block(declared: list[str], lines: list[str]) -> str:
     heading = "".join(f"  {one};\n" for one in declared)
     body = "\n".join(indented(line, "  ") for line in lines)
-    return "do " + dollar(f"\ndeclare\n{heading}begin\n{body}\nend\n")
+    # A name that a column of the table has too is the column's: a declared value speaks of those.
+    return "do " + dollar(f"\n#variable_conflict use_column\ndeclare\n{heading}begin\n{body}\nend\n")

@@ -10,6 +10,7 @@ Promises that an exclusive lock does not last longer for a table that is larger.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from reconciler.catalog.kinds import writing as w
 from reconciler.model import Fact, ObjectId
@@ -21,6 +22,8 @@ from reconciler.plan.quarantine.loss import Loss, still_changed, was
 from reconciler.plan.quarantine.registry import LOOKS, REFUSED, SCHEMA, UNFINISHED_COPY, UNFINISHED_NOTES
 
 _LOOP = """
+#variable_conflict use_column
+<<loop_of_ours>>
 declare
   -- How long one batch may take, how far a standby may be behind, and how often to say how far it is.
   wanted   constant interval := '100 ms';
@@ -110,6 +113,8 @@ begin
 {closing}  raise notice '{label}: % rows', total;
 end
 """
+_OF_LOOP = "loop_of_ours."
+"""Before a variable of the loop, where the statement reads a table that has columns of somebody's."""
 
 
 def possible(loss: Loss) -> bool:
@@ -120,7 +125,7 @@ def possible(loss: Loss) -> bool:
 def begun(loss: Loss) -> str:
     """The empty copy, and the trigger that notes what is written from now on."""
     table, notes, function, trigger = w.name(loss.table), _notes(loss), _function(loss), ident(_called(loss))
-    key = [ident(c.id.part) for c in loss.key.columns]
+    own, key = _own(loss), [ident(c.id.part) for c in loss.key.columns]
     shape = [*keys.shape(loss.key), *(f"{ident(pick.name)} {pick.type}" for pick in loss.picks)]
     old, new = ([f"{side}.{k}" for k in key] for side in ("old", "new"))
     moved = " operator(pg_catalog.*<>) ".join(f"row({', '.join(side)})::record" for side in (old, new))
@@ -133,15 +138,15 @@ def begun(loss: Loss) -> str:
             "",
             "begin",
             "  if tg_op = 'TRUNCATE' then",
-            f"    insert into {notes} (note) values ('t');",
+            f"    insert into {notes} ({own.note}) values ('t');",
             "    return null;",
             "  end if;",
             "  -- Every update, whatever it changes: the row lies elsewhere from then on.",
             "  if tg_op <> 'INSERT' then",
-            f"    insert into {notes} (note, {', '.join(key)}) values ('k', {', '.join(old)});",
+            f"    insert into {notes} ({own.note}, {', '.join(key)}) values ('k', {', '.join(old)});",
             "  end if;",
             f"  if tg_op = 'INSERT' or tg_op = 'UPDATE' and {moved} then",
-            f"    insert into {notes} (note, {', '.join(key)}) values ('k', {', '.join(new)});",
+            f"    insert into {notes} ({own.note}, {', '.join(key)}) values ('k', {', '.join(new)});",
             "  end if;",
             "  return null;",
             "end",
@@ -155,8 +160,8 @@ def begun(loss: Loss) -> str:
             *inside(
                 f"perform {SCHEMA}.make_room({literal(loss.name)});",
                 f"create table {loss.copy} ({', '.join(shape)}, primary key ({', '.join(key)}));",
-                f'create table {notes} (number bigint generated always as identity primary key, note "char" not null,'
-                f" home oid, file oid, watch oid, place bigint, {', '.join(typed)});",
+                f'create table {notes} ({own.number} bigint generated always as identity primary key, {own.note} "char" not null,'
+                f" {own.home} oid, {own.file} oid, {own.watch} oid, {own.place} bigint, {', '.join(typed)});",
                 "-- Writers may not look into the quarantine: the function may, for them.",
                 f"create function {function}() returns trigger language plpgsql security definer set search_path = '' as"
                 f" {dollar(body, 'note')};",
@@ -190,7 +195,7 @@ def _registered(loss: Loss) -> str:
 
 def copied(loss: Loss) -> str:
     """The rows, batch by batch, and then again what was written meanwhile, until it is little."""
-    notes = _notes(loss)
+    notes, own = _notes(loss), _own(loss)
     values, wanted = _values(loss)
     take = (
         f"insert into {loss.copy} ({wanted}) select {values} from only @leaf@ as t where t.ctid >= @from@::tid and t.ctid < @to@::tid{_and(loss)}"
@@ -202,14 +207,20 @@ def copied(loss: Loss) -> str:
         "get diagnostics done = row_count;",
         "total := total + done;",
     )
-    place = f"insert into {notes} (note, home, file, watch, place) values ('p', leaf, file, watcher, here);"
+    place = f"insert into {notes} ({own.note}, {own.home}, {own.file}, {own.watch}, {own.place}) values ('p', leaf, file, watcher, here);"
     noted = _lines(
         8,
-        f"delete from {notes} as n where n.note = 'p' and n.home = leaf and n.watch = watcher;",
+        f"delete from {notes} as n where n.{own.note} = 'p' and n.{own.home} = {_OF_LOOP}leaf and n.{own.watch} = {_OF_LOOP}watcher;",
         place,
     )
     # A partition that is empty has no batch: it is noted too that it was looked at.
-    ended = _lines(6, f"if not {_watched(loss, 'leaf', 'watcher')} then", f"  {place}", "end if;", "commit;")
+    ended = _lines(
+        6,
+        f"if not {_watched(loss, f'{_OF_LOOP}leaf', f'{_OF_LOOP}watcher')} then",
+        f"  {place}",
+        "end if;",
+        "commit;",
+    )
     closing = _lines(
         2,
         "round := 0;",
@@ -227,8 +238,9 @@ def copied(loss: Loss) -> str:
         "commit;",
     )
     start = (
-        f"coalesce((select n.place from {notes} as n where n.note = 'p' and n.home = leaf and n.file = pg_relation_filenode(leaf)"
-        " and n.watch = watcher order by n.number desc limit 1), 0)"
+        f"coalesce((select n.{own.place} from {notes} as n where n.{own.note} = 'p' and n.{own.home} = {_OF_LOOP}leaf and"
+        f" n.{own.file} = pg_catalog.pg_relation_filenode({_OF_LOOP}leaf) and n.{own.watch} = {_OF_LOOP}watcher order by"
+        f" n.{own.number} desc limit 1), 0)"
     )
     return _loop(
         loss, guard=_lines(2, f"if {_absent(notes)} then", "  return;", "end if;"), first=_estimate(loss), start=start, silent="false", work=work,
@@ -276,12 +288,13 @@ def closed(loss: Loss) -> str:
 
 def _late(loss: Loss) -> list[str]:
     """A partition that came, or was away, while the rows were copied: nobody noted what was written to it. It is copied under the lock."""
+    own = _own(loss)
     values, wanted = _values(loss)
     take = f"insert into {loss.copy} ({wanted}) select {values} from only @leaf@ as t{_and(loss, ' where ')} {_again(loss)}"
     return [
         "-- Copied twice, since it was away in between: what was deleted there is in the copy.",
-        f"late := exists (select from {_notes(loss)} as n where n.note = 'p' group by n.home having"
-        " pg_catalog.count(distinct n.watch) > 1);",
+        f"late := exists (select from {_notes(loss)} as n where n.{own.note} = 'p' group by n.{own.home} having"
+        f" pg_catalog.count(distinct n.{own.watch}) > 1);",
         f"for leaf, name in select c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_class as c"
         f" join pg_catalog.pg_namespace as n on n.oid = c.relnamespace where {_family(loss)}"
         f" and not {_watched(loss, 'c.oid', _trigger_on(loss, 'c.oid'))} order by c.oid loop",
@@ -311,7 +324,8 @@ def _trigger_on(loss: Loss, table: str) -> str:
 
 
 def _watched(loss: Loss, table: str, trigger: str) -> str:
-    return f"exists (select from {_notes(loss)} as s where s.note = 'p' and s.home = {table} and s.watch = {trigger})"
+    own = _own(loss)
+    return f"exists (select from {_notes(loss)} as s where s.{own.note} = 'p' and s.{own.home} = {table} and s.{own.watch} = {trigger})"
 
 
 def abandoned(loss: Loss) -> str:
@@ -341,31 +355,31 @@ def _taken_off(loss: Loss) -> list[str]:
 
 def _caught_up(loss: Loss, count: str, limit: int = 0) -> list[str]:
     """What was noted is looked at again, as it is now; `count` gets the number of notes."""
-    notes = _notes(loss)
+    notes, own = _notes(loss), _own(loss)
     key = [c.id.part for c in loss.key.columns]
-    listed = ", ".join(ident(k) for k in key)
+    listed = ", ".join(f"m.{ident(k)}" for k in key)
     values, wanted = _values(loss)
     live = " and ".join(f"t.{ident(k)} = n.{ident(k)}" for k in key)
     alike = keys.same_row(loss.key, "t.", "k.")
     some = (
-        f" and n.number in (select m.number from {notes} as m where m.note = 'k' order by m.number limit {limit})"
+        f" and n.{own.number} in (select m.{own.number} from {notes} as m where m.{own.note} = 'k' order by m.{own.number} limit {limit})"
         if limit
         else ""
     )
     return [
-        f"update {notes} as n set note = 'w' where n.note = 'k'{some};",
+        f"update {notes} as n set {own.note} = 'w' where n.{own.note} = 'k'{some};",
         f"get diagnostics {count} = row_count;",
         f"if {count} > 0 then",
-        f"  insert into {loss.copy} ({wanted}) select {values} from (select distinct {listed} from {notes} where note = 'w') as n"
+        f"  insert into {loss.copy} ({wanted}) select {values} from (select distinct {listed} from {notes} as m where m.{own.note} = 'w') as n"
         f" join {loss.live} as t on {live}{_and(loss, ' where ')} {_again(loss)};",
-        f"  delete from {loss.copy} as k using (select distinct {listed} from {notes} where note = 'w') as n where"
+        f"  delete from {loss.copy} as k using (select distinct {listed} from {notes} as m where m.{own.note} = 'w') as n where"
         f" {keys.same_row(loss.key, 'n.', 'k.')} and not exists (select from {loss.live} as t where {live}{_and(loss)});",
-        f"  delete from {notes} as n where n.note = 'w';",
+        f"  delete from {notes} as n where n.{own.note} = 'w';",
         "end if;",
-        f"update {notes} as n set note = 'u' where n.note = 't';",
+        f"update {notes} as n set {own.note} = 'u' where n.{own.note} = 't';",
         "if found then",
         f"  delete from {loss.copy} as k where not exists (select from {loss.live} as t where {alike});",
-        f"  delete from {notes} as n where n.note = 'u';",
+        f"  delete from {notes} as n where n.{own.note} = 'u';",
         "end if;",
     ]
 
@@ -414,7 +428,11 @@ def filled(loss: Loss, others: dict[str, str]) -> str:
         f" {alike} where {blocks} and ({' or '.join(missing)}) for no key update of t skip locked) update only @leaf@ as t set"
         f" {', '.join(sets)} from held where t.ctid = held.id"
     ]
-    whole, copy = ident(loss.table.name), ident("kept copy")
+    its_name = loss.table.name
+    whole, copy, held = (
+        ident(name) for name in (its_name, *(keys.free(one, [its_name]) for one in ("kept copy", "held")))
+    )
+    row = loss.key.own("held row")
     unkept = f"not exists (select from {loss.copy} as {copy} where {keys.same_row(loss.key, f'{whole}.', f'{copy}.')})"
     given = []
     for column in loss.columns:
@@ -427,9 +445,9 @@ def filled(loss: Loss, others: dict[str, str]) -> str:
         given.append(
             (
                 f"select pg_catalog.count(*) from {rows}",
-                f'with held as materialized (select {whole}.ctid as "held row" from {rows} for no key update skip locked)'
-                f" update only @leaf@ as {whole} set {name} = ({others[column.id.part]}) from held where"
-                f' {whole}.ctid = held."held row" and {empty}',
+                f"with {held} as materialized (select {whole}.ctid as {row} from {rows} for no key update skip locked)"
+                f" update only @leaf@ as {whole} set {name} = ({others[column.id.part]}) from {held} where"
+                f" {whole}.ctid = {held}.{row} and {empty}",
             )
         )
     left = f"select exists (select from only @leaf@ as t left join {loss.copy} as k on {alike} where {' or '.join(missing)})"
@@ -636,6 +654,22 @@ def _called(loss: Loss) -> str:
 
 def _notes(loss: Loss) -> str:
     return f"{SCHEMA}.notes_{loss.tag}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What the columns of the notes are called beside those of the key."""
+
+    number: str
+    note: str
+    home: str
+    file: str
+    watch: str
+    place: str
+
+
+def _own(loss: Loss) -> _Own:
+    return _Own(*(loss.key.own(name) for name in ("number", "note", "home", "file", "watch", "place")))
 
 
 def _function(loss: Loss) -> str:

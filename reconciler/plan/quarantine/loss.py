@@ -140,13 +140,14 @@ def _is_foreign(table: ObjectId, side: Snapshot) -> bool:
 
 
 AFTERWARDS = "value afterwards"
-"""What the column of a copy is called that says what a changed value reads when the change is undone."""
+"""What the last column of a copy is called, the one that says what a changed value reads when the change is undone, unless the table
+has such a name itself."""
 
 
 def still_changed(loss: Loss, live: str, kept: str) -> str:
     """The condition that a row has what its value had become; both names end in a dot."""
     (column,) = loss.columns
-    return f"{printed(live + ident(column.id.part))} is not distinct from {kept}{ident(AFTERWARDS)}"
+    return f"{printed(live + ident(column.id.part))} is not distinct from {kept}{ident(loss.picks[-1].name)}"
 
 
 def was(loss: Loss, kept: str) -> str:

@@ -8,6 +8,7 @@ that know no equality. Promises that no two rows of a table are taken for one. R
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from reconciler.catalog.kinds import not_null
@@ -20,22 +21,34 @@ from reconciler.shadow.rows import line
 _LIST = re.compile(r'\(((?:"(?:[^"]|"")*"|[^")(])*)\)')
 _ITEM = re.compile(r'\s*("(?:[^"]|"")*"|[^",\s]+)(?: WITHOUT OVERLAPS)?\s*(?:,|\Z)')
 _TYPES = frozenset({"enum", "domain", "composite", "range", "table"})
-CONTENT, NUMBER, EQUALS = "row content", "row number", "row equals"
-"""What the columns of a copy are called that has no key. Nobody writes such names by hand."""
+CONTENT, NUMBER, EQUALS, HOME, PLACE = "row content", "row number", "row equals", "row home", "row place"
+"""What columns are called that stand beside those of a table without a key, unless that has such a name itself."""
+
+
+def free(base: str, taken: Collection[str]) -> str:
+    """A name that none of `taken` is: always the same for the same ones."""
+    while base in taken:
+        base += "_"
+    return base
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
     """`columns` are those of the key; without one, `content` names the columns that stay. `partial` says that rows of one content
-    may differ all the same, in a column whose values change."""
+    may differ all the same, in a column whose values change. `taken` are the names of all columns, on both sides."""
 
     columns: tuple[Fact, ...]
     content: tuple[str, ...] = ()
     partial: bool = False
+    taken: frozenset[str] = frozenset()
 
     @property
     def by_content(self) -> bool:
         return not self.columns
+
+    def own(self, base: str) -> str:
+        """A name, as SQL, for something of ours that stands beside columns of the table."""
+        return ident(free(base, self.taken))
 
     def __str__(self) -> str:
         if self.partial:
@@ -58,6 +71,9 @@ def kept_value(column: Fact, of: str) -> str:
 
 def key_of(table: ObjectId, before: Snapshot, after: Snapshot, changed: ObjectId | None = None) -> Key:
     """How the rows of `table`, as they are before, are found again afterwards; `changed` is a column whose change is known by row."""
+    taken = frozenset(
+        c.id.part for side in (before, after) for c in side.children.get(table, ()) if c.id.kind == "column"
+    )
     staying = {
         c.id.part: c for c in before.children.get(table, ())
         if c.id.kind == "column" and _stays(c, before, after)
@@ -71,13 +87,13 @@ def key_of(table: ObjectId, before: Snapshot, after: Snapshot, changed: ObjectId
         lasts = part.id in after.facts
         found.append((not lasts, part["type"] != "p", len(columns), part.id, columns))
     if found:
-        return Key(min(found, key=lambda one: one[:4])[4])
+        return Key(min(found, key=lambda one: one[:4])[4], taken=taken)
     partial = any(
         c.id.kind == "column" and c.id != changed and c.id.part not in staying and not c["generated"]
         and c.id in after.facts and not after.facts[c.id]["generated"]
         for c in before.children.get(table, ())
     )  # fmt: skip
-    return Key((), tuple(sorted(staying)), partial)
+    return Key((), tuple(sorted(staying)), partial, taken)
 
 
 def _stays(column: Fact, before: Snapshot, after: Snapshot) -> bool:
@@ -131,21 +147,26 @@ def _unique(part: Fact) -> list[str]:
 def shape(key: Key) -> list[str]:
     """The columns of a copy by which its rows are found."""
     if key.by_content:
-        return [f"{ident(CONTENT)} bytea not null", f"{ident(NUMBER)} bigint not null"]
+        return [f"{key.own(CONTENT)} bytea not null", f"{key.own(NUMBER)} bigint not null"]
     return [f"{ident(c.id.part)} {own_type(c['type'])} not null" for c in key.columns]
 
 
 def names(key: Key) -> list[str]:
-    return [CONTENT, NUMBER] if key.by_content else [c.id.part for c in key.columns]
+    if key.by_content:
+        return [free(CONTENT, key.taken), free(NUMBER, key.taken)]
+    return [c.id.part for c in key.columns]
 
 
 def numbered(key: Key, source: str, more: str = "") -> str:
     """Every row of `source` with its content and its number among those that are equal; `more` are further columns of it."""
     hashed = f"pg_catalog.sha256(pg_catalog.convert_to({line(key.content)}, 'UTF8'))"
-    size = f", pg_catalog.count(*) over (partition by r.content) as {ident(EQUALS)}" if key.partial else ""
+    content, home, place = key.own(CONTENT), key.own(HOME), key.own(PLACE)
+    size = (
+        f", pg_catalog.count(*) over (partition by r.{content}) as {key.own(EQUALS)}" if key.partial else ""
+    )
     return (
-        f"select r.*, pg_catalog.row_number() over (partition by r.content order by r.home, r.place) as number{size} from (select"
-        f" t.tableoid as home, t.ctid as place, {hashed} as content{more} from {source} as t) as r"
+        f"select r.*, pg_catalog.row_number() over (partition by r.{content} order by r.{home}, r.{place}) as {key.own(NUMBER)}{size}"
+        f" from (select t.tableoid as {home}, t.ctid as {place}, {hashed} as {content}{more} from {source} as t) as r"
     )
 
 
@@ -158,7 +179,7 @@ def found_again(key: Key, live: str, copy: str, kept: list[str], *, some: bool =
     if not key.by_content:
         return f" from {copy} as k where {same_row(key, 't.', 'k.')}"
     source, more = copy, ""
-    content, number, equals = ident(CONTENT), ident(NUMBER), ident(EQUALS)
+    content, number, equals = key.own(CONTENT), key.own(NUMBER), key.own(EQUALS)
     if key.partial:
         values = ", ".join(f"g.{ident(name)}" for name in kept)
         alike = (
@@ -168,8 +189,8 @@ def found_again(key: Key, live: str, copy: str, kept: list[str], *, some: bool =
         source = f"(select c.*, a.{equals} from {copy} as c join ({alike}) as a using ({content}))"
         more = f" and r.{equals} = k.{equals}" + (f" and r.{equals} = 1" if some else "")
     return (
-        f" from ({numbered(key, live)}) as r join {source} as k on k.{content} = r.content and k.{number} = r.number{more}"
-        " where t.ctid = r.place and t.tableoid = r.home"
+        f" from ({numbered(key, live)}) as r join {source} as k on k.{content} = r.{content} and k.{number} = r.{number}{more}"
+        f" where t.ctid = r.{key.own(PLACE)} and t.tableoid = r.{key.own(HOME)}"
     )
 
 

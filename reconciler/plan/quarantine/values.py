@@ -20,7 +20,7 @@ from reconciler.plan.quarantine import row_keys as keys
 from reconciler.plan.quarantine.columns import is_large, long, say
 from reconciler.plan.quarantine.loss import AFTERWARDS, Loss, Pick, named, stands_for, still_changed, was
 from reconciler.plan.quarantine.registry import SCHEMA
-from reconciler.plan.quarantine.row_keys import kept_value, key_of, own_type
+from reconciler.plan.quarantine.row_keys import free, kept_value, key_of, own_type
 from reconciler.plan.quarantine.way import Way
 
 RETYPES = re.compile(r"\balter column\b.* \btype\b|\bset data type\b", re.IGNORECASE | re.DOTALL)
@@ -130,13 +130,14 @@ def _changed(
         tag = way.tag(
             ObjectId("values", table.schema, table.name, f"{column.id.part} {column['type']} {condition}")
         )
+        key = key_of(table, full, short, column.id)
         picks = (
             Pick(column.id.part, own_type(column["type"]), kept_value(column, "t.")),
-            Pick(AFTERWARDS, "text", afterwards),
+            Pick(free(AFTERWARDS, key.taken), "text", afterwards),
         )
         yield (
             Loss(
-                "values", table, (column,), key_of(table, full, short, column.id), picks, there,
+                "values", table, (column,), key, picks, there,
                 not full.facts[table]["partition_by"], tag, named(f"{table.name}_{column.id.part}", tag), condition=condition,
             ),
             causes,
