@@ -17,12 +17,16 @@ from reconciler.model import Condition, Json, Status
 from reconciler.pg import connect
 from reconciler.settings import Database
 
+_LONGEST = 1000
+"""Characters of a reason that are kept; it stands on one line of a page."""
+
 
 def suspend(database: Database, reason: str = "", *, who: str = "") -> Suspension:
     """Pauses reconciling; a second time changes nothing unless another reason is given. `who` is who asks, beyond the database role;
     empty for whoever runs this program. Raises Stalled without the right to, Waiting when the target is not there."""
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in reason).split())[:_LONGEST]
     with connect(database.target()) as live:
-        return migrate.suspend(live, " ".join(reason.split()), client=who or client())
+        return migrate.suspend(live, line, client=who or client())
 
 
 def resume(database: Database, *, who: str = "") -> Suspension | None:
