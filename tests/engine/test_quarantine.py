@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from reconciler.cli.present.conditions import status_lines
 from reconciler.engine import looking, purging
 from reconciler.engine.applying import apply, rollback
 from reconciler.engine.doctor import examine
 from reconciler.engine.planning import propose
 from reconciler.errors import Stalled, Usage
 from reconciler.migrate import Progress, load_directory
-from reconciler.model import HazardCode
+from reconciler.model import HazardCode, Status
 
 from .conftest import Project
 
@@ -277,6 +278,8 @@ def test_what_an_interrupted_apply_began_to_keep_is_seen(project: Make) -> None:
     facts = looking.kept_facts(p.database)
     assert (len(facts["quarantine"]), facts["quarantine_objects"], facts["quarantine_oldest"]) == (2, 0, None)
     assert facts["quarantine_bytes"] > 0
+    shown = [line.plain for line in status_lines(Status("test", "", facts=facts))]
+    assert shown[-1].startswith("  begun           public.visits.place: being copied since ")
     (said,) = (one for one in examine(p.database) if one.name == "quarantine")
     assert said.state == "missing" and "kept of public.visits.place (since " in said.sentence
     assert "reconciler rollback" in said.hint
