@@ -52,7 +52,8 @@ def diff(
     Exit 0 when they are the same, 1 when they differ, 3 when the rehearsal failed or something could not be compared.
     """
     from reconciler.catalog.scope import EVERYTHING, Scope
-    from reconciler.cli.present import document, plan, script
+    from reconciler.cli.present import plan, script
+    from reconciler.engine import document
     from reconciler.engine.diff import diff as engine_diff
 
     shown = {before: _shown(before), after: _shown(after)}

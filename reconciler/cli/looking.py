@@ -48,7 +48,8 @@ def drift(screen: Screen, target: Target) -> None:
 
     A minus is what the database has, a plus what is declared. Exit 0 in sync, 1 drifted, 3 when something cannot be compared.
     """
-    from reconciler.cli.present import document, objects, plan
+    from reconciler.cli.present import objects, plan
+    from reconciler.engine import document
     from reconciler.engine.drift import drift as engine_drift
 
     database = target.one(screen)

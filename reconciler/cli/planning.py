@@ -98,7 +98,7 @@ def plan(
 
 def proposal_document(found: Proposal, files: tuple[Path, ...]) -> dict[str, Any]:
     """What `plan` and `apply` say about a proposal."""
-    from reconciler.cli.present import document
+    from reconciler.engine import document
 
     migration = found.migration
     shown = document.plan_document(found.plan, found.rehearsal)

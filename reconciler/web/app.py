@@ -30,7 +30,7 @@ from reconciler.web.guard import guarded
 from reconciler.web.metrics import registry
 from reconciler.web.published import Published, severity, worst, worst_first
 from reconciler.web.sides import attributes
-from reconciler.web.view import as_json, conditions, in_sync, summary
+from reconciler.web.view import STAGES, as_json, conditions, in_sync, moment, reached, rows, summary
 
 
 def application(
@@ -55,6 +55,10 @@ def application(
         summary=summary,
         conditions=conditions,
         in_sync=in_sync,
+        moment=moment,
+        reached=reached,
+        rows=rows,
+        stages=STAGES,
     )
     metrics = registry(read)
     css = resources.files("reconciler.web").joinpath("style.css").read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.model import Change, Condition, ObjectId, Status
@@ -51,6 +52,31 @@ def summary(status: Status) -> str:
 def conditions(status: Status) -> tuple[Condition, ...]:
     """Worst first; among equals the one this program is about."""
     return tuple(sorted(status.conditions, key=lambda c: (-severity(c), c.type != "InSync", c.type)))
+
+
+STAGES = (
+    ("up", "up"),
+    ("up_again", "up again"),
+    ("down", "down"),
+    ("down_again", "down again"),
+    ("reup", "up once more"),
+)
+"""What a rehearsal does, in order: the key in its proof, and how a person says it."""
+
+
+def reached(found: bool | None) -> str:
+    """How a stage of a rehearsal ended."""
+    return "not reached" if found is None else "done" if found else "failed"
+
+
+def rows(kept: bool | None) -> str:
+    """What became of the rows of a rehearsal."""
+    return "none watched" if kept is None else "kept" if kept else "lost, as announced"
+
+
+def moment(seconds: float) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def in_sync(status: Status) -> bool:

@@ -9,11 +9,11 @@ import pytest
 
 from reconciler import migrate
 from reconciler.catalog import snapshot as catalog
-from reconciler.cli.present.document import plan_document
 from reconciler.cli.present.plan import plan_lines
 from reconciler.embedded import Server
 from reconciler.engine.applying import apply, rollback
 from reconciler.engine.diff import diff
+from reconciler.engine.document import plan_document
 from reconciler.engine.drift import drift
 from reconciler.engine.planning import Proposal, propose
 from reconciler.errors import Stalled

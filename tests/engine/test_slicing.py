@@ -11,11 +11,11 @@ import pytest
 
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.compare import compare
-from reconciler.cli.present.document import plan_document
 from reconciler.cli.present.plan import plan_lines
 from reconciler.embedded import Server
 from reconciler.engine import slicing
 from reconciler.engine.diff import Difference, diff
+from reconciler.engine.document import plan_document
 from reconciler.engine.planning import propose
 from reconciler.model import ObjectId
 from reconciler.pg import Url, connect

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from reconciler.cli.present import document, plan
+from reconciler.cli.present import plan
+from reconciler.engine import document
 from reconciler.engine.applying import apply
 from reconciler.engine.planning import propose
 from reconciler.errors import Stalled

@@ -34,6 +34,13 @@ BAD = Status(
         Condition("InSync", "False", "Drifted", f"Two objects differ, one called {EVIL}."),
         Condition("ExtraObjects", "True", "Undeclared", "One table is not declared."),
         Condition("Ready", "True", "Observed", "Looked at."),
+        Condition(
+            "Suspended",
+            "True",
+            "Paused",
+            f"suspended by ann {EVIL}: nothing is proposed",
+            "2026-11-23T03:00:00Z",
+        ),
     ),
     drift=(
         Change("alter", ObjectId("function", "public", EVIL, "()"), ("body",)),
@@ -54,6 +61,14 @@ BAD = Status(
                 "id": f"public.{EVIL}()",
                 "live": {"body": f"begin\n  return '{EVIL}';\nend", "owner": "me"},
                 "declared": {"body": "begin\n  return 'x';\nend", "owner": "me"},
+                "since": "2026-11-23T03:59:00Z",
+                "by": {
+                    "user": f"ann {EVIL}",
+                    "application": f"psql {EVIL}",
+                    "client": "10.0.0.4",
+                    "at": "2026-11-23T03:58:59Z",
+                    "command": f"CREATE FUNCTION {EVIL}",
+                },
             },
             {
                 "verb": "create",
@@ -71,13 +86,54 @@ BAD = Status(
                     "source": "catalog",
                     "transactional": True,
                     "hazards": ["WEAKENS_ISOLATION"],
+                    "consequences": [f"Rows of other tenants are seen by {EVIL}."],
                     "locks": [{"relation": EVIL, "mode": "ShareLock", "blocks": ["INSERT", "UPDATE"]}],
                     "seconds_on_live": {"low": 1.24, "high": 3.5},
                 }
             ],
-            "down": [],
-            "proof": {"passed": False, "residue": ["after down: it stays"]},
+            "down": [
+                {
+                    "sql": f"drop function {EVIL}",
+                    "reason": "",
+                    "source": "migra",
+                    "transactional": False,
+                    "hazards": [],
+                }
+            ],
+            "form": "quarantine",
+            "proof": {
+                "passed": False,
+                "scope": "slice",
+                "up": True,
+                "up_again": True,
+                "down": False,
+                "down_again": None,
+                "reup": None,
+                "rows_kept": True,
+                "residue": [f"after down: it stays {EVIL}"],
+                "unseeded": [f"table {EVIL}"],
+                "seconds": 4.26,
+            },
         },
+        "drift_as_of": "2026-11-23T03:30:00Z",
+        "suspension": {"who": f"ann {EVIL}", "at": "2026-11-23T03:00:00Z", "reason": EVIL},
+        "source": {
+            "commit": f"0a1b2c {EVIL}",
+            "branch": f"main {EVIL}",
+            "url": f"https://example.org/{EVIL}",
+        },
+        "quarantine": [
+            {
+                "kind": "table",
+                "id": f"public.{EVIL}",
+                "kept_as": f"q_{EVIL}",
+                "kept_at": "2026-11-20T00:00:00Z",
+                "kept_by": f"bob {EVIL}",
+                "rows": 12,
+                "bytes": 8192,
+                "held": f"lawsuit {EVIL}",
+            }
+        ],
         "history": [
             {
                 "version": "20261122000000",
@@ -86,7 +142,17 @@ BAD = Status(
                 "applied_by": EVIL,
                 "started_at": "2026-11-22T00:00:00Z",
                 "seconds": 0.25,
-            }
+                "state": "applied",
+            },
+            {
+                "version": "20261122000001",
+                "slug": EVIL,
+                "direction": "down",
+                "applied_by": "me",
+                "started_at": "2026-11-22T00:00:01Z",
+                "seconds": 1,
+                "state": "rolled back",
+            },
         ],
     },
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from statuses import BAD, EVIL, GOOD, NEW
@@ -42,14 +43,69 @@ def test_the_differences_stand_side_by_side(board, ask) -> None:
     assert "owner" not in text  # equal on both sides
     for shown in (
         "WEAKENS_ISOLATION",
-        "The rehearsal failed: after down: it stays.",
+        "Rows of other tenants are seen by",
+        "after down: it stays",
+        "<li>up again: done</li>",
+        "<li>down: failed</li>",
+        "<li>up once more: not reached</li>",
+        "<li>rows: kept</li>",
+        "Not tried: table",
+        "4.3 s, scope slice",
+        "What it drops is kept.",
         "20261122000000",
+        "rolled back",
         "public.forgotten",
+        "As last known at 2026-11-23T03:30:00Z",
+        "It differs since 2026-11-23T02:13:20+00:00.",
+        "since 2026-11-23T03:59:00Z · made by ann ",
+        " from 10.0.0.4 at 2026-11-23T03:58:59Z · <code>CREATE FUNCTION",
+        "suspended by ann",
+        "commit <code>0a1b2c",
+        "lawsuit",
+        "bob",
+        "8192",
         "0.250",
         "1.2 to 3.5 s on the rows there are",
         "blocks INSERT, UPDATE",
     ):
         assert shown in text
+
+
+def test_the_newest_run_stands_first_and_a_pause_is_seen_on_the_first_page(board, ask) -> None:
+    board.current = Published((BAD, GOOD))
+    text = ask("/databases/bad").text
+    assert text.index("20261122000001") < text.index("20261122000000")
+    assert ask("/").text.count(">suspended</span>") == 1
+
+
+def test_whatever_is_not_known_is_not_mentioned(board, ask) -> None:
+    """Each fact may be missing or null, alone and within the others."""
+    keys = (
+        "differences",
+        "plan",
+        "history",
+        "quarantine",
+        "suspension",
+        "source",
+        "drift_since",
+        "drift_as_of",
+        "major",
+        "mode",
+    )
+    bare = {
+        "differences": [{"verb": "drop", "kind": "table", "id": "t", "live": None, "declared": None, "since": None, "by": None}],
+        "plan": {"up": [{"sql": "select 1", "reason": "", "source": "catalog", "transactional": True, "hazards": []}], "proof": None},
+        "history": [{"version": "1", "slug": "", "direction": "up", "applied_by": "", "started_at": "", "seconds": 0}],
+        "quarantine": [{"kind": "table", "id": "t", "kept_as": "q", "kept_at": "", "rows": None, "bytes": 0, "held": None}],
+        "suspension": {"who": "a", "at": "", "reason": ""},
+        "source": {"commit": None},
+    }  # fmt: skip
+    for facts in ({}, dict.fromkeys(keys), bare):
+        board.current = Published((replace(BAD, facts=facts),))
+        for path in ("/", "/databases/bad", "/metrics", "/api/v1/databases/bad"):
+            answer = ask(path)
+            assert answer.code == 200, (path, facts)
+            assert "None" not in answer.text.replace("None known", "")
 
 
 def test_in_sync_is_said_only_when_it_is_known(board, ask) -> None:
@@ -139,7 +195,7 @@ def test_the_api_says_the_same_as_the_page(board, ask) -> None:
         "id": f'public."{EVIL.replace(chr(34), chr(34) * 2)}"()',
         "attributes": ["body"],
     }
-    assert [c["as_wished"] for c in one["conditions"]] == [False, False, True]
+    assert [c["as_wished"] for c in one["conditions"]] == [False, False, True, False]
     assert one["extra"] == [{"kind": "table", "id": "public.forgotten"}]
 
 

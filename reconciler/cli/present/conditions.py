@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.text import Text
 
-from reconciler.cli.present.document import changes, identities
 from reconciler.cli.present.quarantined import size
+from reconciler.engine.document import changes, identities
 from reconciler.engine.looking import as_wished
 from reconciler.model import Status
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.text import Text
 
-from reconciler.cli.present.document import statements
 from reconciler.cli.present.plan import statement_lines
+from reconciler.engine.document import statements
 from reconciler.migrate import Approval, state_of
 from reconciler.model import Applied, Migration
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from reconciler.cli.present.document import STAGES
+from reconciler.engine.document import STAGES
 from reconciler.migrate.weights import band_words, effects, timing
 from reconciler.model import Change, Measured, ObjectId, Plan, Rehearsal, Statement, together
 
