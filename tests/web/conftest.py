@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from email.message import Message
 from http.client import HTTPConnection
 
 import pytest
+from answered import Answer
 
 from reconciler.settings import Listen
 from reconciler.web import Board, serving
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back."""
-
-    code: int
-    headers: Message
-    text: str
-
 
 Ask = Callable[..., Answer]
 

@@ -13,7 +13,7 @@ from http.client import HTTPConnection
 from typing import Any
 
 import pytest
-from conftest import Answer
+from answered import Answer
 from statuses import BAD
 
 from reconciler.errors import Stalled, Usage, Waiting
