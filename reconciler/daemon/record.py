@@ -53,6 +53,12 @@ class Record:
         facts = {**now.facts, **told}
         if found.seen is None:
             now = replace(now, drift=before.drift, extra=before.extra)
+            if "suspension" not in facts:  # it was not to be asked: a pause stands until somebody ends it
+                now = replace(
+                    now,
+                    conditions=(*now.conditions, *(c for c in before.conditions if c.type == "Suspended")),
+                )
+                facts["suspension"] = before.facts.get("suspension")
             if before.observed_at:
                 facts["drift_as_of"] = before.facts.get("drift_as_of") or before.observed_at
                 facts |= {

@@ -1,0 +1,40 @@
+"""What is remembered from pass to pass."""
+
+from __future__ import annotations
+
+from reconciler.daemon.record import Record
+from reconciler.engine import suspending
+from reconciler.engine.cycle import Pass
+from reconciler.errors import Waiting
+from reconciler.migrate import Suspension
+from reconciler.model import Condition, Status
+
+AT = "2026-11-26T08:00:00+00:00"
+PAUSE = Suspension("ann", AT, "repairs")
+
+
+def unreachable(at: str) -> Pass:
+    conditions = (Condition("InSync", "Unknown", "Waiting", "not there", at),)
+    return Pass(Status("one", at, conditions), error=Waiting("not there"))
+
+
+def readable(at: str, pause: Suspension | None) -> Pass:
+    """A look that failed although the database was there: a wrong declaration."""
+    conditions = (Condition("InSync", "Unknown", "Stalled", "wrong", at),)
+    return Pass(suspending.told_of(Status("one", at, conditions), pause))
+
+
+def test_a_pause_stands_while_the_database_cannot_be_asked() -> None:
+    record = Record("one", "apply")
+    assert not paused(record.looked(unreachable(AT), {}, leads=True))
+    assert paused(record.looked(readable(AT, PAUSE), {}, leads=True))
+    for _ in range(2):
+        status = record.looked(unreachable(AT), {}, leads=True)
+        assert paused(status) == 1 and status.facts["suspension"] == suspending.fact(PAUSE)
+    ended = record.looked(readable(AT, None), {}, leads=True)
+    assert not paused(ended) and ended.facts["suspension"] is None
+    assert not paused(record.looked(unreachable(AT), {}, leads=True))
+
+
+def paused(status: Status) -> int:
+    return [c.type for c in status.conditions].count("Suspended")
