@@ -25,7 +25,7 @@ from reconciler.daemon.worker import Worker
 from reconciler.errors import ReconcilerError, Usage
 from reconciler.model import Condition, Status
 from reconciler.settings import Config, Database
-from reconciler.web import Board, Published, serving
+from reconciler.web import Published, serving
 
 _TICK = 0.5
 _PROMISE = 15.0
@@ -39,7 +39,6 @@ class Loop:
     """All databases of one configuration. `load` reads the configuration anew."""
 
     def __init__(self, load: Callable[[], Config]) -> None:
-        self.board = Board()
         self._load = load
         self._workers: dict[str, Worker] = {}
         self._statuses: dict[str, Status] = {}
@@ -59,9 +58,15 @@ class Loop:
                 self._take(database)
 
     def turn(self) -> None:
-        """Once round: publishes the promise to come again, and what hangs. Only the main thread promises."""
+        """Once round: the promise to come again. Only the main thread promises."""
         self._promise = time.monotonic() + _PROMISE
-        self._show()
+
+    def published(self) -> Published:
+        """Everything as it is known now. What a clock alone decides is as of now: whether a look takes too long, whether a lease is
+        over."""
+        with self._lock:
+            shown, promise = dict(self._statuses), self._promise
+        return Published(tuple(self._as_known(status) for status in shown.values()), promise)
 
     def ask(self, name: str, trigger: str = "http") -> bool:
         """Asks for a pass of one database; whether there is one of that name."""
@@ -121,23 +126,14 @@ class Loop:
     def _publish(self, status: Status) -> None:
         with self._lock:
             self._statuses[status.database] = status
-        self._show()
 
-    def _show(self) -> None:
-        with self._lock:
-            now = time.monotonic()
-            shown = [self._as_known(name, status, now) for name, status in self._statuses.items()]
-            self.board.current = Published(tuple(shown), self._promise)
-
-    def _as_known(self, name: str, status: Status, now: float) -> Status:
-        """What is published of a database whose look takes too long: nothing is known of it now."""
-        worker = self._workers.get(name)
+    def _as_known(self, status: Status) -> Status:
+        worker = self._workers.get(status.database)
         if worker is None:
             return status
-        if not worker.alive and worker.began is None and status.observed_at:
-            return status
+        status = replace(status, facts={**status.facts, "leader": worker.standing.leads})
         limit = max(_OVERDUE, 3 * worker.database.check_interval.seconds)
-        began = worker.began
+        began, now = worker.began, time.monotonic()
         if began is None or not worker.looks or now - began < limit:
             return status
         says = f"the look has taken {int(now - began)} s so far: {worker.stage or 'connect'}"
@@ -164,7 +160,7 @@ def run(load: Callable[[], Config], *, serving_at: Callable[[str], None] = lambd
     lines.configure(config.log)
     with ExitStack() as until_the_end, _asked() as asked:
         loop = Loop(load)
-        server = until_the_end.enter_context(serving(config.http.listen, lambda: loop.board.current))
+        server = until_the_end.enter_context(serving(config.http.listen, loop.published))
         serving_at(server.url)
         logger = structlog.get_logger(__name__)
         logger.info("begins", databases=len(config.databases), page=server.url)

@@ -46,7 +46,7 @@ class Record:
         self._failures: Counter[str] = Counter()
         self._durations: dict[str, Distribution] = {}
 
-    def looked(self, found: Pass, told: Mapping[str, Json], *, leads: bool | None) -> Status:
+    def looked(self, found: Pass, told: Mapping[str, Json]) -> Status:
         """The status after a look, or after what followed it."""
         before, now = self.status, found.status
         moment = datetime.fromisoformat(now.observed_at).timestamp()
@@ -71,7 +71,7 @@ class Record:
             self._attribute(now.drift, now.observed_at)
             facts["differences"] = self._signed(facts.get("differences") or ())
         conditions = tuple(_since(one, before.conditions) for one in now.conditions)
-        self.status = replace(now, conditions=conditions, facts={**facts, **self._counted(), "leader": leads})
+        self.status = replace(now, conditions=conditions, facts={**facts, **self._counted()})
         return self.status
 
     def failed(self, condition: Condition) -> Status:

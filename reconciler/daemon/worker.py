@@ -23,7 +23,7 @@ from reconciler.daemon.wakeup import Trigger, Wakeup
 from reconciler.engine import telling
 from reconciler.engine.cycle import Pass, acted, observed, stalled
 from reconciler.engine.unmoved import inputs
-from reconciler.errors import ReconcilerError, Stalled, Waiting
+from reconciler.errors import ReconcilerError, Waiting
 from reconciler.model import Condition, Status
 from reconciler.run.stop import Stop
 from reconciler.settings import Database
@@ -51,6 +51,7 @@ class Worker:
         self._tries = 0
         self._again: float | None = None
         self._stalled: tuple[ReconcilerError, str] | None = None
+        self._said: ReconcilerError | None = None
         self._log = structlog.get_logger(__name__).bind(database=database.name)
         self.standing = Standing(
             database,
@@ -158,7 +159,7 @@ class Worker:
         told = {}
         with suppress(ReconcilerError, psycopg.Error):
             told = telling.facts(self.database, found.seen)
-        self._publish(self.record.looked(found, told, leads=self.standing.leads))
+        self._publish(self.record.looked(found, told))
 
     def _told(
         self, log: structlog.BoundLogger, result: str, trigger: Trigger, error: ReconcilerError | None
@@ -169,7 +170,9 @@ class Worker:
         self.record.took("whole", seconds)
         self._publish(self.record.counts())
         status = self.record.status
-        level = log.error if isinstance(error, Stalled) else log.warning if error is not None else log.info
+        # What a person must do is said loudly once.
+        news, self._said = error is not None and error is not self._said, error
+        level = log.info if not news else log.warning if isinstance(error, Waiting) else log.error
         level(
             error.what if error is not None else _sentence(status), result=result, seconds=round(seconds, 3),
             drift=len(status.drift), extra=len(status.extra), leader=self.standing.leads,

@@ -14,7 +14,7 @@ from datetime import datetime
 from reconciler import migrate
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.compare import compare, residue
-from reconciler.engine import leftovers
+from reconciler.engine import leftovers, proposals
 from reconciler.engine.consent import Given, client, refuse_hazards, unallowed
 from reconciler.engine.desired import Trust
 from reconciler.engine.landing import Warrant, land
@@ -70,8 +70,11 @@ def apply(
     that would break what is to be added.
     """
     look = looked(database, trust=trust, told=told)
-    files = migrate.load_directory(database.migrations)
-    pending = migrate.pending(look.history, files)
+    found = migrate.load_directory(database.migrations)
+    files = (*found, *_unfinished(look.history, found))
+    # What the loop itself proposed is made anew: it may lead nowhere by now.
+    olds = () if again else proposals.own(files, look.history, _approvals(look))
+    pending = [one for one in migrate.pending(look.history, files) if one not in olds]
     refuse_edited(look.history, files)
     if not pending and look.wanted is not None and not compare(look.live, look.wanted):
         return ()
@@ -92,11 +95,13 @@ def apply(
                 return ()
             tested = made.rehearsal or Rehearsal()
             refuse_failed(tested.passed, tested.residue, live=work.live, role=work.role)
+            migration = made.migration
             if not again:
-                refuse_repetition(work.history, made.migration)
+                refuse_repetition(work.history, migration)
+                migration = proposals.again(migration, olds, work.history)
             rehearsed = [
                 Rehearsed(
-                    made.migration,
+                    migration,
                     made.before,
                     made.after,
                     made.plan.changes,
@@ -111,7 +116,7 @@ def apply(
         given = _given(work, allow)
         if not chosen and not again and unallowed(rehearsed[0].hazards, given.codes(rehearsed[0].migration)):
             # Nobody is there to allow it now: the file can be approved, and the next pass finds it.
-            migrate.write(rehearsed[0].migration, database.migrations)
+            proposals.filed(database, rehearsed[0].migration, olds)
         filed = bool(chosen) or not again
         refuse_hazards(((one.migration, one.hazards) for one in rehearsed), given, filed=filed)
         for one in rehearsed:
@@ -119,7 +124,7 @@ def apply(
         _ask(work, rehearsed, given, told, on_note, stop)
         if hold():
             return ()
-        if not chosen:
+        if not chosen and again:
             migrate.write(rehearsed[0].migration, database.migrations)
         done: list[Applied] = []
         for one in rehearsed:
@@ -140,6 +145,9 @@ def apply(
                     warrant=warrant,
                 )
             )
+        if not chosen and not again:
+            # Not before: another process may have been quicker, and the file would lead nowhere. The history holds it already.
+            proposals.filed(database, rehearsed[0].migration, olds)
         _confirm_convergence(work, rehearsed[-1].after)
         return tuple(done)
 
@@ -209,6 +217,21 @@ def _clear(work: Work, look: Look, one: Rehearsed, on_note: Callable[[str], None
     coming = {change.id for change in one.changes}
     for id in leftovers.cleared(work.url, look.left, coming, lock_timeout=str(work.database.lock_timeout)):
         on_note(f"index {id}, left invalid by an interrupted build, was dropped and is built again")
+
+
+def _unfinished(history: Sequence[Applied], files: Sequence[Migration]) -> tuple[Migration, ...]:
+    """What another process began, in a folder of its own, and did not finish: the history holds all of it."""
+    known = {one.version for one in files}
+    return tuple(
+        migrate.restored(row)
+        for version, row in sorted(migrate.latest(history).items())
+        if version not in known and migrate.state_of(row) == "partly applied"
+    )
+
+
+def _approvals(look: Look) -> dict[str, migrate.Approval]:
+    with connect(look.url) as live:
+        return migrate.approvals(live)
 
 
 def _given(work: Work, allow: Collection[str]) -> Given:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from reconciler import migrate
-from reconciler.engine import suspending
+from reconciler.engine import proposals, suspending
 from reconciler.engine.applying import apply
 from reconciler.engine.desired import Trust
 from reconciler.engine.drift import Drift, drift
@@ -23,6 +23,7 @@ from reconciler.engine.work import Told
 from reconciler.errors import ReconcilerError, Stalled, Usage, Waiting
 from reconciler.migrate import Progress
 from reconciler.model import Applied, Condition, Status
+from reconciler.pg import connect
 from reconciler.run.stop import Stop
 from reconciler.settings import Database
 
@@ -137,7 +138,7 @@ def _status(database: Database, seen: Drift, at: str) -> Status:
 
 
 def _proposed(database: Database, trust: Trust, told: Told) -> tuple[str, Proposal]:
-    """Writes the migration unless the newest pending file already holds the same statements."""
+    """Writes the migration unless a file already holds the same statements; an older proposal that nobody took up goes."""
     made = propose(database, trust=trust, told=told, every_row=False, phases=in_phases(database))
     if made.migration is None or made.rehearsal is None:
         return "", made
@@ -146,11 +147,13 @@ def _proposed(database: Database, trust: Trust, told: Told) -> tuple[str, Propos
             f"the rehearsal of the plan failed: {'; '.join(made.rehearsal.residue[:5])}",
             hint="reconciler plan",
         )
-    for file in migrate.load_directory(database.migrations)[::-1]:
-        if [s.sql for s in file.up] == [s.sql for s in made.migration.up]:
-            return file.filename, made
-    migrate.write(made.migration, database.migrations)
-    return made.migration.filename, made
+    files = migrate.load_directory(database.migrations)
+    with connect(database.target()) as live:
+        history = migrate.read(live)
+        olds = proposals.own(files, history, migrate.approvals(live))
+    migration = proposals.again(made.migration, files[::-1], history)
+    proposals.filed(database, migration, olds)
+    return migration.filename, made
 
 
 def _conditions(seen: Drift, at: str) -> tuple[Condition, ...]:

@@ -13,6 +13,15 @@ from reconciler.embedded import Server
 from reconciler.pg import Url
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("soak").addoption(
+        "--soak",
+        type=float,
+        default=1.0,
+        help="how long the soak (-m soak) is: 1 is 200 trials and ten minutes",
+    )
+
+
 @pytest.fixture
 def ground(tmp_path: Path, server: Server, database: Callable[..., Url]) -> Iterator[Ground]:
     made = Ground(tmp_path, server, database)

@@ -6,11 +6,13 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,9 +89,11 @@ class Ground:
         return self.urls["one"]
 
     def sql(self, text: str, name: str = "one") -> list[tuple[Any, ...]]:
+        if name not in self.urls:
+            self.urls[name] = self.make()
         with connect(self.urls[name]) as session:
             cursor: psycopg.Cursor[Any] = session.execute(text.encode())
-            return cursor.fetchall() if cursor.description else []
+            return cursor.fetchall() if cursor.description is not None else []
 
     def declare(self, text: str, name: str = "all.sql") -> None:
         path = self.folder / "schema" / name
@@ -132,3 +136,10 @@ class Ground:
 
         daemon.page = until(page, "the page is served")
         return daemon
+
+
+@contextmanager
+def mute() -> Iterator[int]:
+    """A port that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ from reconciler.engine.applying import apply, rollback
 from reconciler.engine.approving import approvable, approve, withdraw
 from reconciler.engine.consent import NEEDS_CONSENT, RULES, Given, client, refuse_hazards, rule_of
 from reconciler.engine.cycle import run_once
+from reconciler.engine.drift import drift
 from reconciler.engine.explain import EXPLANATIONS, explain
+from reconciler.engine.planning import propose
 from reconciler.errors import Stalled, Usage
 from reconciler.migrate.history_schema import UPGRADES
-from reconciler.model import Consent, Hazard, HazardCode, Migration
+from reconciler.model import Consent, Hazard, HazardCode, Migration, Statement
 from reconciler.pg import connect
 
 from .conftest import Project
@@ -137,3 +140,44 @@ def test_a_history_from_before_can_be_read_and_is_brought_forward(project: Make)
     (row,) = looking.history(p.database)
     assert row.consents == ()
     assert p.sql("select max(version) from reconciler.format") == [(len(UPGRADES),)]
+
+
+def test_a_proposal_that_nobody_took_up_is_replaced(project: Make) -> None:
+    """The folder holds one proposal, of what would be done now; a file that a person edited or approved stays."""
+    p, version = pending_drop(project)
+    path = p.folder / "schema" / "migrations" / p.migrations[0]
+    p.declare(f"{LESS} create table more ();")
+    run_once(p.database)
+    (newer,) = p.migrations
+    assert not newer.startswith(version)
+    text = path.parent.joinpath(newer).read_text()
+    assert "proposed by: reconciler run" in text
+    path.parent.joinpath(newer).write_text(text.replace("-- UP\n", "-- UP\n\nselect 1;\n", 1))
+    p.declare(LESS)
+    status = run_once(p.database)
+    assert newer in p.migrations
+    assert [c.status for c in status.conditions if c.type == "Stalled"] == ["True"]
+
+
+def test_what_another_process_began_is_finished_without_its_file(project: Make) -> None:
+    """Leaders have folders of their own: what one leaves half done another finds in the history."""
+    p = project(
+        "create table t (id integer); create index on t (id); create table u ();",
+        live="create table t (id integer)",
+        mode="apply",
+    )
+    made = propose(p.database).migration
+    assert made is not None
+    steps = (
+        Statement("create table if not exists u ()", ""),
+        Statement("create index concurrently if not exists t_id_idx on t (id)", "", transactional=False),
+    )
+    made = replace(made, up=steps)
+    with connect(p.url) as session:
+        migrate.ensure(session)
+        session.execute("create table u ()")
+        migrate.record(session, made, "up", done=1, steps=2)
+    run_once(p.database)
+    (row,) = looking.history(p.database)
+    assert (row.version, row.steps_done, row.steps) == (made.version, 2, 2)
+    assert drift(p.database).changes == ()
