@@ -61,7 +61,9 @@ class Shadow:
             owner = str(row[0]) if row else ""
         belongs = f" owner {ident(owner)}" if owner else ""
         self.admin.execute(f"create database {ident(name)}{belongs} template {source}{strategy}")
-        for key, value in self.settings.items():
+        # A process that is frozen in a transaction must not keep others from a server that they share.
+        limits = {} if self.own else {"idle_in_transaction_session_timeout": "1min"}
+        for key, value in {**limits, **self.settings}.items():
             self.admin.execute(f"alter database {ident(name)} set {ident(key)} to {literal(value)}")
         if self.rights:  # those of a template are not copied either
             self.admin.execute(f"revoke create, temporary on database {ident(name)} from public")

@@ -150,7 +150,7 @@ def test_never_two_leaders(ground: Ground, request: pytest.FixtureRequest) -> No
     """Two daemons for ten minutes; whoever leads is killed or frozen at random, while declarations change."""
     minutes = 10 * request.config.getoption("--soak")
     lease = 3.0
-    ground.configure(mode="apply", lease="3s", check_interval="2s")
+    ground.configure(mode="apply", lease="3s", check_interval="2s", shadow="auto")
     draw = random.Random(6)
     daemons = [ground.start(), ground.start()]
     leads = 'reconciler_leader{database="one"}'
