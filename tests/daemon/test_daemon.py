@@ -201,7 +201,7 @@ def test_a_pass_that_is_under_way_ends_in_order(ground: Ground) -> None:
     with psycopg.connect(ground.url.reveal()) as somebody:
         somebody.execute("lock table t in access share mode")
         daemon = ground.start()
-        until(lambda: ground.sql(waits) == [(1,)], "the apply waits for somebody")
+        until(lambda: ground.sql(waits) == [(1,)], "the apply waits for somebody", within=120)
         assert daemon.end() == 0
         assert ground.sql(waits) == [(0,)]
     assert columns(ground) == ["id", "v"]
