@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 from types import FrameType
@@ -21,10 +21,13 @@ import structlog
 from reconciler.daemon import log as lines
 from reconciler.daemon.producers import Clock, Files
 from reconciler.daemon.record import moment
+from reconciler.daemon.wakeup import Trigger
 from reconciler.daemon.worker import Worker
+from reconciler.engine.requested import Requests
 from reconciler.errors import ReconcilerError, Usage
 from reconciler.model import Condition, Status
-from reconciler.settings import Config, Database
+from reconciler.pg import Secret, Url
+from reconciler.settings import Config, Database, Http
 from reconciler.web import Published, serving
 
 _TICK = 0.5
@@ -39,6 +42,7 @@ class Loop:
     """All databases of one configuration. `load` reads the configuration anew."""
 
     def __init__(self, load: Callable[[], Config]) -> None:
+        self._http = Http()
         self._load = load
         self._workers: dict[str, Worker] = {}
         self._statuses: dict[str, Status] = {}
@@ -49,6 +53,8 @@ class Loop:
 
     def follow(self, config: Config) -> None:
         """Looks after the databases of this configuration and no others; those that did not change go on undisturbed."""
+        self._http = config.http
+        lines.mask(secrets_of(config))
         wanted = {database.name: database for database in config.databases}
         for name, worker in tuple(self._workers.items()):
             if wanted.get(name) != worker.database:
@@ -68,16 +74,23 @@ class Loop:
             shown, promise = dict(self._statuses), self._promise
         return Published(tuple(self._as_known(status) for status in shown.values()), promise)
 
-    def ask(self, name: str, trigger: str = "http") -> bool:
-        """Asks for a pass of one database; whether there is one of that name."""
+    def token(self) -> Secret | None:
+        """What the configuration of now asks for."""
+        return self._http.token()
+
+    def databases(self) -> tuple[Database, ...]:
+        """Those that are looked after now."""
+        return tuple(worker.database for worker in tuple(self._workers.values()))
+
+    def ask(self, name: str, trigger: Trigger = "http") -> None:
+        """Asks for a pass of one database."""
         worker = self._workers.get(name)
         if worker is not None:
-            worker.wakeup.ask("signal" if trigger == "signal" else "http")
-        return worker is not None
+            worker.wakeup.ask(trigger)
 
     def ask_all(self) -> None:
-        for name in tuple(self._workers):
-            self.ask(name, "signal")
+        for database in self.databases():
+            self.ask(database.name, "signal")
 
     def reload(self) -> None:
         """Reads the configuration again; a wrong one changes nothing."""
@@ -160,7 +173,10 @@ def run(load: Callable[[], Config], *, serving_at: Callable[[str], None] = lambd
     lines.configure(config.log)
     with ExitStack() as until_the_end, _asked() as asked:
         loop = Loop(load)
-        server = until_the_end.enter_context(serving(config.http.listen, loop.published))
+        requests = Requests(loop.databases, loop.ask)
+        server = until_the_end.enter_context(
+            serving(config.http.listen, loop.published, actions=requests, token=loop.token)
+        )
         serving_at(server.url)
         logger = structlog.get_logger(__name__)
         logger.info("begins", databases=len(config.databases), page=server.url)
@@ -191,6 +207,19 @@ def run(load: Callable[[], Config], *, serving_at: Callable[[str], None] = lambd
                     loop.hurry("a second signal")
         logger.info("ended", in_time=ended)
         return ended
+
+
+def secrets_of(config: Config) -> Iterator[Secret]:
+    """Every password and token that can be known now."""
+    for database in config.databases:
+        with suppress(ReconcilerError):
+            yield from (secret for _, secret in database.target().secrets)
+        if isinstance(database.shadow, Url):
+            yield from (secret for _, secret in database.shadow.secrets)
+    with suppress(ReconcilerError):
+        token = config.http.token()
+        if token is not None:
+            yield token
 
 
 @contextmanager

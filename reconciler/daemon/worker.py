@@ -118,7 +118,8 @@ class Worker:
         held = self._held(triggers)
         if held is not None:
             found = stalled(found, held)
-        self._tell(found)
+        # Until the next try has ended, what the last one ended with is what is known.
+        self._tell(stalled(found, self._stalled[0]) if self._stalled else found)
         if held is not None or not self.standing.leads:
             return found
         began = time.monotonic()

@@ -6,15 +6,17 @@ Reads what a role that may only look can read; leaves out what it may not. The k
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 import psycopg
 from psycopg.rows import TupleRow
 
 from reconciler import migrate
+from reconciler.engine.consent import NEEDS_CONSENT, Given
 from reconciler.engine.drift import Drift
 from reconciler.engine.looking import kept_facts
 from reconciler.errors import Stalled
-from reconciler.model import Applied, Json, ObjectId, Snapshot
+from reconciler.model import Applied, Json, Migration, ObjectId, Snapshot
 from reconciler.pg import connect
 from reconciler.settings import Database
 
@@ -30,10 +32,15 @@ def facts(database: Database, seen: Drift | None) -> dict[str, Json]:
         with suppress(Stalled):  # a role that may only look may lack the history
             rows = migrate.read(live)
         waiting = migrate.pending(rows, migrate.load_directory(database.migrations))
+        given = Given(configured=frozenset(database.allow))
+        with suppress(Stalled):
+            given = replace(given, approvals=migrate.approvals(live))
         told |= {
             "major": live.info.server_version // 10000,
             "history": [run(row) for row in rows[-SHOWN:]],
             "pending_migrations": [one.filename for one in waiting],
+            "pending_statements": sum(len(one.up) for one in waiting),
+            "hazards_awaiting_approval": sum(len(_unallowed(one, given)) for one in waiting),
             "deadlocks": _deadlocks(live),
         }
     if seen is not None:
@@ -58,6 +65,13 @@ def run(row: Applied) -> dict[str, Json]:
         "version": row.version, "slug": row.slug, "direction": row.direction, "state": migrate.state_of(row),
         "applied_by": row.applied_by, "started_at": row.started_at, "seconds": row.seconds,
     }  # fmt: skip
+
+
+def _unallowed(migration: Migration, given: Given) -> frozenset[str]:
+    """The codes in the header of a file that somebody still has to allow."""
+    named = {code.strip() for code in dict(migration.header).get("hazards", "").split(",")}
+    allowed = given.codes(migration)
+    return frozenset() if "all" in allowed else frozenset(named & NEEDS_CONSENT) - allowed
 
 
 def _attributes(snapshot: Snapshot, id: ObjectId) -> dict[str, Json] | None:

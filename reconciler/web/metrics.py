@@ -124,6 +124,8 @@ def _pending(status: Status) -> Iterator[Sample]:
     plan = status.facts.get("plan")
     if isinstance(plan, dict):
         yield (status.database,), float(len(plan.get("up") or ()))
+    else:
+        yield from _number("pending_statements")(status)
 
 
 _DB = ("database",)

@@ -24,6 +24,7 @@ Single numbers, each a metric with the label `database`:
     last_success                       moment of the last look that ended in sync
     drift_since                        moment since which it differs, as last known; null while it does not
     quarantine_objects, quarantine_bytes, quarantine_oldest   two counts and a moment
+    pending_statements                 statements of the migrations that wait; where there is a `plan`, its own count
     hazards_awaiting_approval          hazards of pending migrations and of the plan that nobody allowed yet
     leader                             true or false: whether this process may apply here; null where nobody leads (observe)
     ddl_events                         count: what the DDL listener reported

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -37,6 +38,12 @@ def until(holds: Callable[[], Any], what: str, *, within: float = _PATIENCE) -> 
     raise AssertionError(f"not within {within} s: {what}")
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    code: int
+    body: dict[str, Any]
+
+
 @dataclass
 class Daemon:
     """One process. `log` is everything it has written to standard error."""
@@ -57,6 +64,19 @@ class Daemon:
     def get(self, path: str) -> str:
         with urllib.request.urlopen(self.page + path, timeout=10) as answer:
             return str(answer.read().decode())
+
+    def post(self, path: str, token: str, name: str = "one", **body: str) -> Answered:
+        request = urllib.request.Request(
+            f"{self.page}api/v1/databases/{name}/{path}", json.dumps(body).encode() if body else b"", method="POST",
+            headers={"authorization": f"Bearer {token}"} | ({"content-type": "application/json"} if body else {}),
+        )  # fmt: skip
+        # urllib gives every body a type of its own.
+        request.add_unredirected_header("content-type", "application/json")
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return Answered(answer.status, json.loads(answer.read()))
+        except urllib.error.HTTPError as error:
+            return Answered(error.code, json.loads(error.read()))
 
     def status(self, name: str = "one") -> dict[str, Any]:
         return dict(json.loads(self.get(f"api/v1/databases/{name}")))

@@ -206,3 +206,49 @@ def test_a_pass_that_is_under_way_ends_in_order(ground: Ground) -> None:
         assert ground.sql(waits) == [(0,)]
     assert columns(ground) == ["id", "v"]
     assert daemon.lines[-1]["in_time"] is True
+
+
+def test_somebody_asks_over_http(ground: Ground) -> None:
+    """A pass, a pause and its end, for whoever has the token; the token is read anew."""
+    token = ground.folder / "token"
+    token.write_text("a-token-of-some-length")
+    ground.configure(mode="apply")
+    daemon = ground.start(RECONCILER_HTTP__TOKEN_FILE=str(token))
+    until(lambda: daemon.condition() == "True", "the first pass")
+    assert daemon.post("reconcile", "not the token").code == 401
+    assert daemon.post("suspend", "a-token-of-some-length", reason="we are moving").code == 200
+    until(lambda: daemon.condition("Suspended") == "True", "the pause is seen")
+    ground.declare(MORE)
+    until(lambda: daemon.condition() == "False", "it goes on looking")
+    time.sleep(1)
+    assert columns(ground) == ["id", "v"]
+    token.write_text("another-token-of-length")
+    assert daemon.post("resume", "a-token-of-some-length").code == 401
+    assert daemon.post("resume", "another-token-of-length").code == 200
+    until(lambda: columns(ground) == ["id", "v", "w"], "and works again")
+    asked = 'reconciler_reconciles_total{database="one",result="in_sync",trigger="http"}'
+    before = daemon.metrics().get(asked, 0)
+    assert daemon.post("reconcile", "another-token-of-length").code == 202
+    until(lambda: daemon.metrics().get(asked, 0) > before, "a pass that was asked for")
+    assert "token-of" not in daemon.log
+
+
+def test_a_plan_that_waits_for_consent_is_approved_over_http(ground: Ground) -> None:
+    token = ground.folder / "token"
+    token.write_text("a-token-of-some-length")
+    ground.configure(mode="apply", removal="immediate")
+    ground.sql(TABLE + "insert into t values (1, 'kept')")
+    ground.declare("create table t (id integer primary key);")
+    daemon = ground.start(RECONCILER_HTTP__TOKEN_FILE=str(token))
+    until(lambda: daemon.condition("Stalled") == "True", "consent is asked for")
+    until(
+        lambda: daemon.metrics().get('reconciler_hazards_awaiting_approval{database="one"}') == 1,
+        "and counted",
+    )
+    (name,) = daemon.status()["facts"]["pending_migrations"]
+    found = daemon.post(f"plans/{name.partition('_')[0]}/approve", "a-token-of-some-length")
+    assert found.code == 200 and found.body["approval"]["codes"] == ["DELETES_DATA"]
+    until(lambda: columns(ground) == ["id"], "it is applied")
+    until(lambda: daemon.condition("Stalled") == "False", "and nobody is asked any more")
+    assert daemon.metrics()['reconciler_hazards_awaiting_approval{database="one"}'] == 0
+    assert daemon.metrics()['reconciler_quarantine_objects{database="one"}'] == 1
