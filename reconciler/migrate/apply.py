@@ -217,6 +217,11 @@ def _run_one(
             terms.fence(inside)
         if first and terms.expected_before is not None:
             terms.expected_before(inside)
+        if first and not step.transactional:
+            # It takes effect before anything is written about it: that it was begun is known beforehand.
+            history.record(
+                inside, migration, direction, done=0, steps=len(script), client=terms.client, consents=terms.consents
+            )
 
     def on_statement(statement: Statement, outcome: Outcome) -> None:
         if terms.on_progress is not None:

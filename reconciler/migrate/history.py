@@ -147,12 +147,13 @@ def record(
 ) -> None:
     """Writes that `done` of `steps` steps are in the database, in the caller's transaction.
 
-    The first step of a run makes its row, the later ones bring it forward; `seconds` is what this step took.
+    The first step of a run makes its row, the later ones bring it forward; `seconds` is what this step took. `done` is 0 when the first
+    step is one that takes effect before it can be recorded.
     `client` says who at which machine, beyond the database role; `consents` which hazards were allowed for this run. With `done` equal to `steps` from the start
     the row is a baseline: something found in the database and not run.
     """
     with permitted(connection):
-        if done > 1 and _bring_forward(connection, migration, direction, done, steps, seconds, consents):
+        if _bring_forward(connection, migration, direction, done, steps, seconds, consents):
             return
         connection.execute(
             "update reconciler.migrations set finished_at = pg_catalog.clock_timestamp()"
