@@ -71,6 +71,7 @@ class Record:
             self._attribute(now.drift, now.observed_at)
             facts["differences"] = self._signed(facts.get("differences") or ())
         conditions = tuple(_since(one, before.conditions) for one in now.conditions)
+        now = replace(now, pending=tuple(told.get("pending_migrations", before.pending)))
         self.status = replace(now, conditions=conditions, facts={**facts, **self._counted()})
         return self.status
 

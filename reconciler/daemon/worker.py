@@ -22,9 +22,12 @@ from reconciler.daemon.standing import Standing
 from reconciler.daemon.wakeup import Trigger, Wakeup
 from reconciler.engine import telling
 from reconciler.engine.cycle import Pass, acted, observed, stalled
+from reconciler.engine.document import plan_document
+from reconciler.engine.phases import in_phases
+from reconciler.engine.planning import propose
 from reconciler.engine.unmoved import inputs
 from reconciler.errors import ReconcilerError, Waiting
-from reconciler.model import Condition, Status
+from reconciler.model import Condition, Json, Status
 from reconciler.run.stop import Stop
 from reconciler.settings import Database
 
@@ -51,6 +54,8 @@ class Worker:
         self._tries = 0
         self._again: float | None = None
         self._stalled: tuple[ReconcilerError, str] | None = None
+        self._planned = ""
+        self._plan: dict[str, Json] | None = None
         self._said: ReconcilerError | None = None
         self._log = structlog.get_logger(__name__).bind(database=database.name)
         self.standing = Standing(
@@ -120,6 +125,8 @@ class Worker:
             found = stalled(found, held)
         # Until the next try has ended, what the last one ended with is what is known.
         self._tell(stalled(found, self._stalled[0]) if self._stalled else found)
+        if self.database.mode == "observe":
+            self._sketch(found)
         if held is not None or not self.standing.leads:
             return found
         began = time.monotonic()
@@ -133,9 +140,29 @@ class Worker:
         if after.result != "suspended":
             made = after.proposal
             self.record.acted(after, [s.source for s in made.plan.up] if made else ())
+            self._plan = plan_document(made.plan, made.rehearsal) if made else None
         self._judge(after)
         self._tell(after)
         return after
+
+    def _sketch(self, found: Pass) -> None:
+        """What would be done, for whoever looks at the page; made anew only when something else differs."""
+        of = inputs(self.database)
+        if of == self._planned:
+            return
+        self._planned, self._plan = of, None
+        try:
+            with _HEAVY:
+                made = propose(
+                    self.database, trust=self.database.trust or "untrusted", told=self._stages, every_row=False,
+                    phases=in_phases(self.database),
+                )  # fmt: skip
+        except ReconcilerError as error:
+            self._stop.check()
+            self._log.info("no plan is possible now", why=error.what)
+            return
+        self._plan = plan_document(made.plan, made.rehearsal)
+        self._tell(found)
 
     def _held(self, triggers: tuple[Trigger, ...]) -> ReconcilerError | None:
         """What a person must change first; None when nothing is known of, when something has changed since, or when somebody asks."""
@@ -157,9 +184,10 @@ class Worker:
             self._stalled = (error, inputs(self.database)) if error is not None else None
 
     def _tell(self, found: Pass) -> None:
-        told = {}
+        told: dict[str, Json] = {}
         with suppress(ReconcilerError, psycopg.Error):
             told = telling.facts(self.database, found.seen)
+        told["plan"] = self._plan if found.status.drift or found.seen is None else None
         self._publish(self.record.looked(found, told))
 
     def _told(

@@ -220,7 +220,13 @@ def _run_one(
         if first and not step.transactional:
             # It takes effect before anything is written about it: that it was begun is known beforehand.
             history.record(
-                inside, migration, direction, done=0, steps=len(script), client=terms.client, consents=terms.consents
+                inside,
+                migration,
+                direction,
+                done=0,
+                steps=len(script),
+                client=terms.client,
+                consents=terms.consents,
             )
 
     def on_statement(statement: Statement, outcome: Outcome) -> None:

@@ -93,8 +93,16 @@ def test_the_listener_names_who_made_a_difference(ground: Ground) -> None:
     assert metrics['reconciler_drift_objects{change="drop",database="one",kind="column"}'] == 1
     assert metrics['reconciler_ddl_events_total{database="one"}'] == 1
     assert 'reconciler_leader{database="one"}' not in metrics  # nobody leads where nothing is done
+    plan = until(
+        lambda: daemon.status()["facts"].get("plan"), "what would be done is shown, and was rehearsed"
+    )
+    assert plan["proof"]["passed"] is True and plan["up"] and plan["down"]
+    assert daemon.metrics()['reconciler_pending_statements{database="one"}'] == len(plan["up"])
+    assert "by_hand" in daemon.get("databases/one")
+    assert not (ground.folder / "schema" / "migrations").exists()  # whoever observes writes nothing
     ground.sql("alter table t drop column by_hand")
     until(lambda: daemon.condition() == "True", "in sync again")
+    assert daemon.status()["facts"]["plan"] is None
     assert listening.remove(target) and not listening.remove(target)
 
 
