@@ -163,9 +163,7 @@ def test_propose_writes_a_migration_that_apply_runs(place: Place) -> None:
     assert drift(place.database(APPLY)).changes == ()
 
 
-def test_apply_brings_in_the_example_and_takes_it_back(place: Place, request: pytest.FixtureRequest) -> None:
-    trouble = "on 14 the example does not come back in a rehearsal by a role that is no superuser"
-    request.applymarker(pytest.mark.xfail(place.server.major == 14, reason=trouble, strict=True))
+def test_apply_brings_in_the_example_and_takes_it_back(place: Place) -> None:
     shutil.rmtree(place.folder)
     shutil.copytree(ROOT / "schema", place.folder, ignore=shutil.ignore_patterns("migrations"))
     place.sql("drop table public.notes")

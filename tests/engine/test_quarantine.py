@@ -80,6 +80,21 @@ def test_the_way_back_of_a_new_table_keeps_its_rows(project: Make) -> None:
     assert p.sql("select count(*) from visits") == [(10,)]
 
 
+@pytest.mark.majors
+def test_a_kept_table_keeps_what_its_columns_are_computed_by(project: Make) -> None:
+    """Before PostgreSQL 15 a function takes the generated columns that call it along, without CASCADE."""
+    p = project(
+        "create function plain(t text) returns text language sql immutable as $$ select lower(t) $$;"
+        " create table firms (id integer primary key, name text, plain text generated always as (plain(name)) stored unique);"
+    )
+    apply(p.database)
+    p.sql("insert into firms (id, name) values (1, 'Acme')")
+    rollback(p.database, allow=ALLOWED)
+    assert p.sql("select to_regclass('firms'), to_regproc('plain')") == [(None, None)]
+    apply(p.database)
+    assert p.sql("select id, name, plain from firms") == [(1, "Acme", "acme")]
+
+
 def test_destroy_destroys(project: Make) -> None:
     p = project(TWO)
     apply(p.database)

@@ -334,10 +334,20 @@ _DROP_UNLESS_NEEDED = _routine(
     """
 declare
   kept_name text;
+  computed bigint;
 begin
   begin
+    -- Before PostgreSQL 15 a generated column goes without a word, and without CASCADE, with what it is computed by.
+    if pg_catalog.current_setting('server_version_num')::integer < 150000 then
+      select pg_catalog.count(*) into computed from pg_catalog.pg_attribute as a where a.attgenerated <> '' and not a.attisdropped;
+    end if;
     execute command;
-    return;
+    if computed is null or computed <= (
+      select pg_catalog.count(*) from pg_catalog.pg_attribute as a where a.attgenerated <> '' and not a.attisdropped
+    ) then
+      return;
+    end if;
+    raise dependent_objects_still_exist;
   exception when dependent_objects_still_exist then
     null;  -- what is kept needs it
   end;
