@@ -45,6 +45,7 @@ class Record:
         self._engines: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
         self._durations: dict[str, Distribution] = {}
+        self._lock_wait: Distribution | None = None
 
     def looked(self, found: Pass, told: Mapping[str, Json]) -> Status:
         """The status after a look, or after what followed it."""
@@ -97,6 +98,10 @@ class Record:
     def took(self, phase: str, seconds: float) -> None:
         self._durations[phase] = added(self._durations.get(phase), seconds)
 
+    def waited(self, seconds: float) -> None:
+        """How long one statement waited for its locks."""
+        self._lock_wait = added(self._lock_wait, seconds)
+
     def acted(self, found: Pass, authors: Sequence[str] = (), *, drafted: bool = True) -> None:
         """Counts what an act did: migrations, its rehearsal, and who wrote the statements."""
         for row in found.applied:
@@ -114,6 +119,7 @@ class Record:
             "plan_statements": dict(self._engines),
             "engine_failures": dict(self._failures),
             "reconcile_duration": dict(self._durations),
+            "lock_wait": self._lock_wait,
             "ddl_events": self.events.count,
             "last_success": self._success,
             "drift_since": self._since,

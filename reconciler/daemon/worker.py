@@ -134,7 +134,7 @@ class Worker:
             self._stop.check()
             after = acted(
                 self.database, found, told=self._stages, stop=self._stop, warrant=self.standing.warrant(),
-                on_note=self._log.info,
+                on_note=self._log.info, on_statement=lambda progress: self.record.waited(progress.waited),
             )  # fmt: skip
         self.record.took("apply" if self.database.mode == "apply" else "propose", time.monotonic() - began)
         if after.result != "suspended":

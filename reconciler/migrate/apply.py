@@ -36,7 +36,8 @@ _SETTING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One statement that ran. `number` of `total` counts the statements of this run's direction from 1."""
+    """One statement that ran. `number` of `total` counts the statements of this run's direction from 1; `waited` of the `seconds`, and of
+    those of tries that failed, went by waiting for locks."""
 
     version: str
     direction: Direction
@@ -46,6 +47,7 @@ class Progress:
     total: int
     statement: Statement
     seconds: float
+    waited: float = 0.0
 
 
 class Terms(TypedDict, total=False):
@@ -234,7 +236,7 @@ def _run_one(
             terms.on_progress(
                 Progress(
                     migration.version, direction, step.number, len(script), next(number), total, statement,
-                    outcome.seconds,
+                    outcome.seconds, outcome.waited,
                 )
             )  # fmt: skip
 

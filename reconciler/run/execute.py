@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -36,12 +36,13 @@ Hook = Callable[[Connection], None]
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """A statement that ran. `seconds` is wall-clock, `attempt` counts from 1, `measured` is None unless
-    asked.
+    asked; `waited` is for how many of the seconds it, and its tries before, were seen waiting for locks.
     """
 
     seconds: float
     attempt: int = 1
     measured: Measured | None = None
+    waited: float = 0.0
 
 
 def run_step(
@@ -203,6 +204,7 @@ class _Attempt:
             )
         if own:
             self._set(lock, limit, local=True)
+        outcome = replace(outcome, waited=self.lookout.waited())
         if self.on_statement is not None:
             self.on_statement(statement, outcome)
         return outcome
@@ -227,6 +229,7 @@ class _Attempt:
                     raise
         except psycopg.Error as error:
             raise self._failure(error, statement, sql) from None
+        outcome = replace(outcome, waited=self.lookout.waited())
         if self.on_statement is not None:
             self.on_statement(statement, outcome)
         return outcome

@@ -105,7 +105,8 @@ class Lookout:
     """A thread that asks `blocked` about one backend while the block it guards runs.
 
     `side` opens an autocommit session of its own; without it the lookout sees nothing. `seen` is the last
-    wait observed since the last call of `watch()`; `trouble` says why it could not look.
+    wait observed since the last call of `watch()`; `trouble` says why it could not look. How long it waited is as exact as the looks are
+    frequent.
     """
 
     def __init__(self, side: Callable[[], Connection] | None, pid: int) -> None:
@@ -114,6 +115,7 @@ class Lookout:
         self._side = side
         self._pid = pid
         self._ticks = 0
+        self._waited = 0.0
         self._busy = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler-lookout", daemon=True)
@@ -125,6 +127,11 @@ class Lookout:
     def rest(self) -> None:
         """The statement has ended; what was seen stays."""
         self._busy = False
+
+    def waited(self) -> float:
+        """For how many seconds the backend was seen waiting for others since this was asked last, over all tries."""
+        waited, self._waited = self._waited, 0.0
+        return waited
 
     def __enter__(self) -> Lookout:
         if self._side is not None:
@@ -142,7 +149,7 @@ class Lookout:
         connection: Connection | None = None
         assert self._side is not None
         try:
-            while not self._stop.wait(_INTERVAL if self._ticks < _EAGER else _LAZY):
+            while not self._stop.wait(pause := _INTERVAL if self._ticks < _EAGER else _LAZY):
                 if not self._busy:
                     continue
                 self._ticks += 1
@@ -150,6 +157,7 @@ class Lookout:
                 found = blocked(connection, self._pid)
                 if found is not None and self._busy:
                     self.seen = found
+                    self._waited += pause
         except (psycopg.Error, ReconcilerError) as error:
             self.trouble = str(error).splitlines()[0] if str(error) else type(error).__name__
         finally:

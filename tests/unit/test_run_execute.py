@@ -196,6 +196,19 @@ def test_a_lock_released_between_two_tries_is_taken(database: Database) -> None:
     assert outcomes[0].attempt == 2
 
 
+def test_how_long_it_waited_is_told_over_all_tries(database: Database) -> None:
+    url = database()
+    with connect(url) as ours, connect(url, autocommit=False) as other:
+        ours.execute("create table public.t (a int)")
+        other.execute("lock table public.t")
+        (dropped,) = run_step(
+            ours, step("drop table public.t"), lock_timeout="500ms", pace=Pace(sleep=lambda _: other.rollback()), side=lambda: connect(url),
+        )  # fmt: skip
+        (made,) = run_step(ours, step("create table public.t (a int)"), side=lambda: connect(url))
+    assert dropped.attempt == 2 and 0.1 < dropped.waited < 2 and dropped.seconds < dropped.waited
+    assert made.waited == 0
+
+
 def test_a_deadlock_is_tried_again(database: Database) -> None:
     url = database()
     with connect(url) as ours, connect(url, autocommit=False) as other:
