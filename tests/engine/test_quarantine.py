@@ -80,6 +80,28 @@ def test_the_way_back_of_a_new_table_keeps_its_rows(project: Make) -> None:
     assert p.sql("select count(*) from visits") == [(10,)]
 
 
+@pytest.mark.parametrize("rows", [
+    "", "insert into a (id) values (1)", "insert into b (id) values (1)",
+    "insert into a (id) values (1); insert into b values (2, 1); update a set b = 2; insert into c values (3, 1)",
+])  # fmt: skip
+def test_new_tables_that_point_to_each_other_go_and_come_back(project: Make, rows: str) -> None:
+    p = project(
+        "create table a (id integer primary key, b integer); create table b (id integer primary key, a integer references a);"
+        " alter table a add constraint a_b foreign key (b) references b; create table c (id integer primary key, a integer references a);"
+    )
+    content = "select (select array_agg(a) from a)::text, (select array_agg(b) from b)::text, (select array_agg(c) from c)::text"
+    apply(p.database)
+    if rows:
+        p.sql(rows)
+    before = p.sql(content)
+    rollback(p.database, allow=ALLOWED)
+    assert p.sql("select to_regclass('a'), to_regclass('b'), to_regclass('c')") == [(None, None, None)]
+    apply(p.database)
+    assert p.sql(content) == before
+    assert p.sql("select count(*) from pg_constraint where contype = 'f' and convalidated") == [(3,)]
+    assert propose(p.database).plan.changes == ()
+
+
 @pytest.mark.majors
 def test_a_kept_table_keeps_what_its_columns_are_computed_by(project: Make) -> None:
     """Before PostgreSQL 15 a function takes the generated columns that call it along, without CASCADE."""

@@ -15,7 +15,7 @@ from reconciler.catalog.kinds import writing as w
 from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Statement
 from reconciler.pg import literal
 from reconciler.plan.quarantine.registry import if_kept
-from reconciler.plan.quarantine.tables import creates, is_copied
+from reconciler.plan.quarantine.tables import creates, is_copied, points_to
 from reconciler.plan.quarantine.way import Way
 
 _VALIDATES = re.compile(r"alter table \S+ validate constraint ", re.IGNORECASE)
@@ -47,11 +47,7 @@ def _returns(key: Fact, way: Way) -> bool:
     """Whether it is a foreign key that was taken off, or will have been: of a new table or to one, not within one."""
     if key["type"] != "f" or key["inherited"] or key["foreign"] or key.parent is None:
         return False
-    targets = {
-        ObjectId("table", need.schema, need.name)
-        for need in way.after.edges.get(key.id, ())
-        if need.kind in ("table", "column", "constraint")
-    } - {key.parent}
+    targets = points_to(key, way.after) - {key.parent}
     return bool(targets) and any(way.new(table) for table in {key.parent, *targets})
 
 

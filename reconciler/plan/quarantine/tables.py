@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from reconciler.catalog.kinds import KINDS
 from reconciler.catalog.kinds import writing as w
-from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Statement
+from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Snapshot, Statement
 from reconciler.pg import ident, literal
 from reconciler.plan.precedence import Name
 from reconciler.plan.quarantine import along, partitions
@@ -68,7 +68,19 @@ def _goes_along(id: ObjectId, way: Way) -> bool:
     table = whole.id
     if whole is fact or table.kind != "table" or not way.gone(table):
         return False
+    if not way.forward and fact["type"] == "f" and points_to(fact, way.before) - {table}:
+        # A new table without rows is dropped on the way back: what points to it, from a new one too, must be gone before.
+        return False
     return id.kind not in _SPEAKING or not _needs_change(fact, table, way)
+
+
+def points_to(key: Fact, side: Snapshot) -> set[ObjectId]:
+    """The tables that a foreign key binds: its own, and the one it refers to."""
+    return {
+        ObjectId("table", need.schema, need.name)
+        for need in side.edges.get(key.id, ())
+        if need.kind in ("table", "column", "constraint")
+    }
 
 
 def _let_go(statements: tuple[Statement, ...], way: Way) -> dict[int, list[Statement]]:
