@@ -6,6 +6,7 @@ import json
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from reconciler.model import Json, ObjectId
 from reconciler.pg import ident
@@ -46,13 +47,22 @@ class Events:
             told = json.loads(payload)
             objects = tuple((str(kind), str(identity)) for kind, identity in told.get("objects") or ())
             found = [str(told.get(key) or "") for key in ("command", "user", "application", "client", "at")]
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):  # anybody may notify
             return
         self._kept.append(Event(found[0], objects, *found[1:]))
 
-    def who(self, id: ObjectId) -> Event | None:
-        """The latest event that can have changed this object."""
-        return latest(tuple(self._kept), id)
+    def who(self, id: ObjectId, *, since: str = "") -> Event | None:
+        """The latest event that can have changed this object, `since` a moment (ISO 8601) when there is one; not our own."""
+        found = latest([one for one in self._kept if not one.application.startswith("reconciler ")], id)
+        return found if found is not None and _moment(found.at) >= _moment(since) else None
+
+
+def _moment(text: str) -> datetime:
+    """To the second, as events and looks are told; what cannot be read lies before everything."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).replace(microsecond=0)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def latest(events: Iterable[Event], id: ObjectId) -> Event | None:

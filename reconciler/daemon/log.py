@@ -1,6 +1,7 @@
 """What the daemon writes to standard error: one sentence a pass, for people or as JSON. Masks every password it knows.
 
-A password that was read from a file and changed since is known too: whatever was asked for once is masked from then on.
+Whatever was read once is masked from then on, in finished lines, tracebacks included; those show no values of variables. A line
+that cannot be written (a full disk, a reader that went) is lost and troubles nobody.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -27,28 +29,39 @@ def mask(secrets: Iterable[Secret]) -> None:
 def configure(log: Log) -> None:
     """Sets up structlog for the process. Colour only on a terminal."""
     renderer: Any = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
+        structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
         if log.format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+        )
     )
-    tracebacks = [structlog.processors.format_exc_info] if log.format == "json" else []
+
+    def rendered(logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
+        return scrub(str(renderer(logger, method, event)), *tuple(_known))
+
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *tracebacks,
-            _masked,
-            renderer,
+            structlog.processors.format_exc_info,
+            rendered,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[log.level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_Lines,
         cache_logger_on_first_use=False,
     )
 
 
-def _masked(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = scrub(value, *_known)
-    return event
+class _Lines:
+    """Writes a line to standard error, if that is possible."""
+
+    def __init__(self, *names: Any) -> None:
+        pass
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(message + "\n")
+            sys.stderr.flush()
+
+    debug = info = warning = error = critical = msg

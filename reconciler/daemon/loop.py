@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
@@ -35,6 +35,8 @@ _PROMISE = 15.0
 """Seconds after which the loop counts as hung when it has not come round."""
 _OVERDUE = 60.0
 """Seconds that a look may take before the database counts as not known; three intervals where that is longer."""
+_CLEARING = 5.0
+"""Seconds, beyond the grace time, for clearing up after a statement."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
 
@@ -56,15 +58,20 @@ class Loop:
         self._http = config.http
         lines.mask(secrets_of(config))
         wanted = {database.name: database for database in config.databases}
-        for name, worker in tuple(self._workers.items()):
-            if wanted.get(name) != worker.database:
-                self._leave([worker], "the configuration changed")
+        self._leave(
+            [w for name, w in self._workers.items() if wanted.get(name) != w.database],
+            "the configuration changed",
+        )
         for name, database in wanted.items():
             if name not in self._workers:
                 self._take(database)
 
     def turn(self) -> None:
-        """Once round: the promise to come again. Only the main thread promises."""
+        """Once round: whoever died is replaced, and the promise is given to come again. Only the main thread promises."""
+        for worker in tuple(self._workers.values()):
+            if not worker.alive and not worker.wakeup.closed:
+                self._log.error("a worker died and is replaced", database=worker.database.name)
+                self._take(worker.database)
         self._promise = time.monotonic() + _PROMISE
 
     def published(self) -> Published:
@@ -96,9 +103,16 @@ class Loop:
         """Reads the configuration again; a wrong one changes nothing."""
         try:
             config = self._load()
+            if not config.databases:
+                raise Usage("no database is configured", hint="end the process instead, if that is meant")
         except ReconcilerError as error:
             self._log.error("the configuration is wrong, the one before stays", error=str(error))
             return
+        if config.http.listen != self._http.listen:
+            self._log.warning("http.listen is read at the start only: it stays as it was")
+        lines.configure(config.log)
+        slowest = max((w.database.grace.seconds for w in self._workers.values()), default=0.0)
+        self._promise = time.monotonic() + slowest + _CLEARING + _PROMISE
         self.follow(config)
         self._log.info("the configuration was read again", databases=len(config.databases))
 
@@ -110,7 +124,7 @@ class Loop:
 
     def hurry(self, why: str) -> None:
         """Cancels what is under way."""
-        for worker in self._workers.values():
+        for worker in tuple(self._workers.values()):
             worker.end(why)
 
     def _take(self, database: Database) -> None:
@@ -120,25 +134,32 @@ class Loop:
         self._clock.add(database.name, database.check_interval.seconds, worker.wakeup)
         self._files.add(database.name, {database.schema_dir, database.migrations}, worker.wakeup)
 
-    def _leave(self, workers: list[Worker], why: str) -> bool:
+    def _leave(self, workers: Sequence[Worker], why: str) -> bool:
+        """All of them at once, and until one moment. What is heard of one that does not end in time is published no more."""
         for worker in workers:
             worker.end(why)
+        deadline = (
+            time.monotonic() + max((w.database.grace.seconds for w in workers), default=0.0) + _CLEARING
+        )
         ended = True
         for worker in workers:
             name = worker.database.name
-            if not worker.join(worker.database.grace.seconds + 10):
+            if not worker.join(deadline):
                 ended = False
+                worker.standing.close()
                 self._log.warning(
                     "its pass did not end in time and is left", database=name, stage=worker.stage
                 )
-            self._workers.pop(name, None)
+            if self._workers.get(name) is worker:
+                del self._workers[name]
             with self._lock:
                 self._statuses.pop(name, None)
         return ended
 
-    def _publish(self, status: Status) -> None:
+    def _publish(self, worker: Worker, status: Status) -> None:
         with self._lock:
-            self._statuses[status.database] = status
+            if self._workers.get(status.database) is worker:
+                self._statuses[status.database] = status
 
     def _as_known(self, status: Status) -> Status:
         worker = self._workers.get(status.database)
@@ -146,11 +167,17 @@ class Loop:
             return status
         status = replace(status, facts={**status.facts, "leader": worker.standing.leads})
         limit = max(_OVERDUE, 3 * worker.database.check_interval.seconds)
-        began, now = worker.began, time.monotonic()
-        if began is None or not worker.looks or now - began < limit:
+        since, now = worker.looks_since, time.monotonic()
+        if not worker.alive:
+            reason, says = "Died", "its worker died, and is replaced"
+        elif since is not None and now - since >= limit:
+            reason, says = (
+                "Overdue",
+                f"the look has taken {int(now - since)} s so far: {worker.stage or 'connect'}",
+            )
+        else:
             return status
-        says = f"the look has taken {int(now - began)} s so far: {worker.stage or 'connect'}"
-        unknown = Condition("InSync", "Unknown", "Overdue", says, moment())
+        unknown = Condition("InSync", "Unknown", reason, says, moment())
         others = tuple(c for c in status.conditions if c.type != "InSync")
         marked = (
             {"drift_as_of": status.facts.get("drift_as_of") or status.observed_at}
@@ -196,7 +223,15 @@ def run(load: Callable[[], Config], *, serving_at: Callable[[str], None] = lambd
         why = signal.Signals(number).name
         logger.info("ends in order", why=why)
         done: SimpleQueue[bool] = SimpleQueue()
-        threading.Thread(target=lambda: done.put(loop.close(why)), name="ending", daemon=True).start()
+
+        def end() -> None:
+            ended = False
+            try:
+                ended = loop.close(why)
+            finally:
+                done.put(ended)
+
+        threading.Thread(target=end, name="ending", daemon=True).start()
         while True:
             loop.turn()
             try:

@@ -6,8 +6,10 @@ also looked every second where each name leads, and the clock comes round anyway
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -31,8 +33,9 @@ class Clock:
         self._scheduler.start()
 
     def add(self, name: str, seconds: float, wakeup: Wakeup) -> None:
+        first = datetime.now(UTC) + timedelta(seconds=random.uniform(0.5, 1.0) * seconds)  # noqa: S311 - not all at once
         self._scheduler.add_job(
-            wakeup.ask, "interval", args=("timer",), seconds=seconds, jitter=min(seconds / 10, 5.0), id=name, replace_existing=True,
+            wakeup.ask, "interval", args=("timer",), seconds=seconds, next_run_time=first, id=name, replace_existing=True,
         )  # fmt: skip
 
     def remove(self, name: str) -> None:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from reconciler.daemon.events import Events
 from reconciler.daemon.wakeup import Trigger
 from reconciler.engine.cycle import Pass
+from reconciler.errors import Stalled
 from reconciler.model import Change, Condition, Json, Status
 from reconciler.web.durations import Distribution, added
 
@@ -37,6 +38,7 @@ class Record:
         self.status = Status(name, "", facts={"mode": mode})
         self.events = Events()
         self._drifting: dict[tuple[str, str], tuple[str, dict[str, Json] | None]] = {}
+        self._looked_at = ""
         self._since: float | None = None
         self._success: float | None = None
         self._passes: dict[str, Counter[str]] = defaultdict(Counter)
@@ -60,8 +62,8 @@ class Record:
                     conditions=(*now.conditions, *(c for c in before.conditions if c.type == "Suspended")),
                 )
                 facts["suspension"] = before.facts.get("suspension")
-            if before.observed_at:
-                facts["drift_as_of"] = before.facts.get("drift_as_of") or before.observed_at
+            if self._looked_at:
+                facts["drift_as_of"] = self._looked_at
                 facts |= {
                     key: before.facts[key] for key in _LASTING if key in before.facts and key not in told
                 }
@@ -70,6 +72,7 @@ class Record:
             if not now.drift:
                 self._success = moment
             self._attribute(now.drift, now.observed_at)
+            self._looked_at = now.observed_at
             facts["differences"] = self._signed(facts.get("differences") or ())
         conditions = tuple(_since(one, before.conditions) for one in now.conditions)
         now = replace(now, pending=tuple(told.get("pending_migrations", before.pending)))
@@ -82,8 +85,8 @@ class Record:
         unknown = Condition("InSync", "Unknown", condition.reason, condition.sentence, condition.since)
         marked = dict.fromkeys([unknown, condition] if condition.type != "InSync" else [unknown])
         facts = {**self.status.facts, **self._counted()}
-        if self.status.observed_at:
-            facts["drift_as_of"] = facts.get("drift_as_of") or self.status.observed_at
+        if self._looked_at:
+            facts["drift_as_of"] = self._looked_at
         self.status = replace(self.status, conditions=(*marked, *others), facts=facts)
         return self.status
 
@@ -102,14 +105,18 @@ class Record:
         """How long one statement waited for its locks."""
         self._lock_wait = added(self._lock_wait, seconds)
 
-    def acted(self, found: Pass, authors: Sequence[str] = (), *, drafted: bool = True) -> None:
-        """Counts what an act did: migrations, its rehearsal, and who wrote the statements."""
+    def acted(self, found: Pass, authors: Sequence[str] = (), *, landed: bool = False) -> None:
+        """Counts what an act did: migrations, its rehearsal, and who wrote the statements. `landed` says that something ran on the
+        database itself."""
         for row in found.applied:
             self._migrations[row.direction]["done"] += 1
-        self._rehearsals["passed" if found.error is None else "failed"] += 1
+        if found.error is not None and landed:
+            self._migrations["up"]["failed"] += 1
+        if found.error is None or landed:
+            self._rehearsals["passed"] += 1
+        elif isinstance(found.error, Stalled) and "rehearsal" in found.error.what:
+            self._rehearsals["failed"] += 1
         self._engines.update(authors)
-        if not drafted:
-            self._failures["migra"] += 1
 
     def _counted(self) -> dict[str, Json]:
         return {
@@ -131,7 +138,8 @@ class Record:
         for change in changes:
             key = (change.id.kind, str(change.id))
             before = self._drifting.get(key)
-            event = self.events.who(change.id) if before is None or before[1] is None else None
+            # Only what was told since the last look that did not show it can have made it.
+            event = self.events.who(change.id, since=self._looked_at) if before is None else None
             now[key] = (
                 before[0] if before else at,
                 before[1] if before and before[1] else event.by if event else None,

@@ -16,10 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import psycopg
+import structlog
 from psycopg.rows import TupleRow
 
 from reconciler import migrate
 from reconciler.daemon.events import Events
+from reconciler.daemon.log import mask
 from reconciler.engine.landing import Warrant
 from reconciler.engine.listening import listen
 from reconciler.errors import ReconcilerError, Stalled, Waiting
@@ -28,8 +30,10 @@ from reconciler.settings import Database
 
 Connection = psycopg.Connection[TupleRow]
 
-_LONGEST = 10.0
+_SHORTEST, _LONGEST = 0.5, 10.0
 """Seconds between two tries to connect."""
+_TICK = 0.5
+"""Seconds until the end of the process is noticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +45,13 @@ class Term:
 
 
 class Standing:
-    """`heard` is called when DDL was told, and `settled` whenever leadership came or went, or the session was made anew."""
+    """`heard` is called when DDL was told, and `settled` whenever leadership came or went, or the session was made anew. `error` is why
+    nobody here can lead, when that is for a person to change."""
 
     def __init__(
         self, database: Database, events: Events, *, heard: Callable[[], None], settled: Callable[[], None]
     ) -> None:
-        self.trouble = ""
+        self.error: ReconcilerError | None = None
         self.listens = False
         self._database, self._events = database, events
         self._heard, self._settled = heard, settled
@@ -54,15 +59,17 @@ class Standing:
         self._ends = threading.Event()
         self._lease = database.lease.seconds
         self._beat = min(max(self._lease / 5, 0.2), 2.0)
+        self._pause = _SHORTEST
+        self._log = structlog.get_logger(__name__).bind(database=database.name)
         self._thread = threading.Thread(target=self._run, name=f"standing {database.name}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def close(self) -> None:
-        """Gives the lead away, and returns when the session is closed; a server that does not answer is not waited for."""
+        """Gives the lead away; whether the server answers is not waited for."""
         self._ends.set()
-        self._thread.join(timeout=self._beat + 2.0)
+        self._term = None
 
     @property
     def competes(self) -> bool:
@@ -92,20 +99,29 @@ class Standing:
         return Warrant(check, f"{int(self._lease * 1000)}ms")
 
     def _run(self) -> None:
-        pause = 0.5
         while not self._ends.is_set():
             try:
-                with connect(self._database.target(), application_name="reconciler standing") as session:
-                    pause = 0.5
+                url = self._database.target()
+                mask(secret for _, secret in url.secrets)
+                with connect(url, application_name="reconciler standing") as session:
                     self._stand(session)
-            except (ReconcilerError, psycopg.Error) as error:
-                self.trouble = error.what if isinstance(error, ReconcilerError) else "the session was ended"
+            except Exception as error:  # noqa: BLE001 - without this thread nobody would lead or listen any more
+                self._lost(error)
             finally:
                 led, self._term, self.listens = self._term, None, False
                 if led is not None:
                     self._settled()
-            self._ends.wait(pause * random.uniform(0.8, 1.2))  # noqa: S311 - replicas must not come all at once
-            pause = min(pause * 2, _LONGEST)
+            self._ends.wait(self._pause * random.uniform(0.8, 1.2))  # noqa: S311 - replicas must not come all at once
+            self._pause = min(self._pause * 2, _LONGEST)
+
+    def _lost(self, error: Exception) -> None:
+        before, self.error = self.error, None
+        if not isinstance(error, (ReconcilerError, psycopg.Error)):
+            self._log.error("a fault of this program: the standing session", exc_info=error)
+        elif isinstance(error, Stalled) and self.competes:
+            self.error = error
+            if before is None or before.what != error.what:
+                self._settled()
 
     def _stand(self, session: Connection) -> None:
         try:
@@ -113,22 +129,23 @@ class Standing:
         except Stalled:
             if self.competes:
                 raise
-            self.trouble = "behind a pooler: DDL is not heard of, drift is found at check_interval"
+            self._log.warning("behind a pooler: DDL is not heard of, drift is found at check_interval")
             self._ends.wait()
             return
         limit = f"{int(self._lease * 1000)}ms"
         session.execute("select pg_catalog.set_config('idle_session_timeout', %s, false)", (limit,))
         session.execute("select pg_catalog.set_config('lock_timeout', '2s', false)")
         self.listens = listen(session)
-        self.trouble = ""
         self._settled()  # nobody knows what was told before
         while not self._ends.is_set():
             asked = time.monotonic()
             session.execute("select 1")
             self._keep(session, asked)
-            for notice in session.notifies(timeout=self._beat, stop_after=1):
-                self._events.add(notice.payload)
-                self._heard()
+            self._pause, self.error = _SHORTEST, None
+            while not self._ends.is_set() and time.monotonic() < asked + self._beat:
+                for notice in session.notifies(timeout=min(self._beat, _TICK), stop_after=1):
+                    self._events.add(notice.payload)
+                    self._heard()
 
     def _keep(self, session: Connection, asked: float) -> None:
         """Leads on, or tries to begin."""

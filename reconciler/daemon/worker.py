@@ -13,10 +13,12 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import psycopg
 import structlog
 
+from reconciler.daemon.log import mask
 from reconciler.daemon.record import Record, moment
 from reconciler.daemon.standing import Standing
 from reconciler.daemon.wakeup import Trigger, Wakeup
@@ -26,44 +28,47 @@ from reconciler.engine.document import plan_document
 from reconciler.engine.phases import in_phases
 from reconciler.engine.planning import propose
 from reconciler.engine.unmoved import inputs
-from reconciler.errors import ReconcilerError, Waiting
+from reconciler.errors import ReconcilerError, Stalled, Waiting
+from reconciler.migrate import Progress
 from reconciler.model import Condition, Json, Status
 from reconciler.run.stop import Stop
 from reconciler.settings import Database
 
 _QUIET = 0.2
 """Seconds without another event of a file before the files are read."""
-_HEAVY = threading.Semaphore(2)
-"""How many databases are planned and rehearsed at once: each takes a server of its own."""
+_REHEARSALS = threading.BoundedSemaphore(2)
+"""How many databases have something materialised or rehearsed at once: each may take a server of its own."""
+_BEGINS, _ENDS = "start the shadow", "ask the live database"
+"""The stages between which that is. What runs on the live database keeps nobody else from it."""
 
 
 class Worker:
-    """`publish` takes each new status. `began` is when the pass under way began (time.monotonic), None between passes;
-    `looks` says that it has not found out yet how the database stands, `stage` what is done now.
+    """`publish` takes each new status. `looks_since` is when the look under way began (time.monotonic), None when it is known how the
+    database stands; `stage` is what is done now.
     """
 
-    def __init__(self, database: Database, publish: Callable[[Status], None]) -> None:
+    def __init__(self, database: Database, publish: Callable[[Worker, Status], None]) -> None:
         self.database = database
         self.wakeup = Wakeup()
         self.record = Record(database.name, database.mode)
-        self.began: float | None = None
-        self.looks = False
+        self.looks_since: float | None = None
         self.stage = ""
-        self._publish = publish
+        self._sink = publish
         self._stop = Stop(database.grace.seconds)
         self._tries = 0
         self._again: float | None = None
+        self._looked_at = time.monotonic()
+        self._rehearses = False
+        self._lands = False
         self._stalled: tuple[ReconcilerError, str] | None = None
-        self._planned = ""
+        self._unread: tuple[Pass, str] | None = None
+        self._said = ""
+        self._done_of = ""
         self._plan: dict[str, Json] | None = None
-        self._said: ReconcilerError | None = None
         self._log = structlog.get_logger(__name__).bind(database=database.name)
         self.standing = Standing(
-            database,
-            self.record.events,
-            heard=lambda: self.wakeup.ask("listener"),
-            settled=lambda: self.wakeup.ask("start"),
-        )
+            database, self.record.events, heard=lambda: self.wakeup.ask("listener"), settled=lambda: self.wakeup.ask("start")
+        )  # fmt: skip
         self._thread = threading.Thread(target=self._run, name=f"worker {database.name}", daemon=True)
 
     def start(self) -> None:
@@ -73,106 +78,140 @@ class Worker:
         self._thread.start()
 
     def end(self, why: str) -> None:
-        """Asks to end: the statement under way may finish within the grace time."""
+        """Asks to end: the statement under way may finish within the grace time. Whoever leads leads until then."""
         self._stop.ask(why)
         self.wakeup.close()
 
-    def join(self, timeout: float) -> bool:
-        """Whether it ended in time."""
-        self._thread.join(timeout)
-        if self._thread.is_alive():
-            return False
-        self.standing.close()
-        self._stop.close()
-        return True
+    def join(self, deadline: float) -> bool:
+        """Whether it ended by then (time.monotonic)."""
+        self._thread.join(max(deadline - time.monotonic(), 0))
+        return not self._thread.is_alive()
 
     @property
     def alive(self) -> bool:
         return self._thread.is_alive()
 
+    def _publish(self, status: Status) -> None:
+        self._sink(self, status)
+
     def _run(self) -> None:
-        while True:
-            triggers = self.wakeup.wait(self._again, quiet=_QUIET)
-            if self.wakeup.closed:
-                return
-            self._again = None
-            trigger: Trigger = triggers[0] if triggers else "again"
-            log = self._log.bind(cycle=uuid.uuid4().hex[:8], trigger=trigger)
-            self.began = time.monotonic()
-            try:
-                found = self._pass(triggers)
-                self._told(log, found.result, trigger, found.error)
-            except (ReconcilerError, psycopg.Error) as error:
-                self._faltered(log, error, trigger)
-            except Exception as error:  # noqa: BLE001 - a fault of ours in one pass must not end the watch over a database
-                self._faltered(log, error, trigger)
-            finally:
-                self.began, self.looks, self.stage = None, False, ""
+        try:
+            while True:
+                clock = self._looked_at + self.database.check_interval.seconds + 1
+                triggers = self.wakeup.wait(min(self._again or clock, clock), quiet=_QUIET)
+                if self.wakeup.closed:
+                    return
+                trigger: Trigger = (
+                    triggers[0] if triggers else "again" if self._again is not None else "timer"
+                )
+                self._turn(trigger, triggers)
+        finally:
+            self.standing.close()
+            self._stop.close()
+
+    def _turn(self, trigger: Trigger, triggers: tuple[Trigger, ...]) -> None:
+        log = self._log.bind(cycle=uuid.uuid4().hex[:8], trigger=trigger)
+        self._again = None
+        self._looked_at = self.looks_since = began = time.monotonic()
+        try:
+            with suppress(ReconcilerError):
+                mask(secret for _, secret in self.database.target().secrets)
+            found = self._pass(triggers)
+            self._told(log, found, trigger, time.monotonic() - began)
+        except Exception as error:  # noqa: BLE001 - a fault of ours in one pass must not end the watch over a database
+            self._faltered(log, error, trigger)
+        finally:
+            self._give_way()
+            self.looks_since, self.stage = None, ""
 
     def _pass(self, triggers: tuple[Trigger, ...]) -> Pass:
+        asked = bool(set(triggers) & {"http", "signal"})
         began = time.monotonic()
-        self.looks = True
-        found = observed(self.database, told=self._stages)
-        self.looks = False
+        found = self._look(asked)
         self.record.took("observe", time.monotonic() - began)
+        lost = self.standing.error
+        if found.error is None and lost is not None:
+            found = stalled(found, lost)
         if found.seen is None or not found.seen.changes:
-            self._stalled = None if found.error is None else self._stalled
+            self._stalled = self._stalled if found.seen is None else None
             self._tell(found)
-            self._judge(found)
+            self._judge(found, "")
             return found
-        held = self._held(triggers)
-        if held is not None:
-            found = stalled(found, held)
+        of = self._inputs()
+        held = self._stalled[0] if self._stalled and not asked and of and of == self._stalled[1] else None
         # Until the next try has ended, what the last one ended with is what is known.
         self._tell(stalled(found, self._stalled[0]) if self._stalled else found)
+        self.looks_since = None
+        if held is not None:
+            return stalled(found, held)
         if self.database.mode == "observe":
-            self._sketch(found)
-        if held is not None or not self.standing.leads:
+            self._sketch(found, of)
+        if not self.standing.leads or (
+            self.database.mode == "propose" and of and of == self._done_of and not asked
+        ):
             return found
-        began = time.monotonic()
-        with _HEAVY:
-            self._stop.check()
+        return self._act(found, of)
+
+    def _look(self, asked: bool) -> Pass:
+        """How the database stands; declarations that could not be read or loaded are not tried again until something changed."""
+        of = self._inputs() if self._unread else ""
+        if self._unread and of and of == self._unread[1] and not asked:
+            return replace(self._unread[0], status=replace(self._unread[0].status, observed_at=moment()))
+        found = observed(self.database, told=self._stages)
+        failed = found.seen is None and not isinstance(found.error, Waiting)
+        self._unread = (found, of) if failed else None
+        return found
+
+    def _act(self, found: Pass, of: str) -> Pass:
+        began, self._lands = time.monotonic(), False
+        try:
             after = acted(
-                self.database, found, told=self._stages, stop=self._stop, warrant=self.standing.warrant(),
-                on_note=self._log.info, on_statement=lambda progress: self.record.waited(progress.waited),
+                self.database, found, told=self._act_stages, stop=self._stop, warrant=self.standing.warrant(),
+                on_note=self._log.info, on_statement=self._ran,
             )  # fmt: skip
+        except Waiting as error:
+            after = stalled(found, error)
         self.record.took("apply" if self.database.mode == "apply" else "propose", time.monotonic() - began)
         if after.result != "suspended":
             made = after.proposal
-            self.record.acted(after, [s.source for s in made.plan.up] if made else ())
+            self.record.acted(after, [s.source for s in made.plan.up] if made else (), landed=self._lands)
             self._plan = plan_document(made.plan, made.rehearsal) if made else None
-        self._judge(after)
+        self._done_of = of if after.result == "proposed" else ""
+        if after.error is not None and self._lands:
+            # Some of it may be in the database.
+            again = observed(self.database, told=self._act_stages)
+            after = stalled(again, after.error) if again.seen is not None else after
+        self._judge(after, of)
         self._tell(after)
         return after
 
-    def _sketch(self, found: Pass) -> None:
+    def _sketch(self, found: Pass, of: str) -> None:
         """What would be done, for whoever looks at the page; made anew only when something else differs."""
-        of = inputs(self.database)
-        if of == self._planned:
+        if of and of == self._done_of:
             return
-        self._planned, self._plan = of, None
+        self._plan = None
         try:
-            with _HEAVY:
-                made = propose(
-                    self.database, trust=self.database.trust or "untrusted", told=self._stages, every_row=False,
-                    phases=in_phases(self.database),
-                )  # fmt: skip
-        except ReconcilerError as error:
+            made = propose(
+                self.database, trust=self.database.trust or "untrusted", told=self._act_stages, every_row=False,
+                phases=in_phases(self.database),
+            )  # fmt: skip
+        except (ReconcilerError, psycopg.Error) as error:
             self._stop.check()
-            self._log.info("no plan is possible now", why=error.what)
+            self._done_of = of if isinstance(error, Stalled) else ""
+            self._log.info("no plan is possible now", why=str(error))
             return
+        self._done_of = of
         self._plan = plan_document(made.plan, made.rehearsal)
         self._tell(found)
 
-    def _held(self, triggers: tuple[Trigger, ...]) -> ReconcilerError | None:
-        """What a person must change first; None when nothing is known of, when something has changed since, or when somebody asks."""
-        if self._stalled is None or set(triggers) & {"http", "signal"}:
-            return None
-        error, made_of = self._stalled
-        return error if inputs(self.database) == made_of else None
+    def _inputs(self) -> str:
+        """A name for what a plan is made of, as of now; empty where that cannot be told."""
+        with suppress(ReconcilerError, psycopg.Error):
+            return inputs(self.database)
+        return ""
 
-    def _judge(self, found: Pass) -> None:
-        """When it is tried again by itself, after what this pass came to."""
+    def _judge(self, found: Pass, of: str) -> None:
+        """When it is tried again by itself, after what this pass came to. `of` is what the act was made of at most."""
         error = found.error
         if isinstance(error, Waiting):
             self._tries += 1
@@ -181,7 +220,7 @@ class Worker:
             return
         self._tries = 0
         if found.seen is not None:
-            self._stalled = (error, inputs(self.database)) if error is not None else None
+            self._stalled = (error, of) if error is not None and error is not self.standing.error else None
 
     def _tell(self, found: Pass) -> None:
         told: dict[str, Json] = {}
@@ -190,21 +229,18 @@ class Worker:
         told["plan"] = self._plan if found.status.drift or found.seen is None else None
         self._publish(self.record.looked(found, told))
 
-    def _told(
-        self, log: structlog.BoundLogger, result: str, trigger: Trigger, error: ReconcilerError | None
-    ) -> None:
+    def _told(self, log: structlog.BoundLogger, found: Pass, trigger: Trigger, seconds: float) -> None:
         """One sentence a pass."""
-        seconds = time.monotonic() - (self.began or time.monotonic())
-        self.record.counted(trigger, result)
+        self.record.counted(trigger, found.result)
         self.record.took("whole", seconds)
         self._publish(self.record.counts())
-        status = self.record.status
+        status, says = self.record.status, found.error.what if found.error is not None else ""
         # What a person must do is said loudly once.
-        news, self._said = error is not None and error is not self._said, error
-        level = log.info if not news else log.warning if isinstance(error, Waiting) else log.error
+        news, self._said = bool(says) and says != self._said, says
+        level = log.info if not news else log.warning if isinstance(found.error, Waiting) else log.error
         level(
-            error.what if error is not None else _sentence(status), result=result, seconds=round(seconds, 3),
-            drift=len(status.drift), extra=len(status.extra), leader=self.standing.leads,
+            says or _sentence(status), result=found.result, seconds=round(seconds, 3), drift=len(status.drift),
+            extra=len(status.extra), leader=self.standing.leads,
         )  # fmt: skip
 
     def _faltered(self, log: structlog.BoundLogger, error: Exception, trigger: Trigger) -> None:
@@ -219,19 +255,41 @@ class Worker:
         self._again = time.monotonic() + min(2.0 ** min(self._tries, 10), 300.0)
         self.record.counted(trigger, result)
         if passes:
-            log.warning(says, result=result)
             condition = Condition("Waiting", "True", "TriedAgain", says, moment())
+        else:
+            condition = Condition("Faulty", "True", type(error).__name__, says, moment())
+        self._publish(self.record.failed(condition))
+        if passes:
+            log.warning(says, result=result)
         else:
             log.error(
                 f"a fault of this program: {type(error).__name__}: {says}", result=result, exc_info=error
             )
-            condition = Condition("Faulty", "True", type(error).__name__, says, moment())
-        self._publish(self.record.failed(condition))
 
     def _stages(self, stage: str) -> None:
-        """Told of each stage; ends the pass between two of them when the process is to end."""
+        """Told of each stage; ends the pass between two of them when the process is to end, and has others wait their turn."""
         self.stage = stage
         self._stop.check()
+        if stage == _BEGINS and not self._rehearses:
+            while not _REHEARSALS.acquire(timeout=0.5):
+                self._stop.check()
+            self._rehearses = True
+        elif stage == _ENDS:
+            self._give_way()
+
+    def _act_stages(self, stage: str) -> None:
+        """As `_stages`; what is read again during an act is another look."""
+        self.looks_since = time.monotonic() if stage == "read the database" else None
+        self._stages(stage)
+
+    def _give_way(self) -> None:
+        if self._rehearses:
+            self._rehearses = False
+            _REHEARSALS.release()
+
+    def _ran(self, progress: Progress) -> None:
+        self._lands = True
+        self.record.waited(progress.waited)
 
 
 def _sentence(status: Status) -> str:

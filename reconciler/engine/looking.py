@@ -27,6 +27,7 @@ WISHED = {
     "ExtraObjects": "False",
     "Stalled": "False",
     "Waiting": "False",
+    "Faulty": "False",
     "Unmodelled": "False",
     "Pending": "False",
     "PhasePending": "False",

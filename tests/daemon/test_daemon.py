@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 from processes import Ground, until
 
 from reconciler.engine import listening
-from reconciler.pg import Secret
+from reconciler.pg import Secret, connect, ident
 from reconciler.settings import Database
 
 DRIFT = "create table t2 (id integer primary key); drop table t"
@@ -192,10 +193,11 @@ def test_what_a_person_must_change_is_not_tried_again_until_something_changed(gr
     ground.declare("create table t (id integer primary key);")
     daemon = ground.start(RECONCILER_DATABASES__ONE__REMOVAL="immediate")
     until(lambda: daemon.condition("Stalled") == "True", "consent is asked for")
-    tried = daemon.metrics()['reconciler_rehearsals_total{result="failed"}']
+    tries = 'reconciler_reconcile_duration_seconds_count{database="one",phase="apply"}'
+    tried = daemon.metrics()[tries]
     time.sleep(4)
     assert daemon.condition("Stalled") == "True"
-    assert daemon.metrics()['reconciler_rehearsals_total{result="failed"}'] <= tried + 1
+    assert daemon.metrics()[tries] <= tried + 1
     ground.declare(TABLE)
     until(lambda: daemon.condition() == "True" and daemon.condition("Stalled") == "False", "an edit ends it")
 
@@ -263,3 +265,45 @@ def test_a_plan_that_waits_for_consent_is_approved_over_http(ground: Ground) -> 
     until(lambda: daemon.condition("Stalled") == "False", "and nobody is asked any more")
     assert daemon.metrics()['reconciler_hazards_awaiting_approval{database="one"}'] == 0
     assert daemon.metrics()['reconciler_quarantine_objects{database="one"}'] == 1
+
+
+def test_a_stranger_who_notifies_ends_nothing(ground: Ground) -> None:
+    ground.configure(mode="apply")
+    daemon = ground.start()
+    leads = 'reconciler_leader{database="one"}'
+    until(lambda: daemon.condition() == "True" and daemon.metrics().get(leads) == 1, "it leads")
+    for payload in ("repeat('[', 7900)", "'{}'", "'null'", "'{\"objects\": 1}'", "''"):
+        ground.sql(f"select pg_notify('reconciler_ddl', {payload})")
+    heard = 'reconciler_ddl_events_total{database="one"}'
+    until(lambda: daemon.metrics()[heard] == 5, "all of it was heard")
+    ground.declare(MORE)
+    until(lambda: columns(ground) == ["id", "v", "w"], "and it works on")
+    assert daemon.metrics()[leads] == 1
+
+
+def test_who_may_not_lead_says_what_is_missing(ground: Ground, role: str) -> None:
+    """A role that may look but keep no history: a person must act, is told so once, and nobody is asked every moment."""
+    ground.sql(TABLE)
+    ground.sql(f"grant connect on database {ident(ground.url.database)} to {role}")
+    ground.urls["one"] = ground.url.with_options(user=role, password=Secret("a word"))
+    ground.configure(mode="apply")
+    daemon = ground.start()
+    until(lambda: daemon.condition("Stalled") == "True", "a person must act")
+    (told,) = [c for c in daemon.status()["conditions"] if c["type"] == "Stalled"]
+    assert "grant create on database" in told["sentence"]
+    time.sleep(3)
+    assert len([line for line in daemon.lines if line["level"] == "error"]) == 1
+
+
+@pytest.fixture
+def role(ground: Ground) -> Iterator[str]:
+    name = "reconciler_test_looker"
+    with connect(ground.server.url) as admin:
+        admin.execute(f"drop role if exists {name}")
+        admin.execute(f"create role {name} login password 'a word'")
+    yield name
+    for url in ground.urls.values():
+        with connect(ground.server.url.with_database(url.database)) as admin:
+            admin.execute(f"drop owned by {name}")
+    with connect(ground.server.url) as admin:
+        admin.execute(f"drop role {name}")

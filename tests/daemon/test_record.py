@@ -26,14 +26,14 @@ def readable(at: str, pause: Suspension | None) -> Pass:
 
 def test_a_pause_stands_while_the_database_cannot_be_asked() -> None:
     record = Record("one", "apply")
-    assert not paused(record.looked(unreachable(AT), {}, leads=True))
-    assert paused(record.looked(readable(AT, PAUSE), {}, leads=True))
+    assert not paused(record.looked(unreachable(AT), {}))
+    assert paused(record.looked(readable(AT, PAUSE), {}))
     for _ in range(2):
-        status = record.looked(unreachable(AT), {}, leads=True)
+        status = record.looked(unreachable(AT), {})
         assert paused(status) == 1 and status.facts["suspension"] == suspending.fact(PAUSE)
-    ended = record.looked(readable(AT, None), {}, leads=True)
+    ended = record.looked(readable(AT, None), {})
     assert not paused(ended) and ended.facts["suspension"] is None
-    assert not paused(record.looked(unreachable(AT), {}, leads=True))
+    assert not paused(record.looked(unreachable(AT), {}))
 
 
 def paused(status: Status) -> int:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from reconciler.catalog.kinds import constraint
 from reconciler.catalog.kinds import writing as w
-from reconciler.model import Fact, Hazard, HazardCode, ObjectId, Statement
+from reconciler.model import Fact, Hazard, HazardCode, Statement
 from reconciler.pg import literal
 from reconciler.plan.quarantine.registry import if_kept
 from reconciler.plan.quarantine.tables import creates, is_copied, points_to
