@@ -69,9 +69,11 @@ select pg_catalog.format('%s %s.%s %s, kept twice', kind, schema, name, part) fr
 
 @dataclass
 class Known:
-    """One direction as it runs undisturbed. `states[n]` is the database with n steps done."""
+    """One direction as it runs undisturbed. `states[n]` is the database with n steps done, `again[n]` where the way before had kept
+    something."""
 
     states: list[Digests] = field(default_factory=list)
+    again: list[Digests] = field(default_factory=list)
     trace: list[Sent] = field(default_factory=list)
     bytes: Mapping[str, int] = field(default_factory=dict)
     dump: frozenset[str] = frozenset()
