@@ -6,7 +6,6 @@ Debian's programs with the files of `deploy/`; only addresses and waiting times 
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import subprocess
 import threading
@@ -18,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import pytest
+from majors import require_program
 from processes import Ground, until
 from ruamel.yaml import YAML
 
@@ -125,8 +124,7 @@ def running(folder: Path, program: str, *arguments: str) -> Iterator[None]:
 
 def test_drift_is_told_and_taken_back(ground: Ground, tmp_path: Path) -> None:
     for program in ("prometheus", "prometheus-alertmanager"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
+        require_program(program)
     ground.configure(mode="observe", check_interval="1s")
     ground.sql("create table t (id integer primary key, v text)")
     daemon = ground.start()

@@ -6,12 +6,12 @@ import configparser
 import json
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from majors import require_program
 
 from reconciler.settings import Database, Listen
 from reconciler.web import Board, serving
@@ -52,8 +52,7 @@ def test_the_health_check_asks_whether_the_loop_is_alive(deadline: float | None,
 
 
 def test_hadolint_agrees() -> None:
-    if shutil.which("hadolint") is None:
-        pytest.skip("hadolint is not installed")
+    require_program("hadolint")
     done = subprocess.run(["hadolint", "Dockerfile"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
@@ -82,8 +81,7 @@ def test_the_unit_hands_over_the_password_and_little_else() -> None:
 
 @pytest.mark.parametrize("how", ["verify", "security"])
 def test_systemd_agrees(how: str, tmp_path: Path) -> None:
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("systemd is not installed")
+    require_program("systemd-analyze")
     copy = tmp_path / UNIT.name
     # What it starts is not installed here.
     copy.write_text(UNIT.read_text().replace("/opt/reconciler/bin/reconciler", "/bin/true"))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from majors import require_program
 from ruamel.yaml import YAML
 
 from reconciler.settings import Database
@@ -148,8 +148,7 @@ def test_the_operator_gets_the_rules_that_are_tested() -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_kubectl_makes_the_same_of_it(overlay: str) -> None:
-    if shutil.which("kubectl") is None:
-        pytest.skip("kubectl is not installed")
+    require_program("kubectl")
     done = subprocess.run(
         ["kubectl", "kustomize", str(KUBERNETES / "overlays" / overlay)],
         capture_output=True,

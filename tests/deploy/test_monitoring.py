@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 import typer.main
+from majors import require_program
 from ruamel.yaml import YAML
 
 from reconciler.cli.app import app
@@ -154,8 +154,7 @@ def test_panels_do_not_overlap_and_have_numbers_of_their_own() -> None:
 
 
 def test_the_panels_ask_in_promql(tmp_path: Path) -> None:
-    if shutil.which("promtool") is None:
-        pytest.skip("promtool is not installed")
+    require_program("promtool")
     plain = [e.replace("$__rate_interval", "5m").replace("$database", ".*") for _, e in ASKED]
     rules = [{"record": f"panel:{number}", "expr": expression} for number, expression in enumerate(plain)]
     (tmp_path / "panels.yml").write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
@@ -182,7 +181,6 @@ def test_alertmanager_silences_only_alerts_there_are() -> None:
 )
 def test_the_tools_of_prometheus_agree(command: str) -> None:
     program, *arguments = command.split()
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
+    require_program(program)
     done = subprocess.run([program, *arguments], cwd=DEPLOY, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
