@@ -88,7 +88,7 @@ def doctor(
     from reconciler.engine.looking import gravest
 
     found = []
-    for database in target.all(screen):
+    for database in target.all(screen, files=False):
         with screen.progress() as told:
             found.append((database.name, engine_doctor.examine(database, told=told)))
     if screen.is_json:

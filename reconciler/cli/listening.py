@@ -21,7 +21,7 @@ def install(screen: Screen, target: Target) -> None:
     """
     from reconciler.engine import listening
 
-    database = target.one(screen)
+    database = target.one(screen, files=False)
     limits = listening.install(database).limits
     if screen.is_json:
         screen.document({"database": database.name, "installed": True, "limits": list(limits)})
@@ -34,7 +34,7 @@ def remove(screen: Screen, target: Target) -> None:
     """Takes the event trigger away; drift is then found at check_interval. Exit 3 when the role may not."""
     from reconciler.engine import listening
 
-    database = target.one(screen)
+    database = target.one(screen, files=False)
     there = listening.remove(database)
     if screen.is_json:
         screen.document({"database": database.name, "installed": False, "was_installed": there})

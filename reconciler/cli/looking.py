@@ -26,7 +26,7 @@ def status(screen: Screen, target: Target) -> None:
     from reconciler.engine import looking
 
     found = []
-    for database in target.all(screen):
+    for database in target.all(screen, files=False):
         with screen.progress() as told:
             found.append(looking.look(database, trust=trust_of(database), told=told))
     if screen.is_json:
@@ -85,7 +85,7 @@ def history(screen: Screen, target: Target) -> None:
     from reconciler.cli.present import migrations
     from reconciler.engine import looking
 
-    database = target.one(screen)
+    database = target.one(screen, files=False)
     rows = looking.history(database)
     if screen.is_json:
         screen.document({"database": database.name, "history": [migrations.applied(row) for row in rows]})

@@ -7,8 +7,10 @@ every error becomes one clear message and the right exit code. Imports nothing h
 
 from __future__ import annotations
 
+import atexit
 import inspect
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import MISSING, Field, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -91,15 +93,29 @@ class Target:
         )
         return settings.load(screen.config, overrides)
 
-    def one(self, screen: Screen) -> Database:
-        """The one database that is meant."""
-        found = self.config(screen)
-        return found.database(self.database)
+    def one(self, screen: Screen, *, files: bool = True) -> Database:
+        """The one database that is meant; with `files` its declarations are fetched where they are in a git repository."""
+        found = self.config(screen).database(self.database)
+        return _fetched(screen, found) if files and found.source is not None else found
 
-    def all(self, screen: Screen) -> tuple[Database, ...]:
+    def all(self, screen: Screen, *, files: bool = True) -> tuple[Database, ...]:
         """The databases that are meant: the named one, or all that are configured."""
-        found = self.config(screen)
-        return (found.database(self.database),) if self.database else found.databases
+        config = self.config(screen)
+        found = (config.database(self.database),) if self.database else config.databases
+        return tuple(_fetched(screen, one) if files and one.source is not None else one for one in found)
+
+
+def _fetched(screen: Screen, database: Database) -> Database:
+    from reconciler.engine.checkout import used
+    from reconciler.engine.fetching import fetched
+
+    with screen.progress() as told:
+        told(f"fetch {database.source.git}" if database.source else "")
+        found = fetched(database)
+    until_the_end = ExitStack()
+    atexit.register(until_the_end.close)
+    until_the_end.enter_context(used(found))
+    return found
 
 
 def trust_of(database: Database) -> TrustLevel:

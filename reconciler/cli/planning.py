@@ -75,6 +75,8 @@ def plan(
     if not check and code != 3 and found.migration is not None:
         if export is not None:
             files = _exported(found.migration, export, out)
+        elif database.source is not None and out is None:
+            screen.note(f"nothing was written: this is {database.origin}; give --out DIR")
         else:
             files = _written(screen, found.migration, waiting, out or database.migrations)
     if screen.is_json:

@@ -59,7 +59,7 @@ def purge(
         )
     if bool(hold) != (reason is not None):
         raise Usage("--hold and --reason belong together", hint="say what is held, and why")
-    database = target.one(screen)
+    database = target.one(screen, files=False)
     if show:
         quarantined.shown(screen, database, purging.kept(database))
     elif hold or release:

@@ -42,7 +42,7 @@ def run(
             os._exit(0)  # a session that does not answer would keep its thread, and that thread the process
         return
     found = []
-    for database in target.all(screen):
+    for database in target.all(screen, files=False):
         with stoppable(database.grace.seconds) as stop, screen.progress() as told:
             status = run_once(database, told=told, stop=stop)
         found.append((status, looking.exit_of(database, status)))

@@ -44,7 +44,7 @@ def new_table(
     """Writes a table: keys, row-level security for every command, and the questions that are still open."""
     from reconciler.engine import new as skeletons
 
-    database = target.one(screen)
+    database = _here(screen, target)
     tenant = (
         None
         if no_tenant
@@ -90,7 +90,7 @@ def new_trigger(
     """Writes a trigger with its function, asking first what its design must answer."""
     from reconciler.engine import new as skeletons
 
-    database = target.one(screen)
+    database = _here(screen, target)
 
     def ask(given: str | None, question: str, default: str = "") -> str:
         return str(given) if given is not None else _asked(screen, target, question, default)
@@ -136,7 +136,7 @@ def new_policy(
     from reconciler.engine import new as skeletons
     from reconciler.errors import Usage
 
-    database = target.one(screen)
+    database = _here(screen, target)
     chosen = (
         str(command)
         if command
@@ -167,10 +167,23 @@ def new_migration(
     from reconciler import migrate
     from reconciler.engine import new as skeletons
 
-    database = target.one(screen)
+    database = _here(screen, target)
     existing = [one.version for one in migrate.load_directory(database.migrations)]
     skeleton = skeletons.migration(what, now=datetime.now(UTC), existing=existing)
     _write(screen, database, skeleton, database.migrations)
+
+
+def _here(screen: Screen, target: Target) -> Database:
+    """The database with a folder that can be written to; a repository is written to by a commit of yours."""
+    from reconciler.errors import Usage
+
+    database = target.one(screen, files=False)
+    if database.source is not None:
+        raise Usage(
+            f"the declarations of {database.name} are in {database.source.git}",
+            hint="write the file into your own checkout of it: --schema-dir DIR",
+        )
+    return database
 
 
 def _asked(screen: Screen, target: Target, question: str, default: str) -> str:

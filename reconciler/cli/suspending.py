@@ -28,7 +28,7 @@ def suspend(
     """
     from reconciler.engine import suspending
 
-    database = target.one(screen)
+    database = target.one(screen, files=False)
     found = suspending.suspend(database, reason)
     if screen.is_json:
         screen.document({"database": database.name, "suspension": suspending.fact(found)})
@@ -48,7 +48,7 @@ def resume(screen: Screen, target: Target) -> None:
     """
     from reconciler.engine import suspending
 
-    database = target.one(screen)
+    database = target.one(screen, files=False)
     was = suspending.resume(database)
     if screen.is_json:
         screen.document({"database": database.name, "suspension": None, "was": suspending.fact(was)})

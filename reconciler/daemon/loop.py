@@ -19,6 +19,7 @@ from types import FrameType
 import structlog
 
 from reconciler.daemon import log as lines
+from reconciler.daemon.git import Repositories
 from reconciler.daemon.producers import Clock, Files
 from reconciler.daemon.record import moment
 from reconciler.daemon.wakeup import Trigger
@@ -51,7 +52,7 @@ class Loop:
         self._lock = threading.Lock()
         self._log = structlog.get_logger(__name__)
         self._promise = time.monotonic() + _PROMISE
-        self._clock, self._files = Clock(), Files()
+        self._clock, self._files, self._git = Clock(), Files(), Repositories()
 
     def follow(self, config: Config) -> None:
         """Looks after the databases of this configuration and no others; those that did not change go on undisturbed."""
@@ -87,13 +88,14 @@ class Loop:
 
     def databases(self) -> tuple[Database, ...]:
         """Those that are looked after now."""
-        return tuple(worker.database for worker in tuple(self._workers.values()))
+        return tuple(worker.declared for worker in tuple(self._workers.values()))
 
     def ask(self, name: str, trigger: Trigger = "http") -> None:
         """Asks for a pass of one database."""
         worker = self._workers.get(name)
         if worker is not None:
             worker.wakeup.ask(trigger)
+            self._git.fetch(name)
 
     def ask_all(self) -> None:
         for database in self.databases():
@@ -114,12 +116,14 @@ class Loop:
         slowest = max((w.database.grace.seconds for w in self._workers.values()), default=0.0)
         self._promise = time.monotonic() + slowest + _CLEARING + _PROMISE
         self.follow(config)
+        self._git.fetch_all()
         self._log.info("the configuration was read again", databases=len(config.databases))
 
     def close(self, why: str) -> bool:
         """Ends every worker in order; whether all of them ended in time."""
         self._clock.close()
         self._files.close()
+        self._git.close()
         return self._leave(list(self._workers.values()), why)
 
     def hurry(self, why: str) -> None:
@@ -128,11 +132,13 @@ class Loop:
             worker.end(why)
 
     def _take(self, database: Database) -> None:
-        worker = Worker(database, self._publish)
+        worker = Worker(database, self._publish, lambda: self._git.fetched(database))
         self._workers[database.name] = worker
         worker.start()
         self._clock.add(database.name, database.check_interval.seconds, worker.wakeup)
-        self._files.add(database.name, {database.schema_dir, database.migrations}, worker.wakeup)
+        if database.source is None:
+            self._files.add(database.name, {database.schema_dir, database.migrations}, worker.wakeup)
+        self._git.add(database, worker.wakeup)
 
     def _leave(self, workers: Sequence[Worker], why: str) -> bool:
         """All of them at once, and until one moment. What is heard of one that does not end in time is published no more."""
@@ -152,6 +158,7 @@ class Loop:
                 )
             if self._workers.get(name) is worker:
                 del self._workers[name]
+                self._git.remove(name)
             with self._lock:
                 self._statuses.pop(name, None)
         return ended
@@ -166,6 +173,7 @@ class Loop:
         if worker is None:
             return status
         status = replace(status, facts={**status.facts, "leader": worker.standing.leads})
+        status = self._git.fetched(worker.database).told_of(status)
         limit = max(_OVERDUE, 3 * worker.database.check_interval.seconds)
         since, now = worker.looks_since, time.monotonic()
         if not worker.alive:
@@ -249,6 +257,8 @@ def secrets_of(config: Config) -> Iterator[Secret]:
     for database in config.databases:
         with suppress(ReconcilerError):
             yield from (secret for _, secret in database.target().secrets)
+        if database.source is not None:
+            yield from database.source.git.secrets
         if isinstance(database.shadow, Url):
             yield from (secret for _, secret in database.shadow.secrets)
     with suppress(ReconcilerError):

@@ -27,6 +27,7 @@ _LASTING = (
     "quarantine_oldest",
     "major",
     "plan",
+    "source",
 )
 """Facts that stay as last known when they could not be read."""
 

@@ -23,8 +23,10 @@ from reconciler.daemon.record import Record, moment
 from reconciler.daemon.standing import Standing
 from reconciler.daemon.wakeup import Trigger, Wakeup
 from reconciler.engine import telling
+from reconciler.engine.checkout import used
 from reconciler.engine.cycle import Pass, acted, observed, stalled
 from reconciler.engine.document import plan_document
+from reconciler.engine.fetching import Fetched
 from reconciler.engine.phases import in_phases
 from reconciler.engine.planning import propose
 from reconciler.engine.unmoved import inputs
@@ -43,17 +45,20 @@ _BEGINS, _ENDS = "start the shadow", "ask the live database"
 
 
 class Worker:
-    """`publish` takes each new status. `looks_since` is when the look under way began (time.monotonic), None when it is known how the
+    """`publish` takes each new status, `source` gives what declares the database now. `database` is as it was configured, `declared`
+    with the files that the newest pass goes by. `looks_since` is when the look under way began (time.monotonic), None when it is known how the
     database stands; `stage` is what is done now.
     """
 
-    def __init__(self, database: Database, publish: Callable[[Worker, Status], None]) -> None:
-        self.database = database
+    def __init__(
+        self, database: Database, publish: Callable[[Worker, Status], None], source: Callable[[], Fetched]
+    ) -> None:
+        self.database = self.declared = database
         self.wakeup = Wakeup()
         self.record = Record(database.name, database.mode)
         self.looks_since: float | None = None
         self.stage = ""
-        self._sink = publish
+        self._sink, self._source = publish, source
         self._stop = Stop(database.grace.seconds)
         self._tries = 0
         self._again: float | None = None
@@ -116,7 +121,10 @@ class Worker:
         try:
             with suppress(ReconcilerError):
                 mask(secret for _, secret in self.database.target().secrets)
-            found = self._pass(triggers)
+            fetched = self._source()
+            with used(fetched.database):
+                self.declared = fetched.database
+                found = self._pass(triggers, fetched)
             self._told(log, found, trigger, time.monotonic() - began)
         except Exception as error:  # noqa: BLE001 - a fault of ours in one pass must not end the watch over a database
             self._faltered(log, error, trigger)
@@ -124,10 +132,10 @@ class Worker:
             self._give_way()
             self.looks_since, self.stage = None, ""
 
-    def _pass(self, triggers: tuple[Trigger, ...]) -> Pass:
+    def _pass(self, triggers: tuple[Trigger, ...], fetched: Fetched) -> Pass:
         asked = bool(set(triggers) & {"http", "signal"})
         began = time.monotonic()
-        found = self._look(asked)
+        found = self._look(asked, fetched.hindrance)
         self.record.took("observe", time.monotonic() - began)
         lost = self.standing.error
         if found.error is None and lost is not None:
@@ -144,20 +152,20 @@ class Worker:
         self.looks_since = None
         if held is not None:
             return stalled(found, held)
-        if self.database.mode == "observe":
+        if self.declared.mode == "observe":
             self._sketch(found, of)
         if not self.standing.leads or (
-            self.database.mode == "propose" and of and of == self._done_of and not asked
+            self.declared.mode == "propose" and of and of == self._done_of and not asked
         ):
             return found
         return self._act(found, of)
 
-    def _look(self, asked: bool) -> Pass:
+    def _look(self, asked: bool, hindrance: ReconcilerError | None) -> Pass:
         """How the database stands; declarations that could not be read or loaded are not tried again until something changed."""
         of = self._inputs() if self._unread else ""
         if self._unread and of and of == self._unread[1] and not asked:
             return replace(self._unread[0], status=replace(self._unread[0].status, observed_at=moment()))
-        found = observed(self.database, told=self._stages)
+        found = observed(self.declared, told=self._stages, trouble=hindrance)
         failed = found.seen is None and not isinstance(found.error, Waiting)
         self._unread = (found, of) if failed else None
         return found
@@ -166,12 +174,12 @@ class Worker:
         began, self._lands = time.monotonic(), False
         try:
             after = acted(
-                self.database, found, told=self._act_stages, stop=self._stop, warrant=self.standing.warrant(),
+                self.declared, found, told=self._act_stages, stop=self._stop, warrant=self.standing.warrant(),
                 on_note=self._log.info, on_statement=self._ran,
             )  # fmt: skip
         except Waiting as error:
             after = stalled(found, error)
-        self.record.took("apply" if self.database.mode == "apply" else "propose", time.monotonic() - began)
+        self.record.took("apply" if self.declared.mode == "apply" else "propose", time.monotonic() - began)
         if after.result != "suspended":
             made = after.proposal
             self.record.acted(after, [s.source for s in made.plan.up] if made else (), landed=self._lands)
@@ -179,7 +187,7 @@ class Worker:
         self._done_of = of if after.result == "proposed" else ""
         if after.error is not None and self._lands:
             # Some of it may be in the database.
-            again = observed(self.database, told=self._act_stages)
+            again = observed(self.declared, told=self._act_stages)
             after = stalled(again, after.error) if again.seen is not None else after
         self._judge(after, of)
         self._tell(after)
@@ -192,8 +200,8 @@ class Worker:
         self._plan = None
         try:
             made = propose(
-                self.database, trust=self.database.trust or "untrusted", told=self._act_stages, every_row=False,
-                phases=in_phases(self.database),
+                self.declared, trust=self.declared.trust or "untrusted", told=self._act_stages, every_row=False,
+                phases=in_phases(self.declared),
             )  # fmt: skip
         except (ReconcilerError, psycopg.Error) as error:
             self._stop.check()
@@ -207,7 +215,7 @@ class Worker:
     def _inputs(self) -> str:
         """A name for what a plan is made of, as of now; empty where that cannot be told."""
         with suppress(ReconcilerError, psycopg.Error):
-            return inputs(self.database)
+            return inputs(self.declared)
         return ""
 
     def _judge(self, found: Pass, of: str) -> None:
@@ -215,7 +223,7 @@ class Worker:
         error = found.error
         if isinstance(error, Waiting):
             self._tries += 1
-            pause = min(2.0 ** min(self._tries, 10) / 2, max(self.database.check_interval.seconds, 1.0))
+            pause = min(2.0 ** min(self._tries, 10) / 2, max(self.declared.check_interval.seconds, 1.0))
             self._again = time.monotonic() + pause * random.uniform(0.7, 1.3)  # noqa: S311 - replicas must not come all at once
             return
         self._tries = 0
@@ -225,7 +233,7 @@ class Worker:
     def _tell(self, found: Pass) -> None:
         told: dict[str, Json] = {}
         with suppress(ReconcilerError, psycopg.Error):
-            told = telling.facts(self.database, found.seen)
+            told = telling.facts(self.declared, found.seen)
         told["plan"] = self._plan if found.status.drift or found.seen is None else None
         self._publish(self.record.looked(found, told))
 

@@ -35,7 +35,7 @@ def key(*parts: object) -> str:
 
 def load(sort: str, name: str) -> Any | None:
     """What was saved under that name; None when nothing was, it cannot be read, or somebody else wrote it."""
-    path = _folder() / f"{sort}-{name}.json"
+    path = folder() / f"{sort}-{name}.json"
     try:
         if path.stat().st_uid != os.geteuid():
             return None
@@ -47,15 +47,15 @@ def load(sort: str, name: str) -> Any | None:
 def save(sort: str, name: str, value: Any) -> None:
     """Saves for later processes. A cache that cannot be written (a read-only home) is no error."""
     try:
-        folder = _folder()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if folder.stat().st_uid != os.geteuid():
+        home = folder()
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if home.stat().st_uid != os.geteuid():
             return
-        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".new")
+        handle, temporary = tempfile.mkstemp(dir=home, suffix=".new")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(json.dumps(value, separators=(",", ":")))
-        Path(temporary).replace(folder / f"{sort}-{name}.json")
-        _tidy(folder, sort)
+        Path(temporary).replace(home / f"{sort}-{name}.json")
+        _tidy(home, sort)
     except OSError:
         return
 
@@ -73,7 +73,8 @@ def _tidy(folder: Path, sort: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def _folder() -> Path:
+def folder() -> Path:
+    """Where everything is that may be lost."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "reconciler"
 

@@ -14,11 +14,14 @@ from datetime import UTC, datetime
 from reconciler import migrate
 from reconciler.engine import proposals, suspending
 from reconciler.engine.applying import apply
+from reconciler.engine.checkout import used
 from reconciler.engine.desired import Trust
 from reconciler.engine.drift import Drift, drift
+from reconciler.engine.fetching import known
 from reconciler.engine.landing import Warrant
 from reconciler.engine.phases import in_phases
 from reconciler.engine.planning import Proposal, propose
+from reconciler.engine.pushing import push
 from reconciler.engine.work import Told
 from reconciler.errors import ReconcilerError, Stalled, Usage, Waiting
 from reconciler.migrate import Progress
@@ -63,25 +66,42 @@ def run_once(
     """Observes, and in the modes `propose` and `apply` writes or applies what is missing, unless somebody paused that. Returns the
     status; raises only for errors that are none of our families.
     """
-    first = observed(database, told=told, now=now)
-    if first.seen is None or not first.seen.changes or database.mode == "observe":
-        return first.status
-    return acted(database, first, told=told, now=now, stop=stop).status
+    fetched = known(database)
+    database = fetched.database
+    with used(database):
+        first = observed(database, told=told, now=now, trouble=fetched.hindrance)
+        if first.seen is None or not first.seen.changes or database.mode == "observe":
+            return fetched.told_of(first.status)
+        return fetched.told_of(acted(database, first, told=told, now=now, stop=stop).status)
 
 
-def observed(database: Database, *, told: Told = lambda stage: None, now: datetime | None = None) -> Pass:
-    """Looks, and changes nothing. Trust is `untrusted` unless the configuration says otherwise."""
+def observed(
+    database: Database,
+    *,
+    told: Told = lambda stage: None,
+    now: datetime | None = None,
+    trouble: ReconcilerError | None = None,
+) -> Pass:
+    """Looks, and changes nothing. Trust is `untrusted` unless the configuration says otherwise. `trouble` is why nobody knows what is
+    declared."""
     at = _moment(now)
     try:
+        if trouble is not None:
+            raise trouble
         seen = drift(database, trust=_trust(database), told=told)
     except (Waiting, Stalled, Usage) as error:
-        reason = "Waiting" if isinstance(error, Waiting) else "Stalled"
-        unknown = Condition("InSync", "Unknown", reason, error.what, at)
-        status = Status(database.name, at, (unknown, *_trouble(error, at)))
+        status = unknown(database, error, at)
         if not isinstance(error, Waiting):  # what was not there a moment ago is not asked again
             status = suspending.told_of(status, suspending.seen(database))
         return Pass(status, error=error)
     return Pass(suspending.told_of(_status(database, seen, at), suspending.seen(database)), seen)
+
+
+def unknown(database: Database, error: ReconcilerError, at: str) -> Status:
+    """The status when `error` kept us from looking."""
+    reason = "Waiting" if isinstance(error, Waiting) else "Stalled"
+    condition = Condition("InSync", "Unknown", reason, error.what, at)
+    return Status(database.name, at, (condition, *_trouble(error, at)))
 
 
 def acted(
@@ -105,7 +125,11 @@ def acted(
         if database.mode == "propose":
             written, made = _proposed(database, trust, told)
             facts = {**first.status.facts, "written": written}
-            return replace(first, status=replace(first.status, facts=facts), written=written, proposal=made)
+            first = replace(first, status=replace(first.status, facts=facts), written=written, proposal=made)
+            pushed = push(database, written, made.plan.changes)
+            if pushed:
+                on_note(f"{written} was pushed to the branch {pushed}")
+            return replace(first, status=replace(first.status, facts={**facts, "pushed": pushed}))
         done = apply(
             database, trust=trust, told=told, on_statement=on_statement, on_note=on_note, again=False, stop=stop, warrant=warrant,
             hold=lambda: suspending.suspension(database) is not None,

@@ -17,6 +17,7 @@ from reconciler.engine import leftovers
 from reconciler.engine.checks import Check, Connection, failed, missing, one
 from reconciler.engine.declared import Said
 from reconciler.engine.desired import scope_of
+from reconciler.engine.fetching import fetched
 from reconciler.engine.work import Told
 from reconciler.errors import ReconcilerError, Usage
 from reconciler.pg import Url, connect, ident
@@ -30,8 +31,17 @@ _SKEW = 5.0
 
 def examine(database: Database, *, told: Told = lambda stage: None) -> tuple[Check, ...]:
     """All checks of one database, in the order in which a person would repair them."""
+    checks = []
+    if database.source is not None:
+        address = database.source.git
+        told(f"fetch {address}")
+        try:
+            database = fetched(database)
+            checks.append(Check("repository", "good", f"{database.origin} of {address}"))
+        except ReconcilerError as error:
+            checks.append(failed("repository", error))
     declarations, found = _declarations(database)
-    checks = [found]
+    checks.append(found)
     told("connect")
     try:
         url = database.target()

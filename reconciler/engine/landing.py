@@ -101,7 +101,7 @@ def land(
             changes=one.changes,
             moved=one.moved,
             out_of_order=out_of_order,
-            client=client(),
+            client=", ".join(filter(None, (client(), work.database.origin))),
             consents=given.consents(one.migration, one.hazards, down=down),
             resolve=from_environment(os.environ),
             pace=Pace(sleep=stop.sleep),

@@ -13,8 +13,10 @@ from typing import Literal
 
 from reconciler import declare, migrate
 from reconciler.engine import purging
-from reconciler.engine.cycle import run_once
+from reconciler.engine.checkout import used
+from reconciler.engine.cycle import observed
 from reconciler.engine.desired import Trust
+from reconciler.engine.fetching import Fetched, known, remembered
 from reconciler.engine.work import Told
 from reconciler.errors import ReconcilerError, Stalled, Usage, Waiting
 from reconciler.migrate import Approval
@@ -60,8 +62,15 @@ def look(
     now: datetime | None = None,
 ) -> tuple[Status, int]:
     """The status, and the exit code it stands for: 0 as wished, 1 not, 2 to 4 when that could not be found out."""
+    fetched = known(database)
+    with used(fetched.database):
+        return _looked(fetched, trust, told, now)
+
+
+def _looked(fetched: Fetched, trust: Trust, told: Told, now: datetime | None) -> tuple[Status, int]:
+    database = fetched.database
     watching = database.model_copy(update={"mode": "observe", "trust": database.trust or trust})
-    seen = run_once(watching, told=told, now=now)
+    seen = fetched.told_of(observed(watching, told=told, now=now, trouble=fetched.hindrance).status)
     if _unknown(seen):
         return seen, exit_of(database, seen)
     try:
@@ -89,6 +98,10 @@ def exit_of(database: Database, status: Status) -> int:
         return Stalled.exit_code if stalled else Waiting.exit_code if waits else 0 if well else 1
     if unknown.reason == "Waiting":
         return Waiting.exit_code
+    if database.source is not None:
+        database = remembered(database)
+        if not database.commit:
+            return Stalled.exit_code
     try:
         database.target()
         declare.read(database.schema_dir, exclude=database.migrations)

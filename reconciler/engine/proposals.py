@@ -39,6 +39,11 @@ def again(made: Migration, olds: Iterable[Migration], history: Sequence[Applied]
     return replace(made, header=(*made.header, (_KEY, _LOOP)))
 
 
+def offered(migration: Migration) -> Migration:
+    """The file for people to take up: what they merge is theirs, and runs as it stands."""
+    return replace(migration, header=tuple(pair for pair in migration.header if pair != (_KEY, _LOOP)))
+
+
 def filed(database: Database, migration: Migration, olds: Iterable[Migration]) -> None:
     """Writes the file and removes what it replaces."""
     for old in olds:

@@ -14,6 +14,7 @@ from psycopg.rows import TupleRow
 from reconciler import migrate
 from reconciler.engine.consent import NEEDS_CONSENT, Given
 from reconciler.engine.drift import Drift
+from reconciler.engine.fetching import source_fact
 from reconciler.engine.looking import kept_facts
 from reconciler.errors import Stalled
 from reconciler.model import Applied, Json, Migration, ObjectId, Snapshot
@@ -27,6 +28,8 @@ SHOWN = 200
 def facts(database: Database, seen: Drift | None) -> dict[str, Json]:
     """Everything that can be read now. Raises Waiting when the database cannot be reached."""
     told: dict[str, Json] = {"mode": database.mode, "platform": database.platform}
+    if database.source is not None:
+        told["source"] = source_fact(database)
     with connect(database.target()) as live:
         rows: tuple[Applied, ...] = ()
         with suppress(Stalled):  # a role that may only look may lack the history

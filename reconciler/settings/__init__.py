@@ -6,6 +6,7 @@ from reconciler.settings.load import FILE_NAME, Overrides, find_file, load
 from reconciler.settings.model import (
     Config,
     Database,
+    GitSource,
     Http,
     Log,
     Mode,
@@ -14,12 +15,14 @@ from reconciler.settings.model import (
     Trust,
     json_schema,
 )
+from reconciler.settings.repository import Repository
 
 __all__ = [
     "FILE_NAME",
     "Config",
     "Database",
     "Duration",
+    "GitSource",
     "Http",
     "Listen",
     "Log",
@@ -27,6 +30,7 @@ __all__ = [
     "Overrides",
     "Platform",
     "Removal",
+    "Repository",
     "Trust",
     "find_file",
     "json_schema",

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from reconciler.errors import Source, Usage
 from reconciler.settings.document import Document, Place
 from reconciler.settings.fields import closest
-from reconciler.settings.model import SECTIONS, Config
+from reconciler.settings.model import SECTIONS, Config, GitSource
 
 
 def explained(error: ValidationError, document: Document, labels: Mapping[Place, str]) -> Usage:
@@ -49,4 +49,6 @@ def _keys_at(place: Place) -> tuple[str, ...]:
     if not place:
         return tuple(Config.model_fields)
     section = SECTIONS.get(str(place[0]))
+    if place[0] == "databases" and place[2:] == ("source",):
+        section = GitSource
     return tuple(section.model_fields) if section else ()

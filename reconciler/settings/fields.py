@@ -18,6 +18,7 @@ from reconciler.errors import Usage
 from reconciler.model import HazardCode
 from reconciler.pg import Url
 from reconciler.settings.duration import Duration
+from reconciler.settings.repository import Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,53 @@ def _needed_path(value: Any) -> Path:
     return path
 
 
+def _repository(value: Any) -> Repository:
+    if isinstance(value, Repository):
+        return value
+    try:
+        return Repository.parse(_text(value))
+    except Usage as error:
+        raise ValueError(f"is refused: {error.what} ({error.hint})") from None
+
+
+def _branch(value: Any) -> str:
+    """What git calls well formed, and nothing that it could take for an option or an expression."""
+    text = _text(value)
+    if (
+        not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_./#+=-]{0,199}", text)
+        or re.search(r"\.\.|//|/\.|[./]$", text)
+        or any(part.endswith(".lock") for part in text.split("/"))
+    ):
+        raise ValueError("is not the name of a branch, like main or release/2026")
+    return text
+
+
+def _pushed(value: Any) -> str | None:
+    if value is None:
+        return None
+    text = _text(value)
+    if re.search(r"\{(?!database\})|(?<!\{database)\}", text):
+        raise ValueError("may hold {database} in braces and nothing else")
+    _branch(text.replace("{database}", "name"))
+    return text
+
+
+def _folder(value: Any) -> str:
+    """A folder in the repository, as git writes it; the whole repository is the empty text."""
+    text = _text(value).strip("/")
+    parts = [part for part in text.split("/") if part not in ("", ".")]
+    if ".." in parts or ".git" in parts or re.search(r"[\x00-\x1f\\]", text):
+        raise ValueError("must be a folder in the repository, like schema or db/schema")
+    return "/".join(parts)
+
+
+def mapping(value: Any) -> Any:
+    """The environment and a forgotten indentation give text where keys belong."""
+    if isinstance(value, str | int | float | list):
+        raise ValueError("must be a mapping of keys, like {git: URL, branch: main}")  # noqa: TRY004
+    return value
+
+
 def _flag(value: Any) -> Any:
     """The environment knows only text."""
     return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
@@ -190,6 +238,13 @@ Shadow = Annotated[
 ListenAt = Annotated[Listen, *_json({"type": "string", "examples": ["127.0.0.1:8432"]}, _listen)]
 OptionalPath = Annotated[Path | None, *_json(_OPTIONAL_TEXT, _path)]
 NeededPath = Annotated[Path, *_json({"type": "string"}, _needed_path)]
+RepositoryAt = Annotated[
+    Repository,
+    *_json({"type": "string", "examples": ["https://git.example.com/team/schema.git"]}, _repository),
+]
+Branch = Annotated[str, *_json({"type": "string"}, _branch)]
+PushedBranch = Annotated[str | None, *_json(_OPTIONAL_TEXT, _pushed)]
+Folder = Annotated[str, *_json({"type": "string"}, _folder)]
 _AS_IS = PlainSerializer(lambda value: value)
 Names = Annotated[tuple[str, ...], PlainValidator(_list), WithJsonSchema(_NAMES), _AS_IS]
 Schemas = Annotated[

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,7 @@ from reconciler.settings.environment import take_environment
 from reconciler.settings.explain import explained
 from reconciler.settings.fields import closest, hazards
 from reconciler.settings.model import Config
+from reconciler.settings.repository import Repository
 
 FILE_NAME: Final = "reconciler.yaml"
 _PATHS: Final = ("url_file", "schema_dir", "migrations_dir", "token_file")
@@ -153,6 +155,8 @@ def _take_command_line(document: Document, overrides: Overrides, cwd: Path, labe
                 database[key] = value
             if key == "url":
                 database.pop("url_file", None)
+            if key == "schema_dir":
+                database.pop("source", None)  # whoever names a folder means that folder
             labels["databases", index, key] = option
 
 
@@ -188,14 +192,40 @@ def _name_from(url: Any) -> str:
 
 
 def _resolve_paths(document: Document, folder: Path) -> None:
+    for index, database in enumerate(document.content["databases"]):
+        if isinstance(database.get("source"), dict):
+            _resolve_source(document, index, folder)
     sections = [document.content.get("http", {}), *document.content["databases"]]
     for section in sections:
         for key in _PATHS:
+            if key == "migrations_dir" and section.get("source") is not None:
+                continue  # it is in the repository, too
             value = section.get(key)
             if isinstance(value, str) and value.strip():
                 section[key] = folder / Path(value.strip()).expanduser()
     for database in document.content["databases"]:
         database.setdefault("schema_dir", folder / "schema")
+
+
+def _resolve_source(document: Document, index: int, folder: Path) -> None:
+    """A repository beside the configuration is found from there; the folders in it are nowhere before it is fetched."""
+    database = document.content["databases"][index]
+    source = database["source"]
+    for key in ("schema_dir", "migrations_dir"):
+        if isinstance(database.get(key), str) and (key == "schema_dir" or ".." in Path(database[key]).parts):
+            raise _at(
+                document,
+                ("databases", index, key),
+                f"with source, {key} is a folder in the repository",
+                "write source.path instead"
+                if key == "schema_dir"
+                else "give it from the top of the repository",
+            )
+    with suppress(Usage, AttributeError):  # said with its line by the validation
+        found = Repository.parse(source.get("git").strip())
+        if found.is_path:
+            source["git"] = str(folder / found.address)
+    database["schema_dir"] = Path("not fetched yet")
 
 
 def _check_names(config: Config, document: Document) -> None:

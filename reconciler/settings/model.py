@@ -10,16 +10,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
 from reconciler.errors import Usage
 from reconciler.model import HazardCode, Limits
 from reconciler.pg import Secret, Url
 from reconciler.settings.duration import Duration
 from reconciler.settings.fields import (
+    Branch,
     Count,
     DatabaseUrl,
     Flag,
+    Folder,
     Hazards,
     Length,
     Listen,
@@ -29,9 +31,12 @@ from reconciler.settings.fields import (
     NeededPath,
     OptionalPath,
     Positive,
+    PushedBranch,
+    RepositoryAt,
     Schemas,
     Shadow,
     closest,
+    mapping,
 )
 
 Mode = Literal["observe", "propose", "apply"]
@@ -46,6 +51,18 @@ class _Section(BaseModel):
     )
 
 
+class GitSource(_Section):
+    """The git repository that holds the declarations, where no folder of this machine does."""
+
+    git: Annotated[RepositoryAt, Field(description="URL or path; ${VARIABLE} keeps the token out")]
+    branch: Annotated[Branch, Field(description="Whose newest commit is declared")] = "main"
+    path: Annotated[Folder, Field(description="The folder of the declarations in the repository")] = "schema"
+    poll: Annotated[Positive, Field(description="Time between two fetches")] = Duration(60, "60s")
+    push: Annotated[
+        PushedBranch, Field(description="propose: the branch for migrations, like reconciler/{database}")
+    ] = None
+
+
 class Database(_Section):
     """One database and how it is kept equal to its declarations."""
 
@@ -54,6 +71,11 @@ class Database(_Section):
     url_file: Annotated[OptionalPath, Field(description="A file that holds the URL; read at each use")] = None
     schema_dir: Annotated[NeededPath, Field(description="The folder of the declarations")] = Path("schema")
     migrations_dir: Annotated[OptionalPath, Field(description="Default: migrations in schema_dir")] = None
+    source: Annotated[
+        GitSource | None,
+        BeforeValidator(mapping),
+        Field(description="A git repository instead of schema_dir"),
+    ] = None
     mode: Annotated[Mode, Field(description="observe, propose (write migrations) or apply them")] = "observe"
     platform: Annotated[Platform, Field(description="Whose objects are left alone")] = "postgres"
     schemas: Annotated[Schemas, Field(description="auto: public and those the declarations fill")] = "auto"
@@ -86,6 +108,18 @@ class Database(_Section):
         1209600, "14d"
     )
 
+    @model_validator(mode="after")
+    def _pushes_elsewhere(self) -> Database:
+        if self.source is not None and self.pushed_to == self.source.branch:
+            raise ValueError("must not push to the branch that is declared: give source.push another name")
+        return self
+
+    @property
+    def pushed_to(self) -> str:
+        """The branch that takes migrations; empty when none does."""
+        pattern = self.source.push if self.source is not None else None
+        return (pattern or "").replace("{database}", self.name)
+
     @property
     def limits(self) -> Limits:
         """From how many rows on a table is busy."""
@@ -97,6 +131,34 @@ class Database(_Section):
     def typed(self) -> tuple[HazardCode, ...]:
         """Those of `allow` that were typed on the command line: somebody allows them now."""
         return self._typed
+
+    _commit: str = PrivateAttr(default="")
+    _tree: Path | None = PrivateAttr(default=None)
+
+    @property
+    def commit(self) -> str:
+        """The commit whose files are declared; empty where they are in no repository, or nobody has fetched it yet."""
+        return self._commit
+
+    @property
+    def tree(self) -> Path | None:
+        """The folder with the files of that commit."""
+        return self._tree
+
+    @property
+    def origin(self) -> str:
+        """Where the declarations came from, for the history; empty for a folder."""
+        return f"commit {self._commit[:8]} of {self.source.branch}" if self.source and self._commit else ""
+
+    def at(self, commit: str, tree: Path) -> Database:
+        """The same with the declarations of a commit, whose files are under `tree`."""
+        assert self.source is not None
+        own = self.migrations_dir
+        found = self.model_copy(
+            update={"schema_dir": tree / self.source.path, "migrations_dir": tree / own if own else None}
+        )
+        found._commit, found._tree = commit, tree
+        return found
 
     @property
     def migrations(self) -> Path:

@@ -8,6 +8,7 @@ out rather than shown as 0. Counters and histograms hold what the publishing pro
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -128,6 +129,18 @@ def _pending(status: Status) -> Iterator[Sample]:
         yield from _number("pending_statements")(status)
 
 
+def _source_info(status: Status) -> Iterator[Sample]:
+    commit = str((status.facts.get("source") or {}).get("commit"))
+    if re.fullmatch(r"[0-9a-f]{40,64}", commit):
+        yield (status.database, commit), 1.0
+
+
+def _source_fetch(status: Status) -> Iterator[Sample]:
+    at = (status.facts.get("source") or {}).get("fetched_at")
+    if at:
+        yield (status.database,), float(at)
+
+
 _DB = ("database",)
 
 TABLE = (
@@ -147,6 +160,8 @@ TABLE = (
         _number("quarantine_oldest"),
     ),
     Row("hazards_awaiting_approval", "Hazards nobody allowed yet", _DB, _number("hazards_awaiting_approval")),
+    Row("source_info", "1 for the commit that is declared", ("database", "commit"), _source_info),
+    Row("source_fetch_timestamp_seconds", "When its branch was last fetched", _DB, _source_fetch),
     Row("leader", "1 while this process may apply here", _DB, _number("leader")),
     Row(
         "reconciles_total",

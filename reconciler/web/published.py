@@ -17,7 +17,8 @@ For the page:
                                        as `reconciler history` writes it, oldest first; the page turns it round
     quarantine                         [{"kind", "id", "kept_as", "kept_at", "kept_by", "rows", "bytes", "held"}, …]
     suspension                         {"who", "at": ISO, "reason"}; null when it is not suspended
-    source                             {"commit", "branch", "url"}: what of a git repository is declared; each may be missing
+    source                             {"commit", "branch", "url", "fetched_at", "trouble"}: which commit of a git repository is declared, when
+                                       its branch was last seen (a moment), and what keeps us from seeing it; each may be missing
 
 Single numbers, each a metric with the label `database`:
 

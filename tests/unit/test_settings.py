@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from pathlib import Path
 
@@ -103,6 +104,7 @@ def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
         "removal": "phased",
         "tenant_column": "org_id",
         "shadow": "auto",
+        "source": "None",
         "trust": "None",
         "check_interval": "30s",
         "lease": "15s",
@@ -381,3 +383,63 @@ def test_durations_compare_by_length() -> None:
     assert Duration.parse("90s") > Duration.parse("1min") > Duration.parse("999ms")
     assert Duration.parse("2 h").seconds == 7200
     assert str(Duration.parse("007d")) == "7d"
+
+
+REPOSITORY = "https://robot:s3cret@git.example.com:8443/team/schema.git"
+
+
+def test_a_repository_instead_of_a_folder(tmp_path: Path) -> None:
+    found = loaded(
+        tmp_path, f"databases: [{{name: orders, source: {{git: '{REPOSITORY}', push: 'x/{{database}}'}}}}]"
+    ).database()
+    assert found.source is not None
+    assert (found.source.branch, found.source.path, found.source.poll.seconds) == ("main", "schema", 60)
+    assert (
+        str(found.source.git) == "https://git.example.com:8443/team/schema.git"
+        and found.pushed_to == "x/orders"
+    )
+    assert [one.reveal() for one in found.source.git.secrets] == ["s3cret"]
+    assert "s3cret" not in repr(found) + found.model_dump_json()
+    assert not found.schema_dir.exists() and not found.commit
+    beside = loaded(tmp_path, "databases: [{name: orders, source: {git: ../schema}}]").database()
+    assert beside.source is not None and str(beside.source.git) == str(tmp_path / "../schema")
+    typed = loaded(
+        tmp_path,
+        "databases: [{name: orders, source: {git: ../schema}}]",
+        overrides=Overrides(schema_dir=Path("here")),
+    )
+    assert typed.database().source is None and typed.database().schema_dir == tmp_path / "here"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("brnch: main", "did you mean branch"),
+        ("branch: ../x", "not the name of a branch"),
+        ("branch: --upload-pack=x", "not the name of a branch"),
+        ("path: ../x", "must be a folder in the repository"),
+        ("push: main", "must not push to the branch that is declared"),
+        ("push: 'x/{name}'", "may hold {database}"),
+        ("poll: 5", "needs a unit"),
+        ("git: 'ext::sh -c s3cret'", "no address"),
+        ("git: 'ext::s3cret'", "remote helpers"),
+        ("git: -s3cret", "no address"),
+        ("git: 'ftp://s3cret@x/y'", "by that scheme"),
+        ("git: 'ssh://a:s3cret@x/y'", "only http and https"),
+        ("git: 'https://x/y?token=s3cret'", "has no ?"),
+        ("git: 'https://[s3cret'", "no URL"),
+    ],
+)
+def test_what_is_wrong_with_a_repository_is_said_with_its_line(tmp_path: Path, text: str, says: str) -> None:
+    git = "" if text.startswith("git:") else "\n      git: ../schema"
+    found = refused(tmp_path, f"databases:\n  - name: orders\n    source:{git}\n      {text}")
+    assert says in found and "s3cret" not in found
+    assert re.match(r"reconciler.yaml:[2345]: ", found)
+
+
+def test_a_repository_and_a_folder_are_one_too_many(tmp_path: Path) -> None:
+    both = "databases:\n  - name: orders\n    schema_dir: x\n    source: {git: ../schema}"
+    assert "reconciler.yaml:3: with source, schema_dir is a folder in the repository" in refused(
+        tmp_path, both
+    )
+    assert "must be a mapping of keys" in refused(tmp_path, "databases: [{name: orders, source: ../schema}]")

@@ -47,6 +47,11 @@ def status_lines(status: Status) -> Iterator[Text]:
         line.append(f"{condition.status:<8}")
         sentence = condition.sentence.replace("\n", "\n      ")
         yield line.append(sentence, style="dim" if well else "")
+    source = status.facts.get("source")
+    if source and source.get("commit"):
+        yield Text(
+            f"  {'declared by':<16}commit {source['commit'][:8]} of {source['branch']}, {source['url']}"
+        )
     kept = status.facts.get("quarantine") or ()
     begun = [one for one in kept if one["kind"] == "unfinished_copy"]
     if kept:
