@@ -156,12 +156,13 @@ class Followed:
         if self._ends:
             return
         before = self.fetched(database)
-        if before.trouble is None or before.trouble.what != error.what:
+        news = before.trouble is None or before.trouble.what != error.what
+        if news:
             log = _log.bind(database=database.name)
             (log.warning if isinstance(error, Waiting) else log.error)(error.what, hint=error.hint)
         kept = before if before.database.commit else replace(before, database=remembered(database))
         self._keep(replace(kept, trouble=error, since=before.since or time.time()))
-        if kept.database.commit != before.database.commit or not kept.database.commit:
+        if kept.database.commit != before.database.commit or (news and not kept.database.commit):
             wakeup.ask("git")
 
     def _keep(self, found: Fetched) -> None:

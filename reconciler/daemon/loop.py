@@ -205,6 +205,9 @@ def run(load: Callable[[], Config], *, serving_at: Callable[[str], None] = lambd
         raise Usage(
             "no database is configured", hint="reconciler init writes a reconciler.yaml; or give --url"
         )
+    for database in config.databases:
+        if database.url is None and database.url_file is None:
+            database.target()  # nobody can give it one later: raises Usage
     lines.configure(config.log)
     with ExitStack() as until_the_end, _asked() as asked:
         loop = Loop(load)

@@ -161,7 +161,7 @@ def test_a_database_of_somebody_else_is_left_as_it_is(guest: Url, place: Place) 
         (["plan"], "has no URL"),
         (["explain", "NO_SUCH_CODE"], "there is no hazard"),
         (["schema", "nothing"], "there is no schema nothing"),
-        (["run"], "run --once"),
+        (["run"], "has no URL"),
         (["init", "--baseline"], "--from URL"),
         (["rollback", "--to", "1", "--steps", "2", "--url", "postgresql:///x"], "two things"),
     ],

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import stat
 import subprocess
+import sys
 import threading
 import time
 from base64 import b64decode
@@ -127,6 +129,30 @@ def test_a_tree_is_whole_or_not_there(upstream: Repository, monkeypatch: pytest.
     (found.schema_dir / "4.sql").unlink()
     again = fetched(database(upstream))
     assert (again.schema_dir / "3.sql").read_text() == "-- 3\n" and (again.schema_dir / "4.sql").exists()
+
+
+FETCHING = (
+    "import sys; from reconciler.engine.fetching import fetched; from reconciler.settings import Database, GitSource;"
+    "asked = Database(name='one', source=GitSource.model_validate({'git': sys.argv[1]})); print(flush=True); fetched(asked)"
+)
+
+
+def test_killed_at_any_moment_no_tree_is_half_there(upstream: Repository, cache: Path) -> None:
+    names, texts = range(100), {}
+    for number in range(10):
+        text = f"-- {number}\n" * 50
+        texts[upstream.commit({f"schema/{name}.sql": text for name in names})] = text
+        command = [sys.executable, "-c", FETCHING, str(upstream.folder)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(random.uniform(0, 0.15))
+            process.kill()
+        for tree in cache.glob("*/trees/one/[0-9a-f]*"):
+            assert [(tree / "schema" / f"{name}.sql").read_text() for name in names] == [
+                texts[tree.name]
+            ] * len(names)
+    assert fetched(database(upstream)).commit == upstream.git("rev-parse", "HEAD")
 
 
 def test_many_at_once_get_the_same_whole_tree(upstream: Repository) -> None:
