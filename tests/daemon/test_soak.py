@@ -23,7 +23,7 @@ from processes import Daemon, Ground, mute, until
 from reconciler.engine import listening
 from reconciler.settings import Database
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(0)]
 TABLE = "create table t (id integer primary key, v text);"
 
 

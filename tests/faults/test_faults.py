@@ -42,6 +42,7 @@ def test_a_few_faults(bench: Bench) -> None:
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(0)
 def test_as_many_faults_as_wished(
     bench: Bench, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:

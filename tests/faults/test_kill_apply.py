@@ -21,7 +21,7 @@ from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.scope import Scope
 from reconciler.pg import Url, connect
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(0)]
 
 MOMENTS = 6
 BEFORE = "create table t (id int primary key); insert into t select generate_series(1, 100)"

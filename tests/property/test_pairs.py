@@ -101,6 +101,7 @@ def test_a_pair(number: int, judge: Judge) -> None:
 
 
 @pytest.mark.pairs
+@pytest.mark.timeout(0)
 def test_as_many_pairs_as_wished(
     judge: Any, server: Server, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
