@@ -21,12 +21,11 @@ import structlog
 from reconciler.daemon import log as lines
 from reconciler.daemon.git import Repositories
 from reconciler.daemon.producers import Clock, Files
-from reconciler.daemon.record import moment
 from reconciler.daemon.wakeup import Trigger
 from reconciler.daemon.worker import Worker
 from reconciler.engine.requested import Requests
 from reconciler.errors import ReconcilerError, Usage
-from reconciler.model import Condition, Status
+from reconciler.model import Status
 from reconciler.pg import Secret, Url
 from reconciler.settings import Config, Database, Http
 from reconciler.web import Published, serving
@@ -59,10 +58,11 @@ class Loop:
         self._http = config.http
         lines.mask(secrets_of(config))
         wanted = {database.name: database for database in config.databases}
-        self._leave(
-            [w for name, w in self._workers.items() if wanted.get(name) != w.database],
-            "the configuration changed",
-        )
+        leaving = [w for name, w in self._workers.items() if wanted.get(name) != w.database]
+        self._leave(leaving, "the configuration changed")
+        for worker in leaving:
+            self._clock.remove(worker.database.name)
+            self._files.remove(worker.database.name)
         for name, database in wanted.items():
             if name not in self._workers:
                 self._take(database)
@@ -185,14 +185,7 @@ class Loop:
             )
         else:
             return status
-        unknown = Condition("InSync", "Unknown", reason, says, moment())
-        others = tuple(c for c in status.conditions if c.type != "InSync")
-        marked = (
-            {"drift_as_of": status.facts.get("drift_as_of") or status.observed_at}
-            if status.observed_at
-            else {}
-        )
-        return replace(status, conditions=(unknown, *others), facts={**status.facts, **marked})
+        return worker.record.unknown(status, reason, says)
 
 
 def run(load: Callable[[], Config], *, serving_at: Callable[[str], None] = lambda url: None) -> bool:

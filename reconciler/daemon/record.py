@@ -81,15 +81,19 @@ class Record:
         return self.status
 
     def failed(self, condition: Condition) -> Status:
-        """The status when a pass did not end as any pass should, or not yet."""
-        others = [c for c in self.status.conditions if c.type not in ("InSync", condition.type)]
-        unknown = Condition("InSync", "Unknown", condition.reason, condition.sentence, condition.since)
-        marked = dict.fromkeys([unknown, condition] if condition.type != "InSync" else [unknown])
-        facts = {**self.status.facts, **self._counted()}
-        if self._looked_at:
-            facts["drift_as_of"] = self._looked_at
-        self.status = replace(self.status, conditions=(*marked, *others), facts=facts)
+        """The status when a pass did not end as any pass should."""
+        now = self.unknown(self.counts(), condition.reason, condition.sentence)
+        others = [one for one in now.conditions if one.type != condition.type]
+        self.status = replace(now, conditions=(others[0], condition, *others[1:]))
         return self.status
+
+    def unknown(self, status: Status, reason: str, sentence: str) -> Status:
+        """A status of this database as one of which nothing is known now but what was last seen. Remembers nothing: any thread may
+        ask."""
+        sync = Condition("InSync", "Unknown", reason, sentence, moment())
+        others = tuple(one for one in status.conditions if one.type != "InSync")
+        marked = {"drift_as_of": self._looked_at} if self._looked_at else {}
+        return replace(status, conditions=(sync, *others), facts={**status.facts, **marked})
 
     def counts(self) -> Status:
         """The status with its counters brought forward."""
@@ -106,9 +110,9 @@ class Record:
         """How long one statement waited for its locks."""
         self._lock_wait = added(self._lock_wait, seconds)
 
-    def acted(self, found: Pass, authors: Sequence[str] = (), *, landed: bool = False) -> None:
-        """Counts what an act did: migrations, its rehearsal, and who wrote the statements. `landed` says that something ran on the
-        database itself."""
+    def acted(self, found: Pass, *, landed: bool = False) -> None:
+        """Counts what an act did: migrations, its rehearsal, who wrote the statements, and drafts that did not stand. `landed` says that
+        something ran on the database itself."""
         for row in found.applied:
             self._migrations[row.direction]["done"] += 1
         if found.error is not None and landed:
@@ -117,7 +121,10 @@ class Record:
             self._rehearsals["passed"] += 1
         elif isinstance(found.error, Stalled) and "rehearsal" in found.error.what:
             self._rehearsals["failed"] += 1
-        self._engines.update(authors)
+        if found.proposal is not None:
+            self._engines.update(statement.source for statement in found.proposal.plan.up)
+            if found.proposal.plan.set_aside:
+                self._failures["migra"] += 1
 
     def _counted(self) -> dict[str, Json]:
         return {

@@ -94,7 +94,8 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        return self._thread.is_alive()
+        """Until it begins, too."""
+        return self._thread.ident is None or self._thread.is_alive()
 
     def _publish(self, status: Status) -> None:
         self._sink(self, status)
@@ -182,7 +183,7 @@ class Worker:
         self.record.took("apply" if self.declared.mode == "apply" else "propose", time.monotonic() - began)
         if after.result != "suspended":
             made = after.proposal
-            self.record.acted(after, [s.source for s in made.plan.up] if made else (), landed=self._lands)
+            self.record.acted(after, landed=self._lands)
             self._plan = plan_document(made.plan, made.rehearsal) if made else None
         self._done_of = of if after.result == "proposed" else ""
         if after.error is not None and self._lands:

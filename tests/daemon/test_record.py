@@ -38,3 +38,15 @@ def test_a_pause_stands_while_the_database_cannot_be_asked() -> None:
 
 def paused(status: Status) -> int:
     return [c.type for c in status.conditions].count("Suspended")
+
+
+def test_what_was_never_seen_is_not_last_known() -> None:
+    """Neither a look that fails nor one that hangs makes a state known that nobody has seen."""
+    record = Record("one", "apply")
+    status = record.looked(unreachable(AT), {})
+    assert "drift_as_of" not in status.facts
+    hanging = record.unknown(status, "Overdue", "the look has taken long")
+    assert "drift_as_of" not in hanging.facts
+    assert [(c.type, c.status, c.reason) for c in hanging.conditions] == [("InSync", "Unknown", "Overdue")]
+    failed = record.failed(Condition("Faulty", "True", "ValueError", "a fault", AT))
+    assert [c.type for c in failed.conditions] == ["InSync", "Faulty"] and "drift_as_of" not in failed.facts
