@@ -43,7 +43,7 @@ def apply(
     """
     from reconciler.cli.present import migrations
     from reconciler.cli.stopping import stoppable
-    from reconciler.engine import applying
+    from reconciler.engine import applying, document
 
     database = target.one(screen)
     _told_of_a_pause(screen, database)
@@ -65,7 +65,7 @@ def apply(
             stop=stop,
         )
     if screen.is_json:
-        screen.document({"database": database.name, "applied": [migrations.applied(row) for row in done]})
+        screen.document({"database": database.name, "applied": [document.applied(row) for row in done]})
         return
     screen.say_all(migrations.applied_lines(done))
     if not done:
@@ -94,7 +94,7 @@ def rollback(
     """
     from reconciler.cli.present import migrations
     from reconciler.cli.stopping import stoppable
-    from reconciler.engine import applying
+    from reconciler.engine import applying, document
     from reconciler.errors import Usage
 
     if to is not None and steps is not None:
@@ -118,7 +118,7 @@ def rollback(
             stop=stop,
         )
     if screen.is_json:
-        screen.document({"database": database.name, "applied": [migrations.applied(row) for row in done]})
+        screen.document({"database": database.name, "applied": [document.applied(row) for row in done]})
     else:
         screen.say_all(migrations.applied_lines(done))
 

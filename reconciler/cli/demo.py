@@ -125,7 +125,7 @@ def _take_back(screen: Screen, stage: Stage) -> None:
     play.take_back(stage)
     _compare_rows(screen, before, play.rows(stage))
     screen.say(
-        "(Values written into the new column since the change are gone with it. A later release keeps such values.)"
+        "(Values written into the new column since the change would be kept, and be there again when it comes back.)"
     )
 
 

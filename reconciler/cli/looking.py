@@ -83,12 +83,12 @@ def drift(screen: Screen, target: Target) -> None:
 def history(screen: Screen, target: Target) -> None:
     """Shows what was applied to the database and taken back: when, by whom, how long it took."""
     from reconciler.cli.present import migrations
-    from reconciler.engine import looking
+    from reconciler.engine import document, looking
 
     database = target.one(screen, files=False)
     rows = looking.history(database)
     if screen.is_json:
-        screen.document({"database": database.name, "history": [migrations.applied(row) for row in rows]})
+        screen.document({"database": database.name, "history": [document.applied(row) for row in rows]})
     else:
         screen.say_all(migrations.history_lines(rows))
 
@@ -108,7 +108,7 @@ def show(
     """Prints a migration: as it was applied when it was, else from its file."""
     from reconciler import migrate
     from reconciler.cli.present import migrations
-    from reconciler.engine import looking
+    from reconciler.engine import document, looking
     from reconciler.errors import Stalled, Usage
 
     if up and down:
@@ -125,7 +125,7 @@ def show(
             f"{codes} approved by {found.approval.who}, {found.approval.at}{'' if found.holds else ': void, the file was edited since'}"
         )
     if screen.is_json:
-        row = migrations.applied(found.row) if found.row else None
+        row = document.applied(found.row) if found.row else None
         screen.document(
             {
                 "origin": found.origin,

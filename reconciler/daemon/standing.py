@@ -52,7 +52,6 @@ class Standing:
         self, database: Database, events: Events, *, heard: Callable[[], None], settled: Callable[[], None]
     ) -> None:
         self.error: ReconcilerError | None = None
-        self.listens = False
         self._database, self._events = database, events
         self._heard, self._settled = heard, settled
         self._term: Term | None = None
@@ -108,7 +107,7 @@ class Standing:
             except Exception as error:  # noqa: BLE001 - without this thread nobody would lead or listen any more
                 self._lost(error)
             finally:
-                led, self._term, self.listens = self._term, None, False
+                led, self._term = self._term, None
                 if led is not None:
                     self._settled()
             self._ends.wait(self._pause * random.uniform(0.8, 1.2))  # noqa: S311 - replicas must not come all at once
@@ -135,7 +134,7 @@ class Standing:
         limit = f"{int(self._lease * 1000)}ms"
         session.execute("select pg_catalog.set_config('idle_session_timeout', %s, false)", (limit,))
         session.execute("select pg_catalog.set_config('lock_timeout', '2s', false)")
-        self.listens = listen(session)
+        listen(session)
         self._settled()  # nobody knows what was told before
         while not self._ends.is_set():
             asked = time.monotonic()

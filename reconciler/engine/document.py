@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from reconciler.migrate import state_of
 from reconciler.model import (
+    Applied,
     Band,
     Change,
     Measured,
@@ -85,6 +87,29 @@ def answers(found: Answers) -> dict[str, Any]:
         "undecided": [{"object": str(one.subject), "kind": one.subject.kind, "why": one.why} for one in found.undecided],
         "seconds": round(found.seconds, 3),
     }  # fmt: skip
+
+
+def applied(row: Applied) -> dict[str, Any]:
+    """A row of the history without its scripts; `show` has those."""
+    return {
+        "version": row.version,
+        "slug": row.slug,
+        "direction": row.direction,
+        "state": state_of(row),
+        "applied_by": row.applied_by,
+        "started_at": row.started_at,
+        "finished_at": row.finished_at or None,
+        "seconds": round(row.seconds, 3),
+        "steps_done": row.steps_done,
+        "steps": row.steps,
+        "checksum": row.checksum,
+        "before": row.before,
+        "after": row.after,
+        "tool": row.tool,
+        "consents": [
+            {"code": one.code, "how": one.how, "who": one.who, "at": one.at or None} for one in row.consents
+        ],
+    }
 
 
 def identities(found: Iterable[ObjectId]) -> list[dict[str, str]]:

@@ -123,18 +123,7 @@ def remove(database: Database) -> bool:
     return True
 
 
-def installed(live: Connection) -> bool:
-    """Whether both triggers are there and fire."""
-    row = live.execute(
-        "select pg_catalog.count(*) from pg_catalog.pg_event_trigger where evtname = any(%s) and evtenabled in ('O', 'A')",
-        (list(TRIGGERS),),
-    ).fetchone()
-    return row is not None and row[0] == len(TRIGGERS)
-
-
-def listen(live: Connection) -> bool:
-    """Has this session hear of DDL; False where that is impossible: on a standby."""
+def listen(live: Connection) -> None:
+    """Has this session hear of DDL; on a standby, where that is impossible, it hears of none."""
     with suppress(psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.FeatureNotSupported):
         live.execute(f"listen {CHANNEL}".encode())
-        return True
-    return False

@@ -32,11 +32,14 @@ def own(
 def again(made: Migration, olds: Iterable[Migration], history: Sequence[Applied]) -> Migration:
     """The file that says the same as `made` already, unless a newer one was applied since, or `made` as the loop writes it."""
     newest = max((row.version for row in history), default="")
-    said = [(one.sql, one.transactional) for one in made.up]
     for old in olds:
-        if old.version > newest and [(one.sql, one.transactional) for one in old.up] == said:
+        if old.version > newest and _says(old) == _says(made):
             return old
     return replace(made, header=(*made.header, (_KEY, _LOOP)))
+
+
+def _says(migration: Migration) -> list[tuple[str, bool]]:
+    return [(one.sql, one.transactional) for one in migration.up]
 
 
 def offered(migration: Migration) -> Migration:

@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow
 
 from reconciler import migrate
 from reconciler.engine.consent import NEEDS_CONSENT, Given
+from reconciler.engine.document import applied
 from reconciler.engine.drift import Drift
 from reconciler.engine.fetching import source_fact
 from reconciler.engine.looking import kept_facts
@@ -40,7 +41,7 @@ def facts(database: Database, seen: Drift | None) -> dict[str, Json]:
             given = replace(given, approvals=migrate.approvals(live))
         told |= {
             "major": live.info.server_version // 10000,
-            "history": [run(row) for row in rows[-SHOWN:]],
+            "history": [applied(row) for row in rows[-SHOWN:]],
             "pending_migrations": [one.filename for one in waiting],
             "pending_statements": sum(len(one.up) for one in waiting),
             "hazards_awaiting_approval": sum(len(_unallowed(one, given)) for one in waiting),
@@ -60,14 +61,6 @@ def differences(seen: Drift) -> list[Json]:
         }
         for change in seen.changes[:SHOWN]
     ]  # fmt: skip
-
-
-def run(row: Applied) -> dict[str, Json]:
-    """A row of the history."""
-    return {
-        "version": row.version, "slug": row.slug, "direction": row.direction, "state": migrate.state_of(row),
-        "applied_by": row.applied_by, "started_at": row.started_at, "seconds": row.seconds,
-    }  # fmt: skip
 
 
 def _unallowed(migration: Migration, given: Given) -> frozenset[str]:

@@ -13,14 +13,10 @@ from dataclasses import dataclass
 import psycopg
 
 from reconciler.errors import Stalled
-from reconciler.migrate.history import Connection, ensure
+from reconciler.migrate.history import Connection, ensure, there
 from reconciler.model import Migration
 from reconciler.pg import ident
 
-_THERE = """
-select pg_catalog.count(*) from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
- where n.nspname = 'reconciler' and c.relname = 'approvals' and c.relkind = 'r'
-"""
 _READ = """
 select version, checksum, codes, approved_by || case when client <> '' then ' (' || client || ')' else '' end,
        pg_catalog.to_char(approved_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
@@ -56,8 +52,7 @@ def approve(connection: Connection, migration: Migration, codes: Sequence[str], 
 def approvals(connection: Connection) -> dict[str, Approval]:
     """The approval that counts for each version; empty where nobody ever approved anything."""
     with _permitted(connection):
-        row = connection.execute(_THERE).fetchone()
-        if row is None or row[0] == 0:
+        if not there(connection, "approvals"):
             return {}
         rows = connection.execute(_READ).fetchall()
     return {row[0]: Approval(row[0], row[1], tuple(row[2]), row[3], row[4]) for row in rows}

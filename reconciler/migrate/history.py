@@ -31,11 +31,9 @@ CLASS = 0x7265636F
 """First key of our advisory locks ("reco"); the second says what is locked."""
 _MAKING = 0x68697374
 
-_EXISTS = """
-select count(*)
-  from pg_catalog.pg_class c
-  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
- where n.nspname = 'reconciler' and c.relname in ('format', 'migrations') and c.relkind = 'r'
+_THERE = """
+select pg_catalog.count(*) from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+ where n.nspname = 'reconciler' and c.relname = any(%s) and c.relkind = 'r'
 """
 _TIME = """pg_catalog.to_char({} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
 _READ = f"""
@@ -76,14 +74,19 @@ def read(connection: Connection) -> tuple[Applied, ...]:
     transaction. Raises `Stalled` when this role may not read the history.
     """
     with permitted(connection):
-        row = connection.execute(_EXISTS).fetchone()
-        if row is None or row[0] < 2:
+        if not there(connection, "format", "migrations"):
             return ()
         rows = connection.execute(_READ.encode()).fetchall()
     # A history that no applier has brought forward yet has no consents.
     return tuple(
         replace(Applied(*row[:-1]), consents=tuple(Consent(**one) for one in row[-1] or ())) for row in rows
     )
+
+
+def there(connection: Connection, *tables: str) -> bool:
+    """Whether all of these tables are in schema `reconciler`. Takes no right."""
+    row = connection.execute(_THERE, (list(tables),)).fetchone()
+    return row is not None and row[0] == len(tables)
 
 
 def latest(history: Sequence[Applied]) -> dict[str, Applied]:
@@ -230,8 +233,7 @@ def _as_json(consents: Sequence[Consent]) -> Jsonb:
 
 
 def _format(connection: Connection) -> int:
-    row = connection.execute(_EXISTS).fetchone()
-    if row is None or row[0] < 2:
+    if not there(connection, "format", "migrations"):
         return 0
     found = connection.execute("select pg_catalog.max(version) from reconciler.format").fetchone()
     version = found[0] or 0 if found else 0

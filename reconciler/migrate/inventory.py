@@ -8,20 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from reconciler.migrate.history import Connection, permitted
+from reconciler.migrate.history import Connection, permitted, there
 from reconciler.model import Change, ObjectId
 
 
 def owned(connection: Connection) -> dict[ObjectId, str]:
     """Every object of the inventory with the version that brought it; empty where nothing was ever applied."""
     with permitted(connection):
-        row = connection.execute(
-            """
-            select count(*) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-             where n.nspname = 'reconciler' and c.relname = 'inventory' and c.relkind = 'r'
-            """
-        ).fetchone()
-        if row is None or row[0] == 0:
+        if not there(connection, "inventory"):
             return {}
         rows = connection.execute(
             "select kind, schema, name, part, version from reconciler.inventory order by kind, schema, name, part"

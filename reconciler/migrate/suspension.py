@@ -13,13 +13,9 @@ from dataclasses import dataclass
 import psycopg
 
 from reconciler.errors import Stalled
-from reconciler.migrate.history import Connection, ensure
+from reconciler.migrate.history import Connection, ensure, there
 from reconciler.pg import ident
 
-_THERE = """
-select pg_catalog.count(*) from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
- where n.nspname = 'reconciler' and c.relname = 'suspension' and c.relkind = 'r'
-"""
 _WHO_WHEN_WHY = """said_by || case when client <> '' then ' (' || client || ')' else '' end,
        pg_catalog.to_char(said_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), reason"""
 _LAST = f"select suspended, {_WHO_WHEN_WHY} from reconciler.suspension order by id desc limit 1"
@@ -49,7 +45,7 @@ def suspension(connection: Connection) -> Suspension | None:
 def suspend(connection: Connection, reason: str, *, client: str) -> Suspension:
     """Begins a pause. Who began it and when stays when it is begun again, unless another reason is given. `connection` is idle and in
     autocommit. Raises Stalled without the right to."""
-    if not _there(connection):
+    if not there(connection, "suspension"):
         ensure(connection)
     now = _in_force(connection, "select, insert")
     if now is not None and reason in ("", now.reason):
@@ -66,14 +62,9 @@ def resume(connection: Connection, *, client: str) -> Suspension | None:
     return now
 
 
-def _there(connection: Connection) -> bool:
-    row = connection.execute(_THERE.encode()).fetchone()
-    return row is not None and row[0] > 0
-
-
 def _in_force(connection: Connection, rights: str) -> Suspension | None:
     with _permitted(connection, rights):
-        last = connection.execute(_LAST.encode()).fetchone() if _there(connection) else None
+        last = connection.execute(_LAST.encode()).fetchone() if there(connection, "suspension") else None
     return Suspension(*last[1:]) if last is not None and last[0] else None
 
 

@@ -13,29 +13,6 @@ from reconciler.migrate import Approval, state_of
 from reconciler.model import Applied, Migration
 
 
-def applied(row: Applied) -> dict[str, Any]:
-    """A row of the history without its scripts; `show` has those."""
-    return {
-        "version": row.version,
-        "slug": row.slug,
-        "direction": row.direction,
-        "state": state_of(row),
-        "applied_by": row.applied_by,
-        "started_at": row.started_at,
-        "finished_at": row.finished_at or None,
-        "seconds": round(row.seconds, 3),
-        "steps_done": row.steps_done,
-        "steps": row.steps,
-        "checksum": row.checksum,
-        "before": row.before,
-        "after": row.after,
-        "tool": row.tool,
-        "consents": [
-            {"code": one.code, "how": one.how, "who": one.who, "at": one.at or None} for one in row.consents
-        ],
-    }
-
-
 def approval(found: Approval | None, *, holds: bool) -> dict[str, Any] | None:
     """Who approved a file beforehand, and whether that is still worth something."""
     if found is None:
