@@ -23,6 +23,8 @@ Verb = Literal["create", "alter", "drop"]
 Form = Literal["plain", "quarantine"]
 """Drops destroy, or keep what they drop."""
 Source = Literal["migra", "catalog", "hand"]
+Severity = Literal["error", "warning", "info"]
+Verdict = Literal["isolated", "leak", "bypass", "shared", "undecided"]
 """Who wrote a statement: migra's draft, our own kinds, or a person."""
 
 _BARE = re.compile(r"[a-z_][a-z0-9_$]*\Z")
@@ -512,6 +514,49 @@ class Quarantined:
     @property
     def unfinished(self) -> bool:
         return self.id.kind.startswith("unfinished_")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """What an audit has to say about one object.
+
+    `rule` is explained by `reconciler explain RULE`. `says` is one sentence about this very object, `evidence` what shows it (for an
+    error: the attack), `remedy` what to do, in SQL where it is mechanical. `detail` tells several findings of a rule at one
+    object apart (a command, a role). An error was shown by an attack that ran; everything else is a warning or an information.
+    """
+
+    rule: str
+    severity: Severity
+    subject: ObjectId
+    says: str
+    evidence: str = ""
+    remedy: str = ""
+    detail: str = ""
+
+    @property
+    def key(self) -> str:
+        """The same for the same finding in every run: what an exemption names."""
+        base = f"{self.rule} {self.subject.kind} {self.subject}"
+        return f"{base} {self.detail}" if self.detail else base
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cell:
+    """What attacks of one identity with one command upon one object came to.
+
+    `isolated`: the attack ran, and was refused or neither showed nor changed a row of the other tenant, while the identity could have done
+    the same with its own rows, or is refused altogether. `leak`: `script` shows it in psql. `bypass`: row-level security does not bind this
+    role, so nothing was to be expected. `shared`: the object holds nobody's rows. `undecided`: `reason` says why; never counts as
+    isolated.
+    """
+
+    object: ObjectId
+    command: str
+    identity: str
+    verdict: Verdict
+    reason: str
+    attack: str = ""
+    script: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)
