@@ -23,9 +23,9 @@ Verb = Literal["create", "alter", "drop"]
 Form = Literal["plain", "quarantine"]
 """Drops destroy, or keep what they drop."""
 Source = Literal["migra", "catalog", "hand"]
+"""Who wrote a statement: migra's draft, our own kinds, or a person."""
 Severity = Literal["error", "warning", "info"]
 Verdict = Literal["isolated", "leak", "bypass", "shared", "undecided"]
-"""Who wrote a statement: migra's draft, our own kinds, or a person."""
 
 _BARE = re.compile(r"[a-z_][a-z0-9_$]*\Z")
 
