@@ -61,7 +61,7 @@ def application(
         stages=STAGES,
     )
     metrics = registry(read)
-    css = resources.files("reconciler.web").joinpath("style.css").read_bytes()
+    css = resources.files("reconciler").joinpath("style.css").read_bytes()
 
     pens = asyncio.Semaphore(2)
 

@@ -1,0 +1,49 @@
+"""The migration that an audit proposes: the remedies that are SQL already, worst finding first. Never applied by itself.
+
+A remedy counts as mechanical when it is a statement from its first word on and holds no blank to fill in. Everything else
+stays advice, and is not in the script.
+"""
+
+from __future__ import annotations
+
+import re
+
+from reconciler.audit.report.values import Audit
+from reconciler.model import Finding
+
+_SQL = re.compile(r"(?:alter|create|drop|revoke|grant|comment|set)\s", re.IGNORECASE)
+_BLANK = re.compile(r"<[a-z][\w ,.-]*>|…|\.\.\.")
+
+
+def mechanical(finding: Finding) -> str:
+    """The statements of a remedy, each closed; empty when a person must write them."""
+    lines = [line for line in finding.remedy.strip().splitlines() if not line.lstrip().startswith("--")]
+    text = "\n".join(lines).strip()
+    if not _SQL.match(text) or _BLANK.search(text):
+        return ""
+    return text if text.endswith(";") else f"{text};"
+
+
+def remedy(audit: Audit) -> str:
+    """One script in one transaction; empty when no remedy is mechanical. What several findings propose stands there once."""
+    found: dict[str, list[Finding]] = {}
+    for finding in audit.worst_first:
+        sql = mechanical(finding)
+        if sql:
+            found.setdefault(sql, []).append(finding)
+    if not found:
+        return ""
+    lines = [
+        f"-- What the audit of {_line(audit.source)} proposes. Read it, change it, take it into the declarations:",
+        "-- reconciler applies nothing of this by itself.",
+        "begin;",
+    ]
+    for sql, findings in found.items():
+        lines.append("")
+        lines += [f"-- {one.rule}: {_line(one.says)}" for one in findings]
+        lines.append(sql)
+    return "\n".join([*lines, "", "commit;", ""])
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
