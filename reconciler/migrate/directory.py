@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from reconciler.errors import Source, Stalled, Usage
+from reconciler.errors import Source, Stalled, Usage, writing
 from reconciler.migrate.file import parse, render
 from reconciler.migrate.naming import version_and_slug
 from reconciler.model import Migration
@@ -42,21 +42,24 @@ def load_directory(path: Path) -> tuple[Migration, ...]:
 def write(migration: Migration, directory: Path) -> Path:
     """Writes a new file, whole or not at all, and returns its path. `Stalled` when the version is taken."""
     text = render(migration)
-    directory.mkdir(parents=True, exist_ok=True)
-    taken = sorted(directory.glob(f"{migration.version}_*"))
     target = directory / migration.filename
-    if taken:
-        raise Stalled(
-            f"version {migration.version} exists already: {taken[0]}", hint="plan again for a new version"
-        )
     unfinished = directory / f".{migration.filename}.{os.getpid()}"
-    try:
-        unfinished.write_text(text, encoding="utf-8", newline="")
-        os.link(unfinished, target)  # unlike a rename, this refuses to replace what somebody else just wrote
-    except FileExistsError:
-        raise Stalled(f"{target} was written just now by somebody else", hint="plan again") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with writing(target):
+        directory.mkdir(parents=True, exist_ok=True)
+        taken = sorted(directory.glob(f"{migration.version}_*"))
+        if taken:
+            raise Stalled(
+                f"version {migration.version} exists already: {taken[0]}", hint="plan again for a new version"
+            )
+        try:
+            unfinished.write_text(text, encoding="utf-8", newline="")
+            os.link(
+                unfinished, target
+            )  # unlike a rename, this refuses to replace what somebody else just wrote
+        except FileExistsError:
+            raise Stalled(f"{target} was written just now by somebody else", hint="plan again") from None
+        finally:
+            unfinished.unlink(missing_ok=True)
     return target
 
 

@@ -16,7 +16,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from reconciler.errors import Stalled
+from reconciler.errors import Stalled, writing
 from reconciler.migrate.export_alembic import alembic
 from reconciler.migrate.file import alone, render_section, timeouts_of, together
 from reconciler.migrate.header import why_irreversible
@@ -46,10 +46,12 @@ def exported(migration: Migration, layout: str, folder: Path) -> tuple[Path, ...
     if taken:
         raise Stalled(f"{taken[0]} exists already", hint="choose another folder, or plan again")
     for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="")
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="")
     if layout == "sqitch":
-        _note_in_plan(migration, folder)
+        with writing(folder):
+            _note_in_plan(migration, folder)
     return tuple(files)
 
 

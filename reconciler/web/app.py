@@ -78,7 +78,8 @@ def application(
         return status
 
     async def index(request: Request) -> Response:
-        return await page("index.html", statuses=worst_first(read().statuses))
+        again = "again" in request.query_params
+        return await page("index.html", statuses=worst_first(read().statuses), again=again)
 
     async def database(request: Request) -> Response:
         return await page("database.html", status=found(request))

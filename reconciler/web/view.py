@@ -76,7 +76,7 @@ def rows(kept: bool | None) -> str:
 
 def moment(seconds: float) -> str:
     """Seconds since 1970 as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def in_sync(status: Status) -> bool:

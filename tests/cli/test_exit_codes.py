@@ -126,6 +126,19 @@ def test_purge_beside_an_apply_is_for_later(place: Place, monkeypatch: pytest.Mo
     assert place.run("purge --list").out == "Nothing is kept.\n"
 
 
+@pytest.mark.parametrize("command", ["apply --yes", "plan", "plan --export flyway --out {folder}"])
+def test_a_folder_that_cannot_be_written_is_for_a_person(place: Place, tmp_path: Path, command: str) -> None:
+    """A file stands where the folder should be: not even root may write there."""
+    taken = tmp_path / "taken"
+    taken.write_text("")
+    folder = taken / "migrations"
+    answer = place.run(command.format(folder=folder), "--migrations-dir", str(folder))
+    assert (
+        answer.code == 3 and f"{folder}" in answer.err and "cannot be written: Not a directory" in answer.err
+    )
+    assert place.sql("select to_regclass('notes') is null") == [(True,)]
+
+
 def test_a_database_of_somebody_else_is_left_as_it_is(guest: Url, place: Place) -> None:
     place.sql("create table notes (id uuid primary key)")
     url = guest.with_options(dbname=place.url.database).reveal()

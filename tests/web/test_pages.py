@@ -56,7 +56,7 @@ def test_the_differences_stand_side_by_side(board, ask) -> None:
         "rolled back",
         "public.forgotten",
         "As last known at 2026-11-23T03:30:00Z",
-        "It differs since 2026-11-23T02:13:20+00:00.",
+        "It differs since 2026-11-23T02:13:20Z.",
         "since 2026-11-23T03:59:00Z · made by ann ",
         " from 10.0.0.4 at 2026-11-23T03:58:59Z · <code>CREATE FUNCTION",
         "suspended by ann",
@@ -220,3 +220,10 @@ def test_an_address_that_is_taken_is_refused_with_the_reason() -> None:
         ):
             pass
         assert "http.listen" in refused.value.hint
+
+
+def test_the_page_is_loaded_again_only_when_one_asks_for_it(board, ask) -> None:
+    """Content that moves under its reader must be his choice (WCAG 2.2, success criterion 2.2.1)."""
+    board.current = Published((GOOD,))
+    assert 'http-equiv="refresh"' not in ask("/").text
+    assert '<meta http-equiv="refresh" content="30">' in ask("/?again").text
