@@ -5,7 +5,7 @@ PostgreSQL to say.
 """
 
 from reconciler.declare.json_schema import json_schema
-from reconciler.declare.read import content, read
+from reconciler.declare.read import content, read, read_file
 from reconciler.declare.roles import roles_named
 from reconciler.declare.sql_file import read_sql, split
 from reconciler.declare.values import (
@@ -27,6 +27,7 @@ __all__ = [
     "content",
     "json_schema",
     "read",
+    "read_file",
     "read_sql",
     "roles_named",
     "split",

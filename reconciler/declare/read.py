@@ -50,6 +50,21 @@ def read(directory: Path, *, exclude: Path | None = None) -> Declarations:
     )
 
 
+def read_file(path: Path) -> Declarations:
+    """An SQL file that is not part of a declaration directory: rows are welcome. Raises `Usage` naming every fault."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Usage(f"this file is not UTF-8: {error.reason}", sources=(Source(str(path), 1),)) from None
+    one = read_statements(text.replace("\r\n", "\n"), str(path), rows=True)
+    return Declarations(
+        (one.file,),
+        designs=tuple(one.designs),
+        digest=_digest([one.file], one),
+        places=one.owned | one.places,
+    )
+
+
 def content(directory: Path, *, exclude: Path | None = None) -> str:
     """A digest of the very bytes under `directory`, for who wants to know whether anything moved; reads no declaration."""
     total = hashlib.sha256()

@@ -90,7 +90,7 @@ def materialised(source: str, shadow: Shadow, scope: Scope = EVERYTHING, salt: s
             hint="give postgresql://…, a file, a directory, or the word empty",
         )
     if shadow.own:
-        _roles_for(shadow, files)
+        stand_ins(shadow, files)
     with connect(database) as connection:
         load(connection, files)
     with connect(database) as connection:
@@ -98,7 +98,7 @@ def materialised(source: str, shadow: Shadow, scope: Scope = EVERYTHING, salt: s
         return Materialised(lambda: database, found, secrets=confidential.hashes(connection, scope, salt))
 
 
-def _roles_for(shadow: Shadow, files: Sequence[declare.DeclaredFile]) -> None:
+def stand_ins(shadow: Shadow, files: Sequence[declare.DeclaredFile]) -> None:
     """Stands in for the roles that the files grant to and nobody made: on a server of our own they do no harm."""
     made = {role for file in files for role in _created(file)}
     for role in sorted(declare.roles_named(files) - made):

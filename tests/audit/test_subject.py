@@ -1,0 +1,59 @@
+"""What is to be audited, in a scratch database: loaded as somebody would, on the platform it was written for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.engine.subject import OWNER, of_source
+from reconciler.errors import Usage
+from reconciler.model import ObjectId
+from reconciler.pg import connect
+
+SCHEMAS = Path(__file__).parent / "schemas"
+EXPECTED = {
+    "teams": ("supabase", 14),
+    "documents": ("supabase", 12),
+    "settings": ("postgres", 14),
+    "metering": ("postgres", 15),
+}
+
+
+def test_every_schema_is_expected() -> None:
+    assert {path.stem for path in SCHEMAS.glob("*.sql")} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_a_file_is_loaded_as_an_ordinary_owner(name: str) -> None:
+    platform, tables = EXPECTED[name]
+    file = SCHEMAS / f"{name}.sql"
+    with of_source(str(file)) as subject, connect(subject.start) as session:
+        assert (subject.platform, subject.owner) == (platform, OWNER)
+        found = session.execute(
+            "select count(*), count(*) filter (where c.relowner = %s::regrole), bool_or(r.rolsuper) or bool_and(r.rolbypassrls) from pg_class as c"
+            " join pg_roles as r on r.oid = c.relowner join pg_namespace as n on n.oid = c.relnamespace"
+            " where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema', 'auth')",
+            (OWNER,),
+        ).fetchone()
+        assert found == (tables, tables, platform == "supabase")
+        place = next(place for id, place in subject.places.items() if id.kind == "table")
+        line = file.read_text().splitlines()[place.line - 1]
+        assert place.file == str(file) and line.startswith("create table")
+
+
+def test_what_names_its_owners_keeps_them(tmp_path: Path) -> None:
+    file = tmp_path / "dump.sql"
+    file.write_text(
+        "create role audit_somebody nologin; create table t (a int); alter table t owner to audit_somebody;"
+    )
+    with of_source(str(file)) as subject, connect(subject.start) as session:
+        assert session.execute("select tableowner::text from pg_tables where tablename = 't'").fetchone() == (
+            "audit_somebody",
+        )
+        assert ObjectId("table", "public", "t") in subject.places
+
+
+def test_what_is_no_source_is_said() -> None:
+    with pytest.raises(Usage, match="no database URL"), of_source("there-is-no-such-thing"):
+        pass
