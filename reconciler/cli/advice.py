@@ -15,27 +15,38 @@ from reconciler.cli.screen import Screen
 @command(
     app,
     "reconciler explain                                 # all codes",
-    "reconciler explain DELETES_DATA",
+    "reconciler explain DELETES_DATA                    # a hazard of a plan",
+    "reconciler explain RLS001                          # a rule of the audit",
 )
 def explain(
     screen: Screen,
     code: Annotated[
-        str | None, typer.Argument(metavar="[CODE]", help="A hazard, as plans name it.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[CODE]", help="A hazard, as plans name it, or a rule of the audit.", show_default=False
+        ),
     ] = None,
 ) -> None:
-    """Explains a hazard: what it means, why it matters, how to do the same safely, with an example."""
+    """Explains a hazard or a rule of the audit: what it means, why it matters, what to do instead, with an example."""
+    from reconciler.audit.rules import RULES
     from reconciler.cli.present import advice
-    from reconciler.engine.explain import EXPLANATIONS
+    from reconciler.engine.explain import EXPLANATIONS, ExplainedRule
     from reconciler.engine.explain import explain as explained
 
     if code is None:
         if screen.is_json:
-            screen.document({"codes": [advice.explanation(one) for one in EXPLANATIONS]})
+            rules = [advice.rule(one) for one in RULES.values()]
+            screen.document({"codes": [advice.explanation(one) for one in EXPLANATIONS], "rules": rules})
         else:
-            screen.say_all(advice.codes_lines(EXPLANATIONS))
+            screen.say_all(advice.codes_lines(EXPLANATIONS, RULES.values()))
         return
     found = explained(code)
-    if screen.is_json:
+    if isinstance(found, ExplainedRule):
+        if screen.is_json:
+            screen.document(advice.rule(found.rule, found.example))
+        else:
+            screen.say_all(advice.rule_lines(found.rule, found.example))
+    elif screen.is_json:
         screen.document(advice.explanation(found))
     else:
         screen.say_all(advice.explanation_lines(found))

@@ -1,9 +1,11 @@
-"""What every hazard means: for `explain`, the documentation and the page. Pure text, one entry per code."""
+"""What every hazard and every rule of the audit means: for `explain`, the documentation and the page. Pure text, one entry per code."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reconciler.audit.rules import RULES, Rule
+from reconciler.audit.rules.examples import Example, example
 from reconciler.errors import Usage
 from reconciler.model import HazardCode
 from reconciler.settings.fields import closest
@@ -20,14 +22,25 @@ class Explanation:
     example: str
 
 
-def explain(code: str) -> Explanation:
-    """The explanation of a code, in upper or lower case. Raises Usage for one that does not exist."""
+@dataclass(frozen=True, slots=True)
+class ExplainedRule:
+    """A rule of the audit with its example."""
+
+    rule: Rule
+    example: Example | None
+
+
+def explain(code: str) -> Explanation | ExplainedRule:
+    """The explanation of a hazard or a rule, in upper or lower case. Raises Usage for one that does not exist."""
     wanted = code.strip().upper().replace("-", "_")
     for known in EXPLANATIONS:
         if known.code == wanted:
             return known
-    codes = tuple(known.code for known in EXPLANATIONS)
-    raise Usage(f"there is no hazard {code}{closest(wanted, codes)}", hint=f"there are: {', '.join(codes)}")
+    if wanted in RULES:
+        return ExplainedRule(RULES[wanted], example(wanted))
+    codes = (*(known.code for known in EXPLANATIONS), *RULES)
+    near = closest(wanted, codes)
+    raise Usage(f"there is no hazard and no rule {code}{near}", hint="reconciler explain lists them all")
 
 
 EXPLANATIONS: tuple[Explanation, ...] = (

@@ -1,4 +1,4 @@
-"""`explain` knows every hazard; `doctor` names what is missing, and its statements cure it."""
+"""`explain` knows every hazard and every rule; `doctor` names what is missing, and its statements cure it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from commands import Place, run
 
+from reconciler.audit.rules import RULES
 from reconciler.embedded import Server
 from reconciler.engine.explain import EXPLANATIONS
 from reconciler.model import HazardCode
@@ -30,7 +31,25 @@ def test_an_explanation_answers_all_four_questions(code: HazardCode) -> None:
 
 def test_all_codes_are_listed() -> None:
     listed = run("explain").out
-    assert all(code in listed for code in HazardCode)
+    assert all(code in listed for code in (*HazardCode, *RULES))
+
+
+def test_a_rule_is_explained_with_its_example() -> None:
+    said = run("explain", "rls001")
+    assert said.code == 0
+    for title in (
+        "When it speaks",
+        "Why it matters",
+        "What to do",
+        "Elsewhere",
+        "splinter 0013",
+        "Bad",
+        "Good",
+    ):
+        assert title in said.out
+    found = run("explain", "RLS001", "--format", "json").json
+    assert found["code"] == "RLS001"
+    assert found["bad"].startswith("create table")
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ def test_a_database_of_somebody_else_is_left_as_it_is(guest: Url, place: Place) 
         (["plan", "--config", "nowhere.yaml"], "nowhere.yaml"),
         (["plan", "--schema-dir", "nowhere", "--url", "postgresql:///x"], "no schema directory"),
         (["plan"], "has no URL"),
-        (["explain", "NO_SUCH_CODE"], "there is no hazard"),
+        (["explain", "NO_SUCH_CODE"], "there is no hazard and no rule"),
         (["schema", "nothing"], "there is no schema nothing"),
         (["run"], "has no URL"),
         (["init", "--baseline"], "--from URL"),

@@ -8,6 +8,8 @@ from typing import Any
 
 from rich.text import Text
 
+from reconciler.audit.rules import Rule
+from reconciler.audit.rules.examples import Example
 from reconciler.engine.checks import Check
 from reconciler.engine.consent import rule_of
 from reconciler.engine.explain import Explanation
@@ -39,10 +41,42 @@ def explanation_lines(found: Explanation) -> Iterator[Text]:
     yield Text(f"  {found.example};")
 
 
-def codes_lines(found: Iterable[Explanation]) -> Iterator[Text]:
+def rule(found: Rule, example: Example | None = None) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "code": found.id,
+        "title": found.title,
+        "severity": found.severity,
+        "condition": found.condition,
+        "consequence": found.consequence,
+        "remedy": found.remedy,
+        "references": list(found.references),
+    }
+    return said | ({"bad": example.bad, "good": example.good} if example is not None else {})
+
+
+def rule_lines(found: Rule, example: Example | None) -> Iterator[Text]:
+    """The same answers, and the example as it stands in its two files."""
+    yield Text(found.id, style="bold").append(f"  {found.title}").append(f"  ({found.severity})", style="dim")
+    answers = [
+        ("When it speaks", found.condition), ("Why it matters", found.consequence), ("What to do", found.remedy),
+    ]  # fmt: skip
+    for title, words in answers:
+        yield Text(f"\n{title}", style="cyan")
+        yield Text(textwrap.fill(words, 96, initial_indent="  ", subsequent_indent="  "))
+    if found.references:
+        yield Text("\nElsewhere", style="cyan")
+        yield Text(f"  {', '.join(found.references)}")
+    for title, sql in (("Bad", example.bad), ("Good", example.good)) if example is not None else ():
+        yield Text(f"\n{title}", style="cyan")
+        yield Text(textwrap.indent(sql, "  "))
+
+
+def codes_lines(found: Iterable[Explanation], rules: Iterable[Rule]) -> Iterator[Text]:
     for one in found:
         first = one.means.split(". ")[0].rstrip(".")
         yield Text(f"{one.code:<18}", style="bold").append(f"  {textwrap.shorten(first, 90)}", style="dim")
+    for known in rules:
+        yield Text(f"{known.id:<18}", style="bold").append(f"  {known.title}", style="dim")
 
 
 def check(found: Check) -> dict[str, Any]:

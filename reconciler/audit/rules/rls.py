@@ -1,0 +1,145 @@
+"""Rules about tables: is row-level security on, does it bind the owner, has every command that is granted a policy?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.audit.rules import reach
+from reconciler.audit.rules.catalog import COMMANDS, Catalog, Relation
+from reconciler.audit.rules.names import on
+from reconciler.audit.rules.rule import Rule, Subject
+from reconciler.model import Finding
+
+
+def _is_shared(subject: Subject, table: Relation) -> bool:
+    """Whether somebody said, or the keys say, that its rows belong to nobody."""
+    owned = subject.tenancy.tables.get(table.id) if subject.tenancy else None
+    return owned is not None and owned.ownership == "global"
+
+
+def _ancestors(catalog: Catalog, table: Relation) -> Iterator[Relation]:
+    for oid in table.parents:
+        parent = catalog.relations.get(oid)
+        if parent is not None:
+            yield parent
+            yield from _ancestors(catalog, parent)
+
+
+def _protected_above(catalog: Catalog, table: Relation) -> Relation | None:
+    return next((parent for parent in _ancestors(catalog, table) if parent.rls), None)
+
+
+def _off(subject: Subject) -> Iterator[Finding]:
+    catalog = subject.catalog
+    for table in catalog.tables():
+        if table.rls or catalog.policies_of(table) or _is_shared(subject, table):
+            continue
+        if _protected_above(catalog, table) is not None:
+            continue
+        held = reach.holders(catalog, table, *COMMANDS)
+        owners = dict.fromkeys(reach.ordinary_owners(catalog, table), ("everything, as owner",))
+        if held or (owners and any(other.rls for other in catalog.tables())):
+            yield OFF.finding(
+                table.id,
+                f"Row-level security is off on {table.id}: {reach.words({**held, **owners})}, on every row.",
+                remedy=f"alter table {on(table)} enable row level security;\nalter table {on(table)} force row level security;\n"
+                "-- and a policy for each command that its users need",
+            )
+
+
+OFF = Rule(
+    id="RLS001",
+    title="Row-level security is off on a table that others reach",
+    severity="warning",
+    condition="A table without row-level security and without policies can be read or written by a role that is neither its owner"
+    " nor privileged; or its owner is an ordinary login, in a database that protects other tables.",
+    consequence="Whoever holds the privilege sees and changes every row, whosoever it is.",
+    remedy="Enable and force row-level security and write a policy for each command that is needed; or revoke the"
+    " privileges; or say in the configuration that the table is shared on purpose (audit.tables: {public.countries: global}).",
+    references=("splinter 0013", "splinter 0023", "pgrls SEC001", "pgrls SEC049"),
+    check=_off,
+)
+
+
+def _dormant(subject: Subject) -> Iterator[Finding]:
+    catalog = subject.catalog
+    for table in catalog.tables():
+        policies = catalog.policies_of(table)
+        if policies and not table.rls:
+            names = ", ".join(policy.name for policy in policies)
+            yield DORMANT.finding(
+                table.id,
+                f"{table.id} has policies ({names}), but row-level security is off: none of them is asked.",
+                remedy=f"alter table {on(table)} enable row level security;\nalter table {on(table)} force row level security;",
+            )
+
+
+DORMANT = Rule(
+    id="RLS002",
+    title="Policies exist, but row-level security is off",
+    severity="warning",
+    condition="A table has at least one policy and row-level security is not enabled on it.",
+    consequence="The policies read like a protection and protect nothing: a forgotten line leaves the table open to everyone who"
+    " holds a privilege on it.",
+    remedy="Enable and force row-level security, or drop the policies.",
+    references=("splinter 0007", "pgrls SEC032"),
+    check=_dormant,
+)
+
+
+def _not_forced(subject: Subject) -> Iterator[Finding]:
+    catalog = subject.catalog
+    for table in catalog.tables():
+        owners = reach.ordinary_owners(catalog, table) if table.rls and not table.forced else ()
+        if owners:
+            who = (
+                f"{table.owner} logs in"
+                if owners == (table.owner,)
+                else f"{', '.join(owners)} can act as {table.owner}"
+            )
+            yield NOT_FORCED.finding(
+                table.id,
+                f"Row-level security of {table.id} does not bind its owner, and {who}.",
+                remedy=f"alter table {on(table)} force row level security;",
+            )
+
+
+NOT_FORCED = Rule(
+    id="RLS003",
+    title="Row-level security does not bind an owner who logs in",
+    severity="warning",
+    condition="A table has row-level security, not forced, and its owner is an ordinary role that logs in or that a role"
+    " which logs in is a member of.",
+    consequence="A session of that role passes by every policy: what works for the migration works for the application, on"
+    " every tenant's rows.",
+    remedy="Force row-level security on the table, or let a role own it that nobody logs in as. Mind functions that"
+    " run as the owner and need every row: they need a role with BYPASSRLS then.",
+    references=("pgrls SEC002", "pgrls SEC048"),
+    check=_not_forced,
+)
+
+
+def _no_policy(subject: Subject) -> Iterator[Finding]:
+    catalog = subject.catalog
+    for table in catalog.tables():
+        if table.rls and not catalog.policies_of(table):
+            yield NO_POLICY.finding(
+                table.id,
+                f"{table.id} has row-level security and no policy: whom it binds sees no row and writes none.",
+            )
+
+
+NO_POLICY = Rule(
+    id="RLS004",
+    title="Row-level security without any policy",
+    severity="info",
+    condition="Row-level security is enabled on a table that has no policy.",
+    consequence="Reads return nothing and writes are refused, without a word why. That is safe, and right for a table that only"
+    " a privileged role uses; it is also what a forgotten policy looks like.",
+    remedy="Write the policies. Where nobody bound by them shall use the table, revoke their privileges too, so that the"
+    " refusal is an error instead of an empty result.",
+    references=("splinter 0008", "pgrls SEC009"),
+    check=_no_policy,
+)
+
+RULES = (OFF, DORMANT, NOT_FORCED, NO_POLICY)

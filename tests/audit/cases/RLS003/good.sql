@@ -1,0 +1,8 @@
+create role app login;
+create table public.invoices (id uuid primary key, org_id uuid not null, total numeric);
+alter table public.invoices owner to app;
+
+alter table public.invoices enable row level security;
+alter table public.invoices force row level security;
+create policy of_the_organisation on public.invoices to app
+  using (org_id = (select nullif(current_setting('app.org_id', true), '')::uuid));
