@@ -19,6 +19,7 @@ from reconciler.engine.sizes import sizes
 from reconciler.errors import Waiting
 from reconciler.model import Applied, Fact, ObjectId, Size, Snapshot
 from reconciler.pg import Url, connect
+from reconciler.run import reading
 from reconciler.settings import Database
 from reconciler.shadow.scratch import Shadow, shadow
 
@@ -89,7 +90,7 @@ def looked(database: Database, *, trust: Trust, told: Told = lambda stage: None)
     declarations = said(database)
     url = database.target()
     told("read the database")
-    with connect(url) as live:
+    with reading(url) as live:
         row = live.execute("select current_user::text").fetchone()
         role = str(row[0]) if row else ""
         history, owned = migrate.read(live), migrate.owned(live)

@@ -11,6 +11,7 @@ from reconciler.run.nature import (
     waits_without_blocking,
 )
 from reconciler.run.pace import Pace
+from reconciler.run.reading import reading
 from reconciler.run.steps import steps
 from reconciler.run.trouble import shortened
 
@@ -27,6 +28,7 @@ __all__ = [
     "is_transactional",
     "may_stand_inside",
     "measured",
+    "reading",
     "run_step",
     "shortened",
     "steps",
