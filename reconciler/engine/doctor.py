@@ -88,9 +88,18 @@ def _server(live: Connection, database: Database) -> Iterator[Check]:
     )
     yield Check("connection", "good", f"PostgreSQL {version}, database {live.info.dbname}")
     if standby:
-        yield missing("writable", "the server is a standby", "give the URL of the primary")
+        yield _to_apply(database, "writable", "the server is a standby", "give the URL of the primary")
     elif read_only == "on":
-        yield missing("writable", "sessions are read-only here", "set default_transaction_read_only to off")
+        yield _to_apply(
+            database, "writable", "sessions are read-only here", "set default_transaction_read_only to off"
+        )
+
+
+def _to_apply(database: Database, name: str, sentence: str, hint: str = "", *statements: str) -> Check:
+    """What only an apply needs: of a database that is configured to be watched alone it is worth a note, and no grant is asked for."""
+    if "mode" not in database.model_fields_set or database.mode == "apply":
+        return missing(name, sentence, hint, *statements)
+    return Check(name, "note", f"{sentence}: enough for mode {database.mode}, not for an apply")
 
 
 def _pooler(live: Connection, database: Database) -> Iterator[Check]:
@@ -163,8 +172,8 @@ def _rights(live: Connection, database: Database, declarations: Declarations | N
     if rows:
         owners = ", ".join(f"{owner} ({count})" for owner, count in rows)
         grants = [f"grant {ident(owner)} to {me}" for owner, _ in rows]
-        yield missing(
-            "ownership", f"objects belong to roles that {me} is no member of: {owners}",
+        yield _to_apply(
+            database, "ownership", f"objects belong to roles that {me} is no member of: {owners}",
             "only an owner may change an object (manual: 5.7 Privileges)", *grants,
         )  # fmt: skip
     else:
@@ -185,7 +194,7 @@ def _rights(live: Connection, database: Database, declarations: Declarations | N
     if not may_create and not has_history:
         statements.insert(0, f"grant create on database {ident(live.info.dbname)} to {me}")
     if statements:
-        yield missing("privileges", f"{me} may not create everything it has to", "", *statements)
+        yield _to_apply(database, "privileges", f"{me} may not create everything it has to", "", *statements)
     else:
         yield Check("privileges", "good", "it may create what has to be created")
 

@@ -85,6 +85,18 @@ def test_doctor_prints_the_grants_that_help(place: Place, worker: Url) -> None:
     assert "✗" not in well.out
 
 
+@pytest.mark.parametrize("mode", ["observe", "propose"])
+def test_who_only_watches_needs_no_grants(
+    place: Place, worker: Url, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.declare("create table theirs (id int);")
+    options = ("--url", worker.reveal(), "--schema-dir", str(place.schema), "--shadow", place.shadow)
+    monkeypatch.setenv("RECONCILER_DATABASES__0__MODE", mode)
+    answer = run("doctor", *options)
+    assert answer.code == 0 and f"enough for mode {mode}, not for an apply" in answer.out
+    assert "grant" not in run("doctor", "--fix", *options).out
+
+
 def test_doctor_names_a_missing_extension(place: Place) -> None:
     place.declare("create extension if not exists not_there_at_all;")
     answer = place.run("doctor")
