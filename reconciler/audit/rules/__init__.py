@@ -15,7 +15,7 @@ from typing import Final
 import psycopg
 from psycopg.rows import TupleRow
 
-from reconciler.audit.rules import rls
+from reconciler.audit.rules import rls, triggers
 from reconciler.audit.rules.read import read
 from reconciler.audit.rules.rule import Rule, Subject
 from reconciler.catalog.scope import Scope
@@ -25,7 +25,7 @@ from reconciler.shadow.tenants.values import Tenancy
 
 __all__ = ["RULES", "Rule", "check", "findings"]
 
-_FAMILIES: Final[tuple[tuple[Rule, ...], ...]] = (rls.RULES,)
+_FAMILIES: Final[tuple[tuple[Rule, ...], ...]] = (rls.RULES, triggers.RULES)
 
 
 def _registered(families: tuple[tuple[Rule, ...], ...]) -> Mapping[str, Rule]:

@@ -1,0 +1,8 @@
+-- also: TRG012
+create table public.orders (id uuid primary key default gen_random_uuid(), org_id uuid not null, total bigint not null default 0, status text);
+create function public.stamp() returns trigger language plpgsql set search_path = '' as $$
+begin
+  new.status := coalesce(new.status, 'open');
+  return new;
+end $$;
+create trigger stamp after insert on public.orders for each row execute function public.stamp();

@@ -1,0 +1,9 @@
+-- also: TRG012
+create table public.orders (id uuid primary key default gen_random_uuid(), org_id uuid not null, total bigint not null default 0, status text);
+create table public.orders_log (id bigint generated always as identity primary key, org_id uuid not null, order_id uuid not null, operation text not null);
+create function public.log_any() returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  execute 'insert into public.' || tg_table_name || '_log (org_id, order_id, operation) select $1.org_id, $1.id, $2' using new, tg_op;
+  return null;
+end $$;
+create trigger log_any after insert on public.orders for each row execute function public.log_any();
