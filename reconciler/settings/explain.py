@@ -7,13 +7,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from reconciler.errors import Source, Usage
+from reconciler.settings.audit import Audit, AuditIdentity, Exemption
 from reconciler.settings.document import Document, Place
 from reconciler.settings.fields import closest
 from reconciler.settings.model import SECTIONS, Config, GitSource
+
+_WITHIN: Final[Mapping[Place, type[BaseModel]]] = {
+    ("source",): GitSource,
+    ("audit",): Audit,
+    ("audit", "identities"): AuditIdentity,
+    ("audit", "exemptions"): Exemption,
+}
+"""The sections inside that of a database."""
 
 
 def explained(error: ValidationError, document: Document, labels: Mapping[Place, str]) -> Usage:
@@ -49,6 +59,6 @@ def _keys_at(place: Place) -> tuple[str, ...]:
     if not place:
         return tuple(Config.model_fields)
     section = SECTIONS.get(str(place[0]))
-    if place[0] == "databases" and place[2:] == ("source",):
-        section = GitSource
+    if place[0] == "databases" and len(place) > 2:
+        section = _WITHIN.get(tuple(part for part in place[2:] if isinstance(part, str)))
     return tuple(section.model_fields) if section else ()

@@ -205,6 +205,10 @@ def _resolve_paths(document: Document, folder: Path) -> None:
                 section[key] = folder / Path(value.strip()).expanduser()
     for database in document.content["databases"]:
         database.setdefault("schema_dir", folder / "schema")
+        audit = database.get("audit")
+        fixtures = audit.get("fixtures") if isinstance(audit, dict) else None
+        if isinstance(fixtures, list) and all(isinstance(one, str) and one.strip() for one in fixtures):
+            audit["fixtures"] = [folder / Path(one.strip()).expanduser() for one in fixtures]
 
 
 def _resolve_source(document: Document, index: int, folder: Path) -> None:

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, model_validator
 
 from reconciler.errors import Usage
 from reconciler.model import HazardCode, Limits
 from reconciler.pg import Secret, Url
+from reconciler.settings.audit import Audit
 from reconciler.settings.duration import Duration
 from reconciler.settings.fields import (
     Branch,
@@ -38,6 +39,7 @@ from reconciler.settings.fields import (
     closest,
     mapping,
 )
+from reconciler.settings.section import Section
 
 Mode = Literal["observe", "propose", "apply"]
 Platform = Literal["postgres", "supabase"]
@@ -45,13 +47,7 @@ Removal = Literal["phased", "immediate"]
 Trust = Literal["untrusted", "reviewed"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        strict=True, frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
-    )
-
-
-class GitSource(_Section):
+class GitSource(Section):
     """The git repository that holds the declarations, where no folder of this machine does."""
 
     git: Annotated[RepositoryAt, Field(description="URL or path; ${VARIABLE} keeps the token out")]
@@ -63,7 +59,7 @@ class GitSource(_Section):
     ] = None
 
 
-class Database(_Section):
+class Database(Section):
     """One database and how it is kept equal to its declarations."""
 
     name: Annotated[Name, Field(description="How pages, metrics and messages call it")]
@@ -107,6 +103,9 @@ class Database(_Section):
     retention: Annotated[Length, Field(description="How long dropped data is kept")] = Duration(
         1209600, "14d"
     )
+    audit: Annotated[
+        Audit, BeforeValidator(mapping), Field(description="What the audit cannot read from the schema")
+    ] = Audit()
 
     @model_validator(mode="after")
     def _pushes_elsewhere(self) -> Database:
@@ -176,7 +175,7 @@ class Database(_Section):
         return Url.parse(_content(self.url_file, f"url_file of the database {self.name}"))
 
 
-class Http(_Section):
+class Http(Section):
     """The status page, the metrics and the API."""
 
     listen: Annotated[ListenAt, Field(description="host:port")] = Listen("127.0.0.1", 8432)
@@ -187,7 +186,7 @@ class Http(_Section):
         return None if self.token_file is None else _content(self.token_file, "http.token_file")
 
 
-class Log(_Section):
+class Log(Section):
     """What is written to stderr."""
 
     format: Annotated[Literal["console", "json"], Field(description="For people or for machines")] = "console"
@@ -196,7 +195,7 @@ class Log(_Section):
     ] = "info"
 
 
-class Config(_Section):
+class Config(Section):
     """The whole configuration. `file` is where it came from; None when there is no file."""
 
     databases: Annotated[

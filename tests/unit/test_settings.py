@@ -60,6 +60,16 @@ databases:
     statement_timeout: 2h
     allow: [DELETES_DATA, LOSSY_CAST]
     retention: 0d
+    audit:
+      fixtures: [db/fixtures/*.sql]
+      identities:
+        - {name: clerk, role: authenticated, tenant: both, claims: {sub: "{user}", org_id: "{tenant}", admin: true}}
+        - {name: worker, role: worker, settings: {app.org_id: "{tenant}"}}
+      tables: {public.countries: global, public.notes: owner_id}
+      exemptions:
+        - {key: "RLS004 table  private.secrets", reason: only the server reads it, expires: 2027-01-31}
+        - {key: "PRF001*", reason: "measured, fast enough", expires: "2027-06-30"}
+      fail_on: warning
 http: {listen: "[::]:9000", token_file: token}
 log: {format: json, level: debug}
 """
@@ -80,6 +90,18 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert database.statement_timeout.seconds == 7200
     assert database.retention.seconds == 0
     assert database.allow == (HazardCode.DELETES_DATA, HazardCode.LOSSY_CAST)
+    audit = database.audit
+    assert audit.fixtures == (tmp_path / "db/fixtures/*.sql",)
+    clerk, worker = audit.identities
+    assert (clerk.name, clerk.role, clerk.tenant, worker.tenant) == ("clerk", "authenticated", "both", "A")
+    assert clerk.claims == {"sub": "{user}", "org_id": "{tenant}", "admin": True}
+    assert worker.settings == {"app.org_id": "{tenant}"}
+    assert audit.tables == {"public.countries": "global", "public.notes": "owner_id"}
+    assert [(one.key, one.expires.isoformat()) for one in audit.exemptions] == [
+        ("RLS004 table private.secrets", "2027-01-31"),
+        ("PRF001*", "2027-06-30"),
+    ]
+    assert audit.fail_on == "warning"
     assert config.http.listen == Listen("::", 9000)
     assert config.http.token_file == tmp_path / "token"
     assert (config.log.format, config.log.level) == ("json", "debug")
@@ -116,6 +138,7 @@ def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
         "grace": "10s",
         "allow": "()",
         "retention": "14d",
+        "audit": "fixtures=() identities=() tables={} exemptions=() fail_on='error'",
     }
     assert database.migrations == tmp_path / "schema/migrations"
     config = loaded(tmp_path)
@@ -238,6 +261,7 @@ def test_a_variable_that_means_nothing_is_an_error(tmp_path: Path, variable: str
 
 
 BASE = "databases:\n  - name: a\n"
+EXEMPTED = "    audit:\n      exemptions:\n        - {key: RLS004 table t, "
 
 
 @pytest.mark.parametrize(
@@ -274,6 +298,31 @@ BASE = "databases:\n  - name: a\n"
         (BASE + "    url: x\n    url: postgresql://u:tr0ub4dor@h/x\n", 4, "a key is written twice"),
         (BASE + "    url postgresql://u:tr0ub4dor@h/x\n", 3, "not YAML"),
         (BASE + "    url tr0ub4dor: x\n", 3, "unknown key"),
+        (BASE + "    audit: warning\n", 3, "must be a mapping"),
+        (BASE + "    audit:\n      fail-on: error\n", 4, "unknown key fail-on, did you mean fail_on?"),
+        (
+            BASE + "    audit:\n      fail_on: warn\n",
+            4,
+            "must be one of error, warning, info, did you mean warning?",
+        ),
+        (BASE + "    audit:\n      tables: {public.t: 3}\n", 4, "needs a text for every name"),
+        (BASE + "    audit:\n      fixtures: 3\n", 4, "must be a list of SQL files"),
+        (BASE + "    audit:\n      exemptions: {}\n", 4, "must be a list"),
+        (BASE + EXEMPTED + "reson: x}\n", 5, "unknown key reson, did you mean reason?"),
+        (BASE + EXEMPTED + "reason: because}\n", 5, "must say in a few words why"),
+        (BASE + EXEMPTED + "reason: it is meant so}\n", 5, "expires is missing"),
+        (BASE + EXEMPTED + "reason: it is meant so, expires: soon}\n", 5, "must be a day, like 2027-01-31"),
+        (BASE + "    audit:\n      exemptions:\n        - {key: everything}\n", 5, "must begin with a rule"),
+        (
+            BASE + "    audit:\n      identities:\n        - {name: a, rol: b}\n",
+            5,
+            "unknown key rol, did you mean role?",
+        ),
+        (
+            BASE + "    audit:\n      identities:\n        - {name: a, role: b, claims: {}, settings: {}}\n",
+            5,
+            "not both",
+        ),
         (BASE + "  - name: a\n", 3, "two databases have the name a"),
         ("databases:\n  - mode: apply\n", 2, "databases.0.name is missing"),
         ("databases:\n  - name: 12\n", 2, "must be text, not a number"),

@@ -15,9 +15,11 @@ from typing import Final
 import psycopg
 from psycopg.rows import TupleRow
 
+from reconciler.audit import exemptions
+from reconciler.audit.rule import Rule
 from reconciler.audit.rules import rls, triggers
 from reconciler.audit.rules.read import read
-from reconciler.audit.rules.rule import Rule, Subject
+from reconciler.audit.rules.subject import Subject
 from reconciler.catalog.scope import Scope
 from reconciler.model import Finding
 from reconciler.platforms import Platform
@@ -25,7 +27,7 @@ from reconciler.shadow.tenants.values import Tenancy
 
 __all__ = ["RULES", "Rule", "check", "findings"]
 
-_FAMILIES: Final[tuple[tuple[Rule, ...], ...]] = (rls.RULES, triggers.RULES)
+_FAMILIES: Final[tuple[tuple[Rule, ...], ...]] = (rls.RULES, triggers.RULES, exemptions.RULES)
 
 
 def _registered(families: tuple[tuple[Rule, ...], ...]) -> Mapping[str, Rule]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconciler.audit.rule import Rule
 from reconciler.audit.rules import reach
 from reconciler.audit.rules.catalog import COMMANDS, Catalog, Relation
 from reconciler.audit.rules.names import on
-from reconciler.audit.rules.rule import Rule, Subject
+from reconciler.audit.rules.subject import Subject
 from reconciler.model import Finding
 
 

@@ -6,7 +6,7 @@ calling functions in a world of two tenants.
 
 from __future__ import annotations
 
-from reconciler.audit.rules.rule import Rule
+from reconciler.audit.rule import Rule
 
 _TRIGGERS = "manual: Overview of Trigger Behavior"
 _PLPGSQL = "manual: PL/pgSQL, Trapping Errors"

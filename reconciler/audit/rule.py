@@ -8,21 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from reconciler.audit.rules.catalog import Catalog
 from reconciler.model import Finding, ObjectId, Severity
-from reconciler.shadow.tenants.values import Tenancy
+
+if TYPE_CHECKING:
+    from reconciler.audit.rules.subject import Subject
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What a check is given: what was read, and whose each table is (None when nobody said or could tell)."""
-
-    catalog: Catalog
-    tenancy: Tenancy | None = None
-
-
-Check = Callable[[Subject], Iterable[Finding]]
+Check = Callable[["Subject"], Iterable[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
