@@ -8,7 +8,7 @@ is reported with the reason: about such a table a rehearsal says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -45,7 +45,6 @@ def seed(
     table counts through its partitions; tables that hold rows already are left alone and count as seeded. `known` says what the rows
     have to keep, where that is more than the database itself asks for.
     """
-    troubles: dict[int, str] = {}
     with connection.transaction(), without_triggers(connection):
         known = known or seed_tables.read(connection)
         ids = {ObjectId("table", table.schema, table.name): oid for oid, table in known.tables.items()}
@@ -56,21 +55,7 @@ def seed(
         if only is not None:
             wanted = reached
         order = seed_order.ordered(known, reached)
-        empty = seed_verify.empty(connection, known, order)
-        to_fill = [oid for oid in order if oid in empty]
-        pending = set(to_fill)
-        late: list[seed_fill.Late] = []
-        owed: dict[int, list[Owed]] = {}
-        for oid in to_fill:
-            pending.discard(oid)
-            filled = seed_fill.fill(connection, known, known.tables[oid], frozenset(pending), owed, rows)
-            late += filled.late
-            if filled.trouble:
-                troubles[oid] = filled.trouble
-        for item in late:
-            seed_fill.set_late(connection, known, item)
-        seed_verify.remove_wrong(connection, known, to_fill)
-        still_empty = seed_verify.empty(connection, known, order)
+        troubles, still_empty = plant(connection, known, order, dict.fromkeys(order, rows))
     seeded, failed = [], []
     for oid in order:
         table = known.tables[oid]
@@ -86,6 +71,32 @@ def seed(
         if known.tables[oid].partitioned and not known.tables[oid].leaves
     ]
     return Seeded(tuple(seeded), tuple(sorted(failed)))
+
+
+def plant(
+    connection: Connection, known: seed_tables.Tables, order: Sequence[int], rows: Mapping[int, int]
+) -> tuple[dict[int, str], set[int]]:
+    """Fills those of the tables in `order` that hold no row that counts; what went wrong, and which hold none even now.
+
+    For a transaction with triggers off.
+    """
+    troubles: dict[int, str] = {}
+    empty = seed_verify.empty(connection, known, order)
+    to_fill = [oid for oid in order if oid in empty]
+    pending = set(to_fill)
+    late: list[seed_fill.Late] = []
+    owed: dict[int, list[Owed]] = {}
+    for oid in to_fill:
+        pending.discard(oid)
+        table = known.tables[oid]
+        filled = seed_fill.fill(connection, known, table, frozenset(pending), owed, rows[oid])
+        late += filled.late
+        if filled.trouble:
+            troubles[oid] = filled.trouble
+    for item in late:
+        seed_fill.set_late(connection, known, item)
+    seed_verify.remove_wrong(connection, known, to_fill)
+    return troubles, seed_verify.empty(connection, known, order)
 
 
 @contextmanager

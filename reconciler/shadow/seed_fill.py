@@ -57,7 +57,7 @@ def fill(
     found = bound(connection, tables, table, pending, owed.get(table.oid, ()), rows)
     if found.trouble:
         return Filled(found.trouble)
-    ways = [_Way(n) for n in range(1, rows + 1)]
+    ways = [_Way(n) for n in range(tables.first, tables.first + rows)]
     trouble = _insert(connection, table, _composed(connection, tables, table, found, ways))
     if trouble is not None:
         trouble = _repaired(connection, tables, table, found, ways, trouble)
@@ -67,7 +67,7 @@ def fill(
     if trouble is not None:
         return Filled(_said(trouble, table, tables))
     for key in found.promised:
-        owed.setdefault(key.target, []).extend(_promises(connection, table, key))
+        owed.setdefault(key.target, []).extend(_promises(connection, tables, table, key))
     return Filled("", tuple(Late(table.oid, key) for key in found.late))
 
 
@@ -80,10 +80,10 @@ def set_late(connection: Connection, tables: Tables, late: Late) -> None:
     own = ", ".join(f"{ident(name)}::text" for name in key.columns)
     theirs = ", ".join(f"{ident(name)}::text" for name in key.target_columns)
     mine = connection.execute(
-        f"select ctid::text, {own} from only {table.sql} order by ctid limit 24"
+        f"select ctid::text, {own} from only {table.sql}{tables.where(table.oid)} order by ctid limit 24"
     ).fetchall()
     rows = connection.execute(
-        f"select {theirs} from {target.rows} order by tableoid, ctid limit 24"
+        f"select {theirs} from {target.rows}{tables.where(target.oid)} order by tableoid, ctid limit 24"
     ).fetchall()
     for n, (place, *have) in enumerate(mine):
         # to itself: the row before, so that the first stays the root
@@ -127,7 +127,7 @@ def _composed(
     numbered = {
         way.n: [
             *units(connection, tables, table, found, way.n),
-            *(free_unit(connection, tables.types, table, column, way.n) for column in free),
+            *(free_unit(connection, tables, table, column, way.n) for column in free),
         ]
         for way in ways
     }
@@ -187,7 +187,7 @@ def _grown(connection: Connection, tables: Tables, table: Table, rows: int) -> b
         if target is None or target.partitioned or target.oid == table.oid or not names & set(key.columns):
             continue
         reach = bound(connection, tables, target, frozenset(), (), rows)
-        ways = [_Way(n) for n in range(rows + 1, rows + _MORE + 1)]
+        ways = [_Way(tables.first - 1 + n) for n in range(rows + 1, rows + _MORE + 1)]
         if not reach.trouble and not reach.promised:
             error = _insert(connection, target, _composed(connection, tables, target, reach, ways))
             if error is not None:
@@ -213,11 +213,11 @@ def _other_ways(way: _Way, error: psycopg.Error, rows: int) -> list[_Way]:
     ]
 
 
-def _promises(connection: Connection, table: Table, key: Key) -> list[Owed]:
+def _promises(connection: Connection, tables: Tables, table: Table, key: Key) -> list[Owed]:
     values = ", ".join(f"{ident(name)}::text" for name in key.columns)
     present = " and ".join(f"{ident(name)} is not null" for name in key.columns)
     rows = connection.execute(
-        f"select distinct {values} from only {table.sql} where {present} order by {values}"
+        f"select distinct {values} from only {table.sql}{tables.where(table.oid, present)} order by {values}"
     )
     return [Owed(key.target_columns, tuple(tuple(row) for row in rows.fetchall()))]
 

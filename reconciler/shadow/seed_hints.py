@@ -23,7 +23,7 @@ _MOST = 40
 class Hints:
     """`texts` are string constants and elements of array constants, `numbers` numbers, also those inside strings. `weak`
     are texts from the bodies of functions, which seldom are values. True when there is a condition to please at all;
-    `spread` asks for that many plain guesses, where only their hash decides.
+    `spread` asks for that many plain guesses, where only their hash decides. `canary` is what plain texts begin with.
     """
 
     texts: tuple[str, ...] = ()
@@ -31,6 +31,7 @@ class Hints:
     weak: tuple[str, ...] = ()
     wanted: bool = False
     spread: int = 0
+    canary: str = ""
 
     def __bool__(self) -> bool:
         return self.wanted
@@ -48,6 +49,7 @@ class Hints:
             self.weak + other.weak,
             self.wanted or other.wanted,
             max(self.spread, other.spread),
+            self.canary or other.canary,
         )
 
     @staticmethod

@@ -77,7 +77,7 @@ def bound(
             elif target is not None:
                 copies |= {a: b for a, b in zip(key.columns, key.target_columns, strict=True) if a != b}
             continue
-        choices = _rows(connection, target, key)
+        choices = _rows(connection, tables, target, key)
         if not choices and (pending & {target.oid, *target.leaves}):
             if without is None:
                 promised.append(key)
@@ -103,13 +103,14 @@ def bound(
 def units(connection: Connection, tables: Tables, table: Table, found: Bound, n: int) -> list[Unit]:
     """The choices of row n: the n-th row of each target first."""
     made = []
+    turns = n - tables.first
     for k, (names, choices) in enumerate(found.groups):
         best = sum(value is None for value in choices[0].values())
         full = [c for c in choices if sum(value is None for value in c.values()) == best]
         rest = choices[len(full) :]
         # the second time round, other combinations of the same rows
-        turn = (n - 1 + k * ((n - 1) // len(full))) % len(full)
-        turn_rest = (n - 1) % len(rest) if rest else 0
+        turn = (turns + k * (turns // len(full))) % len(full)
+        turn_rest = turns % len(rest) if rest else 0
         lines = []
         for choice in (*full[turn:], *full[:turn], *rest[turn_rest:], *rest[:turn_rest]):
             line = []
@@ -120,7 +121,7 @@ def units(connection: Connection, tables: Tables, table: Table, found: Bound, n:
                     made_of = "null" if value is None else literal(value)
                     line.append(f"cast({made_of} as {column.type_text})")
                 else:
-                    free = free_unit(connection, tables.types, table, column, n).choices
+                    free = free_unit(connection, tables, table, column, n).choices
                     line.append(free[0][0] if free else "null")
             lines.append(tuple(line))
         made.append(Unit(names, tuple(dict.fromkeys(lines))))
@@ -137,12 +138,12 @@ def _null_choice(table: Table, key: Key) -> Choice | None:
     return dict.fromkeys(own or nullable) if nullable else None
 
 
-def _rows(connection: Connection, target: Table, key: Key) -> list[Choice]:
+def _rows(connection: Connection, tables: Tables, target: Table, key: Key) -> list[Choice]:
     """The first rows of the target in the order in which they went in, which keeps the n-th rows of tables together."""
     values = ", ".join(f"{ident(name)}::text" for name in key.target_columns)
     present = " and ".join(f"{ident(name)} is not null" for name in key.target_columns)
     answer = connection.execute(
-        f"select {values} from {target.rows} where {present} order by tableoid, ctid limit {_TARGETS}"
+        f"select {values} from {target.rows}{tables.where(target.oid, present)} order by tableoid, ctid limit {_TARGETS}"
     ).fetchall()
     return [dict(zip(key.columns, row, strict=True)) for row in answer]
 
@@ -152,11 +153,11 @@ def _imagined(connection: Connection, tables: Tables, target: Table, key: Key, r
     keyed = {name for other in target.keys for name in other.columns}
     numbers = {
         n: [
-            free_unit(connection, tables.types, target, column, n)
+            free_unit(connection, tables, target, column, n)
             for column in target.columns
             if not column.generated and column.name not in keyed
         ]
-        for n in range(1, rows + 1)
+        for n in range(tables.first, tables.first + rows)
     }
     found: list[Choice] = []
     for row in solve(connection, target, numbers).values():

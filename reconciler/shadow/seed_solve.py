@@ -7,7 +7,7 @@ guesses first. What this module knows of a condition is only which columns it na
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, product
 from math import prod
 
@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 
 from reconciler.pg import ident, literal
 from reconciler.shadow.seed_hints import equations, mentions, mined
-from reconciler.shadow.seed_tables import Check, Column, Table, Type
+from reconciler.shadow.seed_tables import Check, Column, Table, Tables
 from reconciler.shadow.seed_values import candidates, sure
 
 Connection = psycopg.Connection[TupleRow]
@@ -46,11 +46,16 @@ def attempt(connection: Connection, sql: str) -> list[TupleRow] | psycopg.Error:
 
 
 def free_unit(
-    connection: Connection, types: Mapping[int, Type], table: Table, column: Column, n: int
+    connection: Connection, tables: Tables, table: Table, column: Column, n: int
 ) -> Unit:
     """The choices for row n of a column that no key binds. No choice when no value of its type is known."""
+    if column.given:
+        value = literal(column.given[(n - tables.first) % len(column.given)])
+        return Unit((column.name,), ((f"cast({value} as {column.type_text})",),))
+    types = tables.types
     mine = [check for check in table.checks if column.name in check.columns]
     hints = mined((check.expression for check in mine), (check.bodies for check in mine))
+    hints = replace(hints, canary=column.canary)
     seed = f"{table.schema}.{table.name}.{column.name}"
     values = candidates(types, column.type, column.type_text, n, hints, seed)
     if not sure(types, column.type):

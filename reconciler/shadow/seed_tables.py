@@ -7,7 +7,7 @@ elements of types), so this reads the scratch copy itself. Reads only; names of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -39,7 +39,10 @@ class Type:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column. `default` and `generated` are expressions or empty; `serial` says that the default counts."""
+    """A column. `default` and `generated` are expressions or empty; `serial` says that the default counts.
+
+    `given` are values (text) that the rows have to take in turn, `canary` is what plain texts begin with: both are for who seeds.
+    """
 
     name: str
     type: int
@@ -48,6 +51,8 @@ class Column:
     default: str
     generated: str
     serial: bool
+    given: tuple[str, ...] = ()
+    canary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +109,21 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """All tables by OID, and the types of their columns by OID."""
+    """All tables by OID, and the types of their columns by OID.
+
+    `first` is the number of the first row to make. `counted` are conditions, by table, on the rows that count: to the seeder the
+    others are not there, except that they are in the way.
+    """
 
     tables: Mapping[int, Table]
     types: Mapping[int, Type]
+    first: int = 1
+    counted: Mapping[int, str] = field(default_factory=dict)
+
+    def where(self, table: int, *more: str) -> str:
+        """A WHERE clause for the rows of a table that count; empty when all do."""
+        conditions = [c for c in (self.counted.get(table, ""), *more) if c]
+        return f" where {' and '.join(conditions)}" if conditions else ""
 
 
 _OURS = (

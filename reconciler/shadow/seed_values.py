@@ -195,12 +195,14 @@ def _numbers(name: str, precision: int | None, scale: int, n: int, hints: Hints)
 
 
 def _texts(n: int, size: int, hints: Hints) -> list[str]:
-    plain = f"row {n}" if not size or size >= len(f"row {n}") else _short(n, size)
+    plain = _plain(n, hints)
+    plain = plain if not size or size >= len(plain) else _short(n, size)
     if not hints:
         return [plain]
     texts = hints.texts
     turn = (n - 1) % max(len(texts), 1)
-    found = [*hints.patterned(texts, n), *texts[turn:], *texts[:turn], plain]
+    found = [plain] if hints.canary else []
+    found += [*hints.patterned(texts, n), *texts[turn:], *texts[:turn], plain]
     found += [text for k in (1, 2) for text in hints.patterned(texts, n + 7 * k)[:4]]
     found += [*hints.patterned(hints.weak, n), *hints.weak]
     for k in _around(hints.lengths):
@@ -212,6 +214,10 @@ def _texts(n: int, size: int, hints: Hints) -> list[str]:
     for text in (*texts, *hints.weak)[:4]:
         found += [f"{text}row{n}", f"row{n}{text}", f"row{n}{text}row{n}", f"row{n}{text}row.{n}"]
     return [t for t in found if not size or len(t) <= size]
+
+
+def _plain(n: int, hints: Hints) -> str:
+    return f"{hints.canary}_{n}" if hints.canary else f"row {n}"
 
 
 def _short(n: int, size: int) -> str:
@@ -246,7 +252,7 @@ def _dated(name: str, n: int, hints: Hints) -> list[str]:
 
 def _documents(n: int, hints: Hints) -> list[str]:
     """JSON: the constants may be types, keys or values."""
-    plain = f'{{"n": {n}}}'
+    plain = f'{{"n": "{_plain(n, hints)}"}}' if hints.canary else f'{{"n": {n}}}'
     keys = [t for t in (*hints.texts, *hints.weak) if t.replace("_", "").replace("-", "").isalnum()]
     found = [plain, *(text for text in (*hints.texts, *hints.weak) if _is_json(text))]
     for value in (f'"row {n}"', str(n), "{}", "[]", "true"):

@@ -21,11 +21,11 @@ _AT_ONCE = 60
 
 
 def empty(connection: Connection, tables: Tables, oids: Sequence[int]) -> set[int]:
-    """Which of the tables hold no row of their own."""
+    """Which of the tables hold no row of their own that counts."""
     found: set[int] = set()
     for start in range(0, len(oids), _AT_ONCE):
         parts = [
-            f"select {oid}::bigint where not exists (select from only {tables.tables[oid].sql})"
+            f"select {oid}::bigint where not exists (select from only {tables.tables[oid].sql}{tables.where(oid)})"
             for oid in oids[start : start + _AT_ONCE]
         ]
         found |= {row[0] for row in connection.execute(" union all ".join(parts)).fetchall()}
@@ -33,14 +33,15 @@ def empty(connection: Connection, tables: Tables, oids: Sequence[int]) -> set[in
 
 
 def remove_wrong(connection: Connection, tables: Tables, filled: Iterable[int]) -> None:
-    """Deletes, from tables that were empty before, the rows that break a constraint."""
+    """Deletes, from tables that held no row that counts, those of its rows that break a constraint."""
     mine = [tables.tables[oid] for oid in filled]
     for table in mine:
         for index in table.late_indexes:
             # building an index anew checks what the constraint would have checked
             if isinstance(attempt(connection, f"reindex index {index}"), psycopg.Error):
                 first = f"(select min(ctid) from only {table.sql})"
-                connection.execute(f"delete from only {table.sql} where ctid <> {first}")
+                others = tables.where(table.oid, f"ctid <> {first}")
+                connection.execute(f"delete from only {table.sql}{others}")
     broken = _broken(connection, tables, [(table, key) for table in mine for key in table.keys])
     while broken:
         for table, key in broken:
