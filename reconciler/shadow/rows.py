@@ -123,7 +123,7 @@ def hashed(
     nothing but sums is kept in memory, however large the table.
     """
     found = {}
-    with _plain_text(connection):
+    with plain_text(connection):
         kinds = _kinds(connection, columns)
         for table, names in sorted(columns.items()):
             kind = kinds.get((table.schema, table.name))
@@ -194,7 +194,7 @@ _SETTINGS = {
 
 
 @contextmanager
-def _plain_text(connection: Connection) -> Iterator[None]:
+def plain_text(connection: Connection) -> Iterator[None]:
     """These settings meanwhile, put back by hand: inside somebody's transaction SET LOCAL outlives a savepoint."""
     with connection.transaction():
         names = list(_SETTINGS)

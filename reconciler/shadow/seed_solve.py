@@ -45,9 +45,7 @@ def attempt(connection: Connection, sql: str) -> list[TupleRow] | psycopg.Error:
         return error
 
 
-def free_unit(
-    connection: Connection, tables: Tables, table: Table, column: Column, n: int
-) -> Unit:
+def free_unit(connection: Connection, tables: Tables, table: Table, column: Column, n: int) -> Unit:
     """The choices for row n of a column that no key binds. No choice when no value of its type is known."""
     if column.given:
         value = literal(column.given[(n - tables.first) % len(column.given)])

@@ -65,9 +65,11 @@ class Row:
 class World:
     """Two scratch databases that differ in one thing: in `both` the tenants A and B have rows, in `alone` only A has.
 
-    `rows` are those of each tenant, by table, and `shared` those of nobody; `keys` the tenant's key (as text) and `users` their users' keys, first the ordinary
-    member. `canaries` are texts that stand in that tenant's rows and nowhere else. `unseeded` says which tables hold no row of a
-    tenant, and why.
+    `rows` are those of each tenant, by table, and `shared` those of nobody, also of tables of which nobody knows whose they are. A partition's
+    rows stand under the partition and under the tables above it. `keys` are the tenants' keys (as text) and `users` their users' keys: an
+    ordinary member, then one who may do more, then, with A, one who is a member of B as well (in `alone` of A only). `canaries` are
+    texts that stand in that tenant's rows and nowhere else. `unseeded` says which tables hold no row of a tenant, and why;
+    `uncalibrated`, by the name of an identity, why nobody could be made of it who sees what should be theirs.
     """
 
     both: Url
@@ -80,3 +82,4 @@ class World:
     users: Mapping[Side, tuple[str, ...]]
     canaries: Mapping[Side, frozenset[str]]
     unseeded: Mapping[ObjectId, str] = field(default_factory=dict)
+    uncalibrated: Mapping[str, str] = field(default_factory=dict)

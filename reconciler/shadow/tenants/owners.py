@@ -1,0 +1,387 @@
+"""Landmarks (the table of tenants, the one of users, what the tenant's column is called) and the SQL that says whose a row is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reconciler.pg import ident
+from reconciler.shadow.tenants.catalogue import Catalogue, Key, Relation
+from reconciler.shadow.tenants.claims import STEMS, USERS, stem
+from reconciler.shadow.tenants.evidence import Evidence
+from reconciler.shadow.tenants.values import Owned
+
+_TENANT_BONDS = ("tenant", "member", "other")
+
+
+@dataclass(frozen=True, slots=True)
+class Landmarks:
+    """`root` and `users` are OIDs, 0 where there is none. `tenant_names` are the columns that name a tenant without a key to the root,
+    `user_tables` those whose primary key is a user's: the table of users first, then profiles.
+    """
+
+    root: int = 0
+    users: int = 0
+    root_key: str = ""
+    user_key: str = ""
+    tenant_names: frozenset[str] = frozenset()
+    user_tables: Mapping[int, str] = field(default_factory=dict)
+
+
+def landmarks(known: Catalogue, found: Evidence, tenant_column: str, said: Mapping[int, str]) -> Landmarks:
+    """Finds them; a declared `root` wins, then the configured column, then what policies hold against the session, then names."""
+    users, user_key = _users(known, found)
+    mirrors = _mirrors(known, users, user_key)
+    declared = [oid for oid, word in said.items() if word == "root"]
+    root = declared[0] if declared else _root(known, found, tenant_column, mirrors)
+    root_key = ""
+    if root:
+        relation = known.relations[root]
+        root_key = _root_key(known, relation)
+    names = _names(known, found, tenant_column, root, mirrors)
+    return Landmarks(root, users, root_key, user_key, names, mirrors)
+
+
+def _users(known: Catalogue, found: Evidence) -> tuple[int, str]:
+    scores: dict[int, float] = {}
+    for relation in known.tables:
+        if len(relation.primary) != 1 and relation.name not in ("users", "user"):
+            continue
+        if (relation.schema, relation.name) == ("auth", "users"):
+            scores[relation.oid] = 1000
+        if stem(relation.name) in USERS or stem(relation.name).endswith("_user"):
+            scores[relation.oid] = scores.get(relation.oid, 0) + 1.5
+        if relation.primary and "user" in found.of(relation.oid, relation.primary[0]):
+            scores[relation.oid] = scores.get(relation.oid, 0) + 3
+    for (oid, column), bonds in found.bonds.items():
+        if "user" not in bonds:
+            continue
+        for key in known.relations[oid].keys:
+            target = known.relations.get(key.target)
+            if key.columns == (column,) and target is not None and target.primary == key.theirs:
+                scores[key.target] = scores.get(key.target, 0) + 2
+    if not scores:
+        return 0, ""
+    best = max(scores, key=lambda oid: (scores[oid], known.relations[oid].sql))
+    relation = known.relations[best]
+    return best, (relation.primary[0] if len(relation.primary) == 1 else "id")
+
+
+def _mirrors(known: Catalogue, users: int, user_key: str) -> dict[int, str]:
+    """Tables whose single primary key is a foreign key to a user: profiles."""
+    found = {users: user_key} if users else {}
+    while True:
+        new = {
+            relation.oid: relation.primary[0]
+            for relation in known.tables
+            if relation.oid not in found and len(relation.primary) == 1
+            for key in relation.keys
+            if key.columns == relation.primary and found.get(key.target) == key.theirs[0]
+        }
+        if not new:
+            return found
+        found |= new
+
+
+def _root(known: Catalogue, found: Evidence, tenant_column: str, users: Mapping[int, str]) -> int:
+    scores: dict[int, float] = {}
+
+    def add(oid: int, score: float) -> None:
+        if oid not in users and oid in known.relations and not known.relations[oid].extension:
+            scores[oid] = scores.get(oid, 0) + score
+
+    for relation in known.tables:
+        if relation.above in known.relations:
+            continue
+        for key in relation.keys:
+            if len(key.columns) != 1 or key.target == relation.oid:
+                continue
+            column = key.columns[0]
+            bonds = found.of(relation.oid, column)
+            telling = stem(column) in STEMS
+            if telling or column == tenant_column:
+                add(key.target, 1 + (len(STEMS) - STEMS.index(stem(column))) / 1000 if telling else 1)
+            if column == tenant_column:
+                add(key.target, 5)
+            if any(b in bonds for b in ("tenant", "member")):
+                add(key.target, 3 if telling or "tenant" in bonds else 1.5)
+            if telling and _pairs(relation, column, users):
+                add(key.target, 3)
+        if len(relation.primary) == 1:
+            bonds = found.of(relation.oid, relation.primary[0])
+            named = stem(relation.name) in STEMS
+            if "tenant" in bonds:
+                add(relation.oid, 3)
+            if named and (bonds or stem(relation.primary[0]) == stem(relation.name)):
+                add(relation.oid, 1)
+            if relation.primary[0] == tenant_column:
+                add(relation.oid, 5)
+    eligible = {oid: score for oid, score in scores.items() if score >= 1.5}
+    if not eligible:
+        return _by_name(known, found, tenant_column, users)
+    return max(eligible, key=lambda oid: (eligible[oid], known.relations[oid].sql))
+
+
+def _by_name(known: Catalogue, found: Evidence, tenant_column: str, users: Mapping[int, str]) -> int:
+    """The table that is called like the tenant's column, where nothing points to it with a key."""
+    wanted = {stem(c) for (_, c), bonds in found.bonds.items() if "tenant" in bonds and stem(c) in STEMS}
+    wanted |= (
+        {stem(tenant_column)}
+        if tenant_column and any(r.column(tenant_column) for r in known.tables)
+        else set()
+    )
+    for relation in known.tables:
+        if stem(relation.name) in wanted and len(relation.primary) == 1 and relation.oid not in users:
+            return relation.oid
+    return 0
+
+
+def _pairs(relation: Relation, column: str, users: Mapping[int, str]) -> bool:
+    """Whether a unique key of the table pairs the column with a user."""
+    user_columns = {key.columns[0] for key in relation.keys if len(key.columns) == 1 and key.target in users}
+    return any(column in names and set(names) & user_columns and len(names) <= 3 for names in relation.unique)
+
+
+def _root_key(known: Catalogue, root: Relation) -> str:
+    """The column of the root that others name it by."""
+    counts: dict[str, int] = {}
+    for relation in known.tables:
+        for key in relation.keys:
+            if key.target == root.oid and len(key.theirs) == 1:
+                counts[key.theirs[0]] = counts.get(key.theirs[0], 0) + 1
+    if counts:
+        return max(sorted(counts), key=lambda name: counts[name])
+    return root.primary[0] if root.primary else root.columns[0].name
+
+
+def _names(
+    known: Catalogue, found: Evidence, tenant_column: str, root: int, users: Mapping[int, str]
+) -> frozenset[str]:
+    """What a tenant's column is called: as configured, as keys to the root are, as policies have it; else the commonest conventional name."""
+    names: set[str] = set()
+    if tenant_column and any(relation.column(tenant_column) for relation in known.tables):
+        names.add(tenant_column)
+    for relation in known.tables:
+        for key in relation.keys:
+            if root and key.target == root and len(key.columns) == 1 and stem(key.columns[0]) in STEMS:
+                names.add(key.columns[0])
+    for (oid, column), bonds in found.bonds.items():
+        keyed = any(key.columns == (column,) for key in known.relations[oid].keys)
+        if "tenant" in bonds and not keyed and oid != root and column not in ("id", "user_id"):
+            names.add(column)
+        if "member" in bonds and not keyed and stem(column) in STEMS:
+            names.add(column)
+    if not names:
+        counts: dict[str, int] = {}
+        for relation in known.tables:
+            for one in relation.columns:
+                if (
+                    one.name.endswith(("_id", "_uuid"))
+                    and stem(one.name) in STEMS[:10]
+                    and not _keyed(relation, one.name)
+                ):
+                    counts[one.name] = counts.get(one.name, 0) + 1
+        if counts:
+            names.add(max(sorted(counts), key=lambda name: (counts[name], -STEMS.index(stem(name)))))
+    return frozenset(names)
+
+
+def _keyed(relation: Relation, column: str) -> bool:
+    return any(column in key.columns for key in relation.keys)
+
+
+def tenant_columns(known: Catalogue, marks: Landmarks, relation: Relation) -> list[str]:
+    """The columns that name a tenant, those with a key to the root first, NOT NULL before others."""
+    keyed = [
+        k.columns[0]
+        for k in relation.keys
+        if len(k.columns) == 1 and marks.root and k.target == marks.root and k.theirs[0] == marks.root_key
+    ]
+    for key in relation.keys:  # the tenant's column as a part of a wider key to the root
+        if marks.root and key.target == marks.root and len(key.columns) > 1 and marks.root_key in key.theirs:
+            keyed.append(key.columns[key.theirs.index(marks.root_key)])
+    elsewhere = {
+        k.columns[0]
+        for k in relation.keys
+        if len(k.columns) == 1 and k.target != marks.root and not _named_too(known, marks, k)
+    }
+    named = [
+        c.name
+        for c in relation.columns
+        if c.name in marks.tenant_names and c.name not in keyed and c.name not in elsewhere
+    ]
+    every = [*dict.fromkeys(keyed), *named]
+    if relation.oid == marks.root:
+        every = [c for c in every if c == marks.root_key]
+    needed = {c.name for c in relation.columns if c.not_null}
+    return sorted(
+        every,
+        key=lambda name: (
+            name not in needed,
+            name not in marks.tenant_names,
+            stem(name) not in STEMS,
+            every.index(name),
+        ),
+    )
+
+
+def _named_too(known: Catalogue, marks: Landmarks, key: Key) -> bool:
+    """Whether a key leads to a column that names the tenant itself, like the primary key of a settings table."""
+    return key.theirs[0] in marks.tenant_names
+
+
+def user_columns(known: Catalogue, found: Evidence, marks: Landmarks, relation: Relation) -> list[str]:
+    """The columns that hold a user's key: those that policies hold against the user first, then those with a key to a user."""
+    bound = [c.name for c in relation.columns if "user" in found.of(relation.oid, c.name)]
+    keyed = [
+        key.columns[0]
+        for key in relation.keys
+        if len(key.columns) == 1 and marks.user_tables.get(key.target) == key.theirs[0]
+    ]
+    ranked = sorted(keyed, key=lambda name: (stem(name) not in (*USERS, "owner", "member", "profile"), name))
+    return list(dict.fromkeys([*bound, *ranked]))
+
+
+def direct(
+    known: Catalogue, found: Evidence, marks: Landmarks, relation: Relation, said: str
+) -> Owned | None:
+    """What a table is by its own columns; None where only its keys can tell."""
+    id, name = relation.id, relation.sql
+    tenants, users = tenant_columns(known, marks, relation), user_columns(known, found, marks, relation)
+    if said in ("global", "shared"):
+        return Owned(id, "global", why="the configuration says so")
+    if said and relation.column(said):
+        ownership = "user" if said in users else "tenant"
+        return Owned(
+            id,
+            "user" if ownership == "user" else "tenant",
+            (said,),
+            _text(said),
+            f"the configuration names {said}",
+        )
+    if relation.extension:
+        return Owned(id, "global", why=f"it belongs to the extension {relation.extension}")
+    if relation.oid == marks.root:
+        return Owned(id, "root", (marks.root_key,), _text(marks.root_key), "one row of it is one tenant")
+    if relation.oid in marks.user_tables and not tenants:
+        column = marks.user_tables[relation.oid]
+        return Owned(id, "user", (column,), _text(column), f"its key {column} is a user")
+    user = _member(known, found, relation, tenants, users)
+    if user:
+        return Owned(
+            id, "membership", (tenants[0], user), _text(tenants[0]), f"it pairs the tenant ({tenants[0]}) with a user ({user})"
+        )  # fmt: skip
+    bonds = {column: found.of(relation.oid, column) for column in (*tenants, *users)}
+    bound_user = next((c for c in users if "user" in bonds[c]), "")
+    tenant_bound = any(b in found.table(relation.oid) for b in ("tenant", "member"))
+    if bound_user and (said == "user" or not tenant_bound):
+        return Owned(
+            id,
+            "user",
+            (bound_user,),
+            _text(bound_user),
+            f"{bonds[bound_user]['user']} holds {bound_user} against the user",
+        )
+    if tenants:
+        column = tenants[0]
+        why = next((f"{where} holds {column} against the session" for b, where in bonds[column].items()), "")
+        keyed = (
+            f"{column} points to {known.relations[marks.root].sql}"
+            if _keyed(relation, column) and marks.root
+            else ""
+        )
+        return Owned(
+            id,
+            "tenant",
+            (column,),
+            _text(column),
+            why or keyed or f"{column} names the tenant, as in other tables",
+        )
+    if users and not _leads_to_tenant(known, marks, relation, frozenset({relation.oid})):
+        column = users[0]
+        return Owned(id, "user", (column,), _text(column), f"{column} of {name} is a user")
+    return None
+
+
+def _member(
+    known: Catalogue, found: Evidence, relation: Relation, tenants: Sequence[str], users: Sequence[str]
+) -> str:
+    """The column of the user in a table of memberships; empty when the table is none."""
+    if not tenants or not users:
+        return ""
+    for user in users:
+        for names in relation.unique:
+            if user in names and set(names) & set(tenants) and len(names) <= 3:
+                return user
+    asked = [c for c in users if "user" in found.of(relation.oid, c)]
+    read_elsewhere = any(
+        target[0] == relation.oid and place[0] != relation.oid and target[1] in tenants for place, target in found.links
+    )  # fmt: skip
+    return asked[0] if asked and read_elsewhere else ""
+
+
+def _leads_to_tenant(known: Catalogue, marks: Landmarks, relation: Relation, seen: frozenset[int]) -> bool:
+    """Whether keys that cannot be NULL lead to a table with a tenant's column."""
+    for key in relation.keys:
+        target = known.relations.get(key.target)
+        needed = all((c := relation.column(name)) is not None and c.not_null for name in key.columns)
+        if target is None or not needed or target.oid in seen or target.oid in marks.user_tables:
+            continue
+        if target.oid == marks.root or tenant_columns(known, marks, target):
+            return True
+        if _leads_to_tenant(known, marks, target, seen | {target.oid}):
+            return True
+    return False
+
+
+def _text(column: str) -> str:
+    return f"x.{ident(column)}::text"
+
+
+def through(
+    known: Catalogue, marks: Landmarks, decided: Mapping[int, Owned], relation: Relation, keys: Sequence[Key]
+) -> Owned:
+    """Whose the rows are through these keys: a tenant's where one leads to a tenant, else a user's."""
+    tenant = [key for key in keys if decided[key.target].ownership != "user"]
+    chosen = tenant or list(keys)
+    needed = [
+        k for k in chosen if all((c := relation.column(n)) is not None and c.not_null for n in k.columns)
+    ]
+    used = needed[:1] or chosen
+    parts = [
+        _one(decided[key.target], known.relations[key.target], key, _depth(decided[key.target].owner))
+        for key in used
+    ]
+    owner = parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})"
+    columns = tuple(dict.fromkeys(name for key in used for name in key.columns))
+    leads = " or ".join(f"{', '.join(key.columns)} to {known.relations[key.target].sql}" for key in used)
+    if tenant:
+        return Owned(relation.id, "via", columns, owner, f"foreign key from {leads}")
+    return Owned(relation.id, "user", columns, owner, f"foreign key from {leads}, which is a user's")
+
+
+def _depth(owner: str) -> int:
+    return owner.count("(select ") + 1
+
+
+def _one(owned: Owned, target: Relation, key: Key, depth: int) -> str:
+    """The owner of the row that a key points to. Its `x` becomes another letter, so that ours stays visible."""
+    alias = f"x{depth}"
+    inner = (
+        owned.owner.replace("x.", f"{alias}.") if " as x" not in owned.owner else _renamed(owned.owner, alias)
+    )
+    same = " and ".join(
+        f"{alias}.{ident(b)} = x.{ident(a)}" for a, b in zip(key.columns, key.theirs, strict=True)
+    )
+    return f"(select {inner} from {target.sql} as {alias} where {same})"
+
+
+def _renamed(owner: str, alias: str) -> str:
+    """`x` replaced by the alias, wherever it stands as a word of its own before a dot."""
+    made, at = "", 0
+    while (found := owner.find("x.", at)) >= 0:
+        before = owner[found - 1] if found else " "
+        word = before.isalnum() or before in '_$"'
+        made += owner[at:found] + ("x." if word else f"{alias}.")
+        at = found + 2
+    return made + owner[at:]

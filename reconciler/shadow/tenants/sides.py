@@ -1,0 +1,243 @@
+"""The rows of one tenant, put into a scratch database by the seeder: exactly one row of the tenants' table, a few users with their
+memberships, a few rows everywhere else, all pointing to each other and to what is shared, never to the other tenant's.
+
+Triggers are off while the rows go in. Which rows are this side's is known from the transaction that made them. Texts carry a canary as far as
+checks allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import md5
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from reconciler.model import ObjectId
+from reconciler.pg import ident, literal
+from reconciler.shadow import seed_fill, seed_order, seed_tables
+from reconciler.shadow.rows import plain_text
+from reconciler.shadow.seed import plant, without_triggers
+from reconciler.shadow.seed_tables import Column, Table, Tables
+from reconciler.shadow.seed_verify import TAKEN_OUT
+from reconciler.shadow.tenants.owners import tenant_columns, user_columns
+from reconciler.shadow.tenants.roles import labels
+from reconciler.shadow.tenants.tenancy import Examined
+from reconciler.shadow.tenants.values import Owned, Row, Side
+
+Connection = psycopg.Connection[TupleRow]
+FIRST: Mapping[str, int] = {"A": 1, "B": 456}
+"""The number of the first row. B's differs from A's modulo whatever a type may cut it down to (2, 10, 26, 36, 100, 256)."""
+USERS: Mapping[str, int] = {"A": 3, "B": 2}
+"""A member, somebody who may do more, and (made with A's) one who belongs to both tenants."""
+_ROWS = 2
+_MADE_NOW = "pg_catalog.age(xmin) <= 0"
+"""Rows of this transaction (its savepoints included): a transaction is not older than itself (manual: age(xid))."""
+_SHARED = ("global", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What was made for one side: its key, its users' keys, its rows, and why a table got none."""
+
+    key: str = ""
+    users: tuple[str, ...] = ()
+    rows: Mapping[ObjectId, tuple[Row, ...]] = field(default_factory=dict)
+    failed: Mapping[ObjectId, str] = field(default_factory=dict)
+
+
+def shared(connection: Connection, seen: Examined) -> Filled:
+    """The rows of nobody, and of tables about which nobody knows; those that are there already stay."""
+    with connection.transaction(), without_triggers(connection):
+        known = seed_tables.read(connection)
+        mine = [
+            oid
+            for oid in known.tables
+            if _owned(seen, known, oid).ownership in _SHARED and not _foreign(seen, oid)
+        ]
+        order = [oid for oid in seed_order.ordered(known, mine) if oid in set(mine)]
+        troubles, empty = plant(connection, known, order, dict.fromkeys(order, _ROWS))
+        return Filled(
+            rows=_read(connection, known, order),
+            failed=_failures(known, order, troubles, empty),
+        )
+
+
+def side(connection: Connection, seen: Examined, which: Side, both: str = "") -> Filled:
+    """The rows of tenant `which`. `both` is the key of a user of the other tenant who becomes a member of this one, too."""
+    with connection.transaction(), without_triggers(connection):
+        connection.execute("select pg_catalog.pg_current_xact_id()")
+        plain = seed_tables.read(connection)
+        own = {oid for oid in plain.tables if _owned(seen, plain, oid).ownership not in _SHARED}
+        known = _marked(plain, own, which)
+        rows = {oid: _wanted(seen, known, oid, which) for oid in known.tables}
+        troubles: dict[int, str] = {}
+        root, users = seen.marks.root, seen.marks.users
+        key = ""
+        if root:
+            troubles |= _stage(connection, known, own, {root}, rows)
+            key = _first(connection, known, root, seen.marks.root_key)
+        key = key or _constant(seen, which)
+        known = _given(seen, known, own, key, ())
+        members: tuple[str, ...] = ()
+        if users and users in own:
+            troubles |= _stage(connection, known, own, {users}, rows)
+            members = _all(connection, known, users, seen.marks.user_key)
+        members = members or tuple(_constant_user(seen, which, n) for n in range(USERS[which]))
+        known = _given(seen, known, own, key, members)
+        troubles |= _stage(connection, known, own, own, rows)
+        if both:
+            _admit(connection, seen, known, own, key, both)
+        order = seed_order.ordered(known, own)
+        found = _read(connection, known, order)
+        empty = {
+            oid for oid in order if known.tables[oid].leaves == () and not found.get(_id(known.tables[oid]))
+        }
+        return Filled(key, members, found, _failures(known, order, troubles, empty))
+
+
+def _owned(seen: Examined, known: Tables, oid: int) -> Owned:
+    id = _id(known.tables[oid])
+    return seen.tenancy.tables.get(id, Owned(id, "unknown"))
+
+
+def _foreign(seen: Examined, oid: int) -> bool:
+    """Whether the table belongs to an extension, whose rows are its own affair, or to a schema that is not looked at."""
+    relation = seen.known.relations.get(oid)
+    return relation is None or bool(relation.extension)
+
+
+def _id(table: Table) -> ObjectId:
+    return ObjectId("table", table.schema, table.name)
+
+
+def _marked(plain: Tables, own: set[int], which: Side) -> Tables:
+    """Tables whose texts carry the canary, whose rows are numbered from this side's first number, and count only when made now."""
+    tables = {
+        oid: replace(t, columns=tuple(replace(c, canary=f"canary_{which}") for c in t.columns))
+        if oid in own
+        else t
+        for oid, t in plain.tables.items()
+    }
+    return replace(plain, tables=tables, first=FIRST[which], counted=dict.fromkeys(own, _MADE_NOW))
+
+
+def _wanted(seen: Examined, known: Tables, oid: int, which: Side) -> int:
+    if oid == seen.marks.root:
+        return 1
+    users = oid in seen.marks.user_tables or _owned(seen, known, oid).ownership in ("membership", "user")
+    return USERS[which] if users else _ROWS
+
+
+def _stage(
+    connection: Connection, known: Tables, own: set[int], wanted: set[int], rows: Mapping[int, int]
+) -> dict[int, str]:
+    reached = seed_order.with_targets(known, wanted) & own
+    order = [oid for oid in seed_order.ordered(known, reached) if oid in reached]
+    troubles, empty = plant(connection, known, order, rows)
+    return {oid: troubles.get(oid, TAKEN_OUT) for oid in empty}
+
+
+def _first(connection: Connection, known: Tables, oid: int, column: str) -> str:
+    found = _all(connection, known, oid, column)
+    return found[0] if found else ""
+
+
+def _all(connection: Connection, known: Tables, oid: int, column: str) -> tuple[str, ...]:
+    table = known.tables[oid]
+    rows = connection.execute(
+        f"select {ident(column)}::text from {table.rows}{known.where(oid)} order by tableoid, ctid".encode()
+    ).fetchall()
+    return tuple(str(row[0]) for row in rows if row[0] is not None)
+
+
+def _constant(seen: Examined, which: Side) -> str:
+    """A tenant's key where no table holds the tenants: a value that the columns which name it can hold."""
+    types = [
+        column.type
+        for relation in seen.known.tables
+        for name in tenant_columns(seen.known, seen.marks, relation)
+        if (column := relation.column(name)) is not None
+    ]
+    return _value(max(types, key=types.count) if types else "text", f"tenant {which}", FIRST[which])
+
+
+def _constant_user(seen: Examined, which: Side, n: int) -> str:
+    types = [
+        column.type
+        for relation in seen.known.tables
+        for name in user_columns(seen.known, seen.found, seen.marks, relation)
+        if (column := relation.column(name)) is not None
+    ]
+    return _value(max(types, key=types.count) if types else "text", f"user {which} {n}", FIRST[which] + n)
+
+
+def _value(type_: str, word: str, number: int) -> str:
+    if type_ == "uuid":
+        text = md5(word.encode(), usedforsecurity=False).hexdigest()
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    if type_.startswith(("smallint", "integer", "bigint", "numeric")):
+        return str(number)
+    return "key_" + word.replace(" ", "_")
+
+
+def _given(seen: Examined, known: Tables, own: set[int], key: str, users: Sequence[str]) -> Tables:
+    """The columns that name a tenant or a user without a foreign key get these; the roles of members are dealt out."""
+    tables = dict(known.tables)
+    for oid in own:
+        table = known.tables[oid]
+        relation = seen.known.relations[oid]
+        keyed = {name for k in table.keys for name in k.columns}
+        given: dict[str, tuple[str, ...]] = {}
+        if oid != seen.marks.root:
+            given |= {n: (key,) for n in tenant_columns(seen.known, seen.marks, relation) if n not in keyed}
+        if users and oid != seen.marks.users:
+            mine = user_columns(seen.known, seen.found, seen.marks, relation)
+            given |= {n: tuple(users) for n in mine if n not in keyed and n not in given}
+        if _owned(seen, known, oid).ownership == "membership":
+            given |= {n: v for n, v in labels(seen, relation).items() if n not in keyed}
+        tables[oid] = replace(table, columns=tuple(_with(c, given) for c in table.columns))
+    return replace(known, tables=tables)
+
+
+def _with(column: Column, given: Mapping[str, tuple[str, ...]]) -> Column:
+    return replace(column, given=given[column.name]) if column.name in given else column
+
+
+def _admit(connection: Connection, seen: Examined, known: Tables, own: set[int], key: str, user: str) -> None:
+    """Makes the other tenant's user a member of this one: a row more in each table of memberships."""
+    counted = dict(known.counted)
+    for oid in own & seen.marks.user_tables.keys():
+        counted[oid] = f"{ident(seen.marks.user_tables[oid])}::text = {literal(user)}"
+    known = replace(_given(seen, known, own, key, (user,)), first=FIRST["B"] + 40, counted=counted)
+    for oid in sorted(own):
+        if _owned(seen, known, oid).ownership == "membership" and not known.tables[oid].partitioned:
+            seed_fill.fill(connection, known, known.tables[oid], frozenset(), {}, 1)
+
+
+def _read(connection: Connection, known: Tables, order: Sequence[int]) -> dict[ObjectId, tuple[Row, ...]]:
+    """The rows that count, in the order in which they were made; those of partitions also under the partitioned table."""
+    found: dict[ObjectId, tuple[Row, ...]] = {}
+    with plain_text(connection):
+        for oid in order:
+            table = known.tables[oid]
+            if table.partitioned:
+                continue
+            names = [c.name for c in table.columns if not c.generated]
+            values = ", ".join(f"{ident(name)}::text" for name in names)
+            rows = connection.execute(
+                f"select {values} from only {table.sql}{known.where(oid)} order by ctid".encode()
+            ).fetchall()
+            made = tuple(Row(dict(zip(names, row, strict=True))) for row in rows)
+            if made:
+                found[_id(table)] = made
+                for above in sorted(table.roots & known.tables.keys()):
+                    found[_id(known.tables[above])] = (*found.get(_id(known.tables[above]), ()), *made)
+    return found
+
+
+def _failures(
+    known: Tables, order: Sequence[int], troubles: Mapping[int, str], empty: set[int]
+) -> dict[ObjectId, str]:
+    return {_id(known.tables[oid]): troubles.get(oid, TAKEN_OUT) for oid in order if oid in empty}
