@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler import declare
+from reconciler.catalog.scope import Scope
 from reconciler.declare import Declarations, DeclaredFile, TriggerDesign
 from reconciler.engine.desired import Trust
 from reconciler.engine.sources import is_url, major_of, materialised, stand_ins
@@ -20,7 +21,7 @@ from reconciler.engine.work import Told, looked, opened
 from reconciler.errors import Source, Stalled, Usage
 from reconciler.model import ObjectId
 from reconciler.pg import Url, connect, ident
-from reconciler.platforms import Platform, prelude
+from reconciler.platforms import Platform, managed_schemas, prelude
 from reconciler.settings import Database
 from reconciler.shadow.materialise import load
 from reconciler.shadow.scratch import Shadow, shadow
@@ -44,6 +45,7 @@ class Subject:
     shadow: Shadow
     start: Url
     platform: Platform
+    scope: Scope
     places: Mapping[ObjectId, Source] = field(default_factory=dict)
     designs: tuple[TriggerDesign, ...] = ()
     owner: str = ""
@@ -58,12 +60,19 @@ def of_database(
     with opened(look, trust=trust, told=told) as work:
         if live:
             told("copy the live schema")
-            yield Subject(database.name, work.shadow, work.copy_of_live(), database.platform)
+            yield Subject(database.name, work.shadow, work.copy_of_live(), database.platform, work.scope)
         else:
             start = work.declared()
             found = declare.read(database.schema_dir, exclude=database.migrations)
             yield Subject(
-                database.name, work.shadow, start, database.platform, found.places, found.designs, work.role
+                database.name,
+                work.shadow,
+                start,
+                database.platform,
+                work.scope,
+                found.places,
+                found.designs,
+                work.role,
             )
 
 
@@ -86,12 +95,18 @@ def of_source(
         told("load the schema")
         if is_url(source):
             start = materialised(source, server).made()
-            yield Subject(Url.parse(source).redacted, server, start, platform or _platform_at(start))
+            kind = platform or _platform_at(start)
+            yield Subject(Url.parse(source).redacted, server, start, kind, _scope(kind))
             return
         found = _declared(source, exclude)
         kind = platform or _platform_in(found.files)
         start, owner = _loaded(found.files, server, kind)
-        yield Subject(source, server, start, kind, found.places, found.designs, owner)
+        yield Subject(source, server, start, kind, _scope(kind), found.places, found.designs, owner)
+
+
+def _scope(platform: Platform) -> Scope:
+    """Everything that is not the platform's own."""
+    return Scope(hidden=managed_schemas(platform))
 
 
 def _declared(source: str, exclude: Path | None) -> Declarations:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.audit.report import Audit, Exempted, RuleText, document, html, markdown, remedy, sarif, write
+from reconciler.audit.report import Audit, Exempted, document, html, markdown, remedy, sarif, write
 from reconciler.audit.report.matrix import matrix
+from reconciler.audit.rules import Rule
 from reconciler.errors import Source
 from reconciler.model import Cell, Finding, ObjectId
 from reconciler.shadow.tenants.values import Identity, Owned, Tenancy
@@ -47,7 +48,7 @@ AUDIT = Audit(
     exempted=(Exempted(Finding("SEC004", "warning", NOTES, "was accepted"), "meant so", "2027-01-01"),),
     unseeded={NASTY: "a check nobody understands"}, untried=("triggers were not fired",), partial="stopped by hand",
     places={NOTES: Source("schema/tables/notes.yaml", 7)},
-    rules={"SEC001": RuleText("SEC001", "warning", "a table without FORCE", "its owner sees all", "force it", ("pgrls SEC001",))},
+    rules={"SEC001": Rule("SEC001", "not forced", "warning", "a table without FORCE", "its owner sees all", "force it", ("pgrls SEC001",))},
     versions={"reconciler": "0.1", "postgresql": "18"}, seconds=1.25,
 )  # fmt: skip
 

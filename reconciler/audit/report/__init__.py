@@ -5,14 +5,13 @@ from reconciler.audit.report.folder import write
 from reconciler.audit.report.pages import html, markdown
 from reconciler.audit.report.remedy import remedy
 from reconciler.audit.report.sarif import sarif
-from reconciler.audit.report.values import SEVERITIES, VERDICTS, Audit, Exempted, RuleText
+from reconciler.audit.report.values import SEVERITIES, VERDICTS, Audit, Exempted
 
 __all__ = [
     "SEVERITIES",
     "VERDICTS",
     "Audit",
     "Exempted",
-    "RuleText",
     "document",
     "html",
     "markdown",

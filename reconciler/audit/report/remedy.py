@@ -17,11 +17,12 @@ _BLANK = re.compile(r"<[a-z][\w ,.-]*>|…|\.\.\.")
 
 def mechanical(finding: Finding) -> str:
     """The statements of a remedy, each closed; empty when a person must write them."""
-    lines = [line for line in finding.remedy.strip().splitlines() if not line.lstrip().startswith("--")]
-    text = "\n".join(lines).strip()
-    if not _SQL.match(text) or _BLANK.search(text):
+    text = finding.remedy.strip()
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("--")]
+    code = "\n".join(lines).strip()
+    if not _SQL.match(code) or _BLANK.search(code):
         return ""
-    return text if text.endswith(";") else f"{text};"
+    return text if code.endswith(";") else text.replace(code, f"{code};")
 
 
 def remedy(audit: Audit) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any
 
-from reconciler.audit.report.values import Audit, Exempted, RuleText
+from reconciler.audit.report.values import Audit, Exempted
+from reconciler.audit.rules import Rule
 from reconciler.model import Finding, Severity
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -24,7 +25,10 @@ def sarif(audit: Audit) -> dict[str, Any]:
     ]
     ids = sorted({finding.rule for finding, _ in found} | set(audit.rules))
     severities = {finding.rule: finding.severity for finding, _ in reversed(found)}
-    rules = [_rule(audit.rules.get(id) or RuleText(id, severities[id], f"rule {id}")) for id in ids]
+    rules = [
+        _rule(audit.rules.get(id) or Rule(id, f"rule {id}", severities[id], f"rule {id}", "", ""))
+        for id in ids
+    ]
     notes = [audit.partial] if audit.partial else []
     return {
         "$schema": SCHEMA,
@@ -54,12 +58,12 @@ def sarif(audit: Audit) -> dict[str, Any]:
     }
 
 
-def _rule(rule: RuleText) -> dict[str, Any]:
-    text = "\n\n".join(part for part in (rule.consequence, rule.remedy) if part) or rule.condition
+def _rule(rule: Rule) -> dict[str, Any]:
+    text = "\n\n".join(part for part in (rule.condition, rule.consequence, rule.remedy) if part)
     return {
         "id": rule.id,
-        "shortDescription": {"text": rule.condition},
-        "fullDescription": {"text": rule.consequence or rule.condition},
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": rule.condition},
         "help": {"text": text, "markdown": text},
         "defaultConfiguration": {"level": _LEVELS[rule.severity]},
         "properties": {

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from reconciler.audit.rules import Rule
 from reconciler.errors import Source
 from reconciler.model import Cell, Finding, ObjectId, Severity, Verdict
 from reconciler.shadow.tenants.values import Identity, Tenancy
@@ -15,18 +16,6 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 VERDICTS: tuple[Verdict, ...] = ("leak", "undecided", "bypass", "shared", "isolated")
 """What needs eyes first."""
 _COMMANDS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "EXECUTE")
-
-
-@dataclass(frozen=True, slots=True)
-class RuleText:
-    """What a rule looks for, why that matters, and what to do; `references` are numbers of other tools and addresses."""
-
-    id: str
-    severity: Severity
-    condition: str
-    consequence: str = ""
-    remedy: str = ""
-    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,7 +48,7 @@ class Audit:
     attacked: bool = True
     partial: str = ""
     places: Mapping[ObjectId, Source] = field(default_factory=dict)
-    rules: Mapping[str, RuleText] = field(default_factory=dict)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 

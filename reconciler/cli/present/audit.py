@@ -84,7 +84,7 @@ def _by_rule(audit: Audit, severity: Severity) -> Iterator[Text]:
         sign, colour = _SIGNS[severity]
         rule = audit.rules.get(id)
         head = Text(f"\n{sign} {id} ", style=colour)
-        yield head.append(rule.condition if rule else f"{len(found)} findings", style="bold")
+        yield head.append(rule.title if rule else f"{len(found)} findings", style="bold")
         for finding in found[:_MANY]:
             yield Text(f"    {words(finding.subject.kind)} {finding.subject}: {finding.says}")
         if len(found) > _MANY:

@@ -1,0 +1,156 @@
+"""`audit`: the rules of isolation, and two tenants who attack each other on a copy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from reconciler.cli.app import app
+from reconciler.cli.options import Target, command, trust_of
+from reconciler.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from reconciler.audit.report import Audit
+    from reconciler.engine.subject import Subject
+    from reconciler.settings import Database
+
+
+@command(
+    app,
+    "reconciler audit                                   # the declarations, as they will stand",
+    "reconciler audit --live --out report               # the live schema; page, JSON, a script for each leak",
+    "reconciler audit schema.sql --fail-on warning      # a file, a folder or a URL",
+    "reconciler audit --format sarif > audit.sarif      # for a code host",
+    formats=("text", "json", "sarif", "html", "markdown"),
+)
+def audit(
+    screen: Screen,
+    target: Target,
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="[SOURCE]", help="URL, .sql file or schema directory.", show_default=False),
+    ] = None,
+    fail_on: Annotated[
+        Literal["error", "warning", "info"] | None,
+        typer.Option("--fail-on", help="The mildest finding that makes exit 1; default: error."),
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="The schema of the live database, not its declarations.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write page, JSON, scripts and proposed remedies there."),
+    ] = None,
+    remedy: Annotated[
+        Path | None,
+        typer.Option("--remedy", metavar="FILE", help="Write the proposed remedies as one script."),
+    ] = None,
+    no_attacks: Annotated[
+        bool, typer.Option("--no-attacks", help="The rules alone; nothing is attacked.")
+    ] = False,
+    platform: Annotated[
+        Literal["postgres", "supabase"] | None,
+        typer.Option("--platform", help="With SOURCE: what it was written for; default: seen from it."),
+    ] = None,
+) -> None:
+    """Attacks row-level security, policies, functions, triggers and views on a copy, as two tenants, and checks them by rules.
+
+    Nothing is changed on the database. Exit 0; 1 when a finding is as bad as --fail-on says, 3 when the schema cannot be loaded.
+    """
+    from reconciler.audit.report import html, markdown, sarif, write
+    from reconciler.audit.report import remedy as remedies
+    from reconciler.cli.present.audit import audit_lines
+    from reconciler.engine.auditing import audited
+
+    with screen.progress() as told, _subject(screen, target, source, live, platform, told) as opened:
+        subject, database = opened
+        if not no_attacks and not subject.shadow.own:
+            screen.note(
+                f"attacks run on scratch databases of {subject.shadow.url.redacted}, which is not a server of our own",
+                style="yellow",
+            )
+        found = audited(subject, database, attacks=not no_attacks, told=told)
+    if out is not None:
+        screen.note(f"wrote {len(write(found, out))} files to {out}")
+    if remedy is not None:
+        _written(screen, remedies(found), remedy)
+    if screen.is_json:
+        from reconciler.audit.report import document
+
+        screen.document(document(found))
+    elif screen.format == "sarif":
+        screen.raw(json.dumps(sarif(found), indent=2, ensure_ascii=False) + "\n")
+    elif screen.format == "html":
+        screen.raw(html(found))
+    elif screen.format == "markdown":
+        screen.raw(markdown(found))
+    else:
+        screen.say_all(audit_lines(found))
+    raise typer.Exit(_exit(found, fail_on or "error"))
+
+
+def _exit(found: Audit, fail_on: Literal["error", "warning", "info"]) -> int:
+    return 1 if found.at_least(fail_on) else 0
+
+
+@contextmanager
+def _subject(
+    screen: Screen,
+    target: Target,
+    source: str | None,
+    live: bool,
+    platform: Literal["postgres", "supabase"] | None,
+    told: Callable[[str], None],
+) -> Iterator[tuple[Subject, Database]]:
+    """What is to be audited, and the configuration that goes with it. A database without a URL is its schema directory."""
+    from reconciler.engine.subject import of_database, of_source
+    from reconciler.errors import Usage
+
+    if source is not None:
+        if live:
+            raise Usage(
+                "--live means the configured database, and SOURCE something else", hint="give one of them"
+            )
+        database = _configured(screen, target)
+        with of_source(
+            source,
+            where=database.shadow if database.shadow != "target" else "auto",
+            platform=platform,
+            told=told,
+        ) as subject:
+            yield subject, database
+        return
+    database = target.one(screen)
+    if database.url is None and database.url_file is None and not live:
+        with of_source(
+            str(database.schema_dir), where=database.shadow if database.shadow != "target" else "auto",
+            platform=platform or database.platform, exclude=database.migrations, told=told,
+        ) as subject:  # fmt: skip
+            yield subject, database
+        return
+    with of_database(database, live=live, trust=trust_of(database), told=told) as subject:
+        yield subject, database
+
+
+def _configured(screen: Screen, target: Target) -> Database:
+    """The configuration that goes with a SOURCE: that of the one database there is, or of the named one, or the defaults."""
+    from reconciler.settings import Database
+
+    config = target.config(screen)
+    if target.database is not None or len(config.databases) == 1:
+        return config.database(target.database)
+    return Database(name="source")
+
+
+def _written(screen: Screen, script: str, file: Path) -> None:
+    if not script:
+        screen.note("no remedy is mechanical: nothing was written")
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(script, encoding="utf-8")
+    screen.note(f"wrote {file}: read it before you run it")
