@@ -19,6 +19,7 @@ from reconciler.catalog.scope import Scope
 from reconciler.embedded import Server
 from reconciler.pg import connect, ident
 from reconciler.platforms import managed_schemas, prelude
+from reconciler.shadow.tenants import tenancy
 
 STATIC = sorted(id for id, rule in rules.RULES.items() if rule.check is not None)
 SCOPE = Scope(hidden=managed_schemas("supabase"))
@@ -47,8 +48,9 @@ def found(session: psycopg.Connection, sql: str) -> dict[str, list[str]]:
     """What the rules say about it: sentences by rule."""
     with session.transaction(force_rollback=True):
         session.execute(sql)
+        whose = tenancy.read(session, tenant_column="org_id", declared={})
         said: dict[str, list[str]] = {}
-        for finding in rules.check(session, None, platform="supabase", schemas=SCOPE):
+        for finding in rules.check(session, whose, platform="supabase", schemas=SCOPE):
             said.setdefault(finding.rule, []).append(finding.says)
         return said
 

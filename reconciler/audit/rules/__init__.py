@@ -17,7 +17,17 @@ from psycopg.rows import TupleRow
 
 from reconciler.audit import exemptions
 from reconciler.audit.rule import Rule
-from reconciler.audit.rules import rls, triggers
+from reconciler.audit.rules import (
+    claims,
+    gaps,
+    identities,
+    inheritance,
+    policies,
+    rls,
+    scope,
+    subqueries,
+    triggers,
+)
 from reconciler.audit.rules.read import read
 from reconciler.audit.rules.subject import Subject
 from reconciler.catalog.scope import Scope
@@ -27,7 +37,10 @@ from reconciler.shadow.tenants.values import Tenancy
 
 __all__ = ["RULES", "Rule", "check", "findings"]
 
-_FAMILIES: Final[tuple[tuple[Rule, ...], ...]] = (rls.RULES, triggers.RULES, exemptions.RULES)
+_FAMILIES: Final[tuple[tuple[Rule, ...], ...]] = (
+    rls.RULES, gaps.RULES, inheritance.RULES, policies.RULES, claims.RULES, identities.RULES, subqueries.RULES, scope.RULES,
+    triggers.RULES, exemptions.RULES,
+)  # fmt: skip
 
 
 def _registered(families: tuple[tuple[Rule, ...], ...]) -> Mapping[str, Rule]:
@@ -36,7 +49,7 @@ def _registered(families: tuple[tuple[Rule, ...], ...]) -> Mapping[str, Rule]:
         if rule.id in found:
             raise ValueError(f"two rules are called {rule.id}")
         found[rule.id] = rule
-    return MappingProxyType(found)
+    return MappingProxyType(dict(sorted(found.items())))
 
 
 RULES: Final[Mapping[str, Rule]] = _registered(_FAMILIES)

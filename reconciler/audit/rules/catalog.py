@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -250,6 +250,13 @@ class Catalog:
     @cached_property
     def by_id(self) -> Mapping[ObjectId, Relation]:
         return {relation.id: relation for relation in self.relations.values()}
+
+    def ancestors(self, table: Relation) -> Iterator[Relation]:
+        """What a table is a partition of or inherits from, the nearest first."""
+        for oid in table.parents:
+            if oid in self.relations:
+                yield self.relations[oid]
+                yield from self.ancestors(self.relations[oid])
 
     def own_policies(self) -> tuple[tuple[Relation, Policy], ...]:
         """Each policy that is looked at, with its table."""

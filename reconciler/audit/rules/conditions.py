@@ -117,6 +117,30 @@ def identity(node: Node) -> str:
     return _IDENTITIES.get(str(node["op"]), "") if node.kind == "SQLVALUEFUNCTION" else ""
 
 
+def reached(catalog: Catalog, tree: Node) -> tuple[Function, ...]:
+    """The users' functions that it calls and those that their bodies call, as far as the text tells."""
+    found = {f.oid: f for f in called(catalog, tree) if f.id.schema != "pg_catalog"}
+    named = _by_name(catalog)
+    waiting = list(found.values())
+    while waiting:
+        for name in set(_CALL.findall(waiting.pop().body.lower())):
+            for function in named.get(name, ()):
+                if function.oid not in found:
+                    found[function.oid] = function
+                    waiting.append(function)
+    return tuple(found.values())
+
+
+@lru_cache(maxsize=8)
+def _by_name(catalog: Catalog) -> Mapping[str, tuple[Function, ...]]:
+    found: dict[str, list[Function]] = {}
+    for function in catalog.functions.values():
+        if function.id.schema != "pg_catalog":
+            found.setdefault(function.id.name, []).append(function)
+    return {name: tuple(functions) for name, functions in found.items()}
+
+
+_CALL = re.compile(r"([a-z_][a-z0-9_$]*)\"?\s*\(")
 _ASKS = re.compile(
     r"\bcurrent_setting\s*\(|\b(current_user|session_user|current_role)\b|\bauth\s*\.\s*(uid|jwt|role|email)\s*\(",
     re.IGNORECASE,

@@ -1,4 +1,4 @@
-"""Rules about tables: is row-level security on, does it bind the owner, has every command that is granted a policy?"""
+"""Rules about tables: is row-level security on, does it bind the owner, is there a policy?"""
 
 from __future__ import annotations
 
@@ -6,36 +6,18 @@ from collections.abc import Iterator
 
 from reconciler.audit.rule import Rule
 from reconciler.audit.rules import reach
-from reconciler.audit.rules.catalog import COMMANDS, Catalog, Relation
+from reconciler.audit.rules.catalog import COMMANDS
 from reconciler.audit.rules.names import on
 from reconciler.audit.rules.subject import Subject
 from reconciler.model import Finding
 
 
-def _is_shared(subject: Subject, table: Relation) -> bool:
-    """Whether somebody said, or the keys say, that its rows belong to nobody."""
-    owned = subject.tenancy.tables.get(table.id) if subject.tenancy else None
-    return owned is not None and owned.ownership == "global"
-
-
-def _ancestors(catalog: Catalog, table: Relation) -> Iterator[Relation]:
-    for oid in table.parents:
-        parent = catalog.relations.get(oid)
-        if parent is not None:
-            yield parent
-            yield from _ancestors(catalog, parent)
-
-
-def _protected_above(catalog: Catalog, table: Relation) -> Relation | None:
-    return next((parent for parent in _ancestors(catalog, table) if parent.rls), None)
-
-
 def _off(subject: Subject) -> Iterator[Finding]:
     catalog = subject.catalog
     for table in catalog.tables():
-        if table.rls or catalog.policies_of(table) or _is_shared(subject, table):
+        if table.rls or catalog.policies_of(table) or subject.is_shared(table):
             continue
-        if _protected_above(catalog, table) is not None:
+        if any(parent.rls for parent in catalog.ancestors(table)):
             continue
         held = reach.holders(catalog, table, *COMMANDS)
         owners = dict.fromkeys(reach.ordinary_owners(catalog, table), ("everything, as owner",))

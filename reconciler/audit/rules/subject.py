@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.audit.rules.catalog import Catalog
-from reconciler.shadow.tenants.values import Tenancy
+from reconciler.audit.rules.catalog import Catalog, Relation
+from reconciler.shadow.tenants.values import Owned, Tenancy
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +14,17 @@ class Subject:
 
     catalog: Catalog
     tenancy: Tenancy | None = None
+
+    def owned(self, table: Relation) -> Owned | None:
+        """Whose the rows of a table are; None when nobody said."""
+        return self.tenancy.tables.get(table.id) if self.tenancy else None
+
+    def is_shared(self, table: Relation) -> bool:
+        """Whether the rows of a table are known to belong to nobody."""
+        owned = self.owned(table)
+        return owned is not None and owned.ownership == "global"
+
+    def deciding(self, table: Relation) -> frozenset[str]:
+        """The columns that say whose a row is, where that is known."""
+        owned = self.owned(table)
+        return frozenset(owned.columns) if owned is not None else frozenset()

@@ -3,5 +3,5 @@ create table public.invoices (id uuid primary key, org_id uuid not null, total n
 alter table public.invoices owner to app;
 
 alter table public.invoices enable row level security;
-create policy of_the_organisation on public.invoices to app
+create policy of_the_organisation on public.invoices for select to app
   using (org_id = (select nullif(current_setting('app.org_id', true), '')::uuid));

@@ -4,5 +4,5 @@ alter table public.invoices owner to app;
 
 alter table public.invoices enable row level security;
 alter table public.invoices force row level security;
-create policy of_the_organisation on public.invoices to app
+create policy of_the_organisation on public.invoices for select to app
   using (org_id = (select nullif(current_setting('app.org_id', true), '')::uuid));

@@ -1,0 +1,5 @@
+create table public.invoices (id uuid primary key, org_id uuid not null, total numeric);
+grant select, insert, update, delete on public.invoices to authenticated;
+alter table public.invoices enable row level security;
+
+create policy members on public.invoices to authenticated;

@@ -1,0 +1,7 @@
+create table public.invoices (id uuid primary key, org_id uuid not null, total numeric);
+grant select, insert, update, delete on public.invoices to authenticated;
+alter table public.invoices enable row level security;
+
+create policy members on public.invoices to authenticated
+  using (org_id = (select nullif(auth.jwt() ->> 'org_id', '')::uuid))
+  with check (org_id = (select nullif(auth.jwt() ->> 'org_id', '')::uuid));

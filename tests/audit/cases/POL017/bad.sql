@@ -1,0 +1,7 @@
+-- also: RLS009
+create table public.notes (id uuid primary key, owner_email text not null, body text);
+grant select on public.notes to authenticated;
+alter table public.notes enable row level security;
+
+create policy owners_read on public.notes for select to authenticated
+  using (owner_email = (select auth.email()));

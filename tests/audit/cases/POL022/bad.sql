@@ -1,0 +1,10 @@
+-- also: POL026, RLS001
+create table public.invoices (id uuid primary key, org_id uuid not null, total numeric);
+grant select on public.invoices to authenticated;
+alter table public.invoices enable row level security;
+create table public.members (org_id uuid not null, user_id uuid not null, role text not null, primary key (org_id, user_id));
+
+grant select on public.members to authenticated;
+
+create policy members_read on public.invoices for select to authenticated
+  using (org_id = (select nullif(auth.jwt() ->> 'org_id', '')::uuid) or exists (select from public.members as m where m.role = 'admin'));

@@ -1,0 +1,8 @@
+create table public.invoices (id uuid primary key, org_id uuid not null, total numeric);
+grant select on public.invoices to authenticated;
+alter table public.invoices enable row level security;
+
+grant update on public.invoices to authenticated;
+create policy members on public.invoices to authenticated
+  using (org_id = (select nullif(auth.jwt() ->> 'org_id', '')::uuid))
+  with check (org_id = (select nullif(auth.jwt() ->> 'org_id', '')::uuid) and total >= 0);

@@ -1,0 +1,7 @@
+create table public.events (org_id uuid not null, at date not null, what text);
+create table public.old_events () inherits (public.events);
+grant select on public.events, public.old_events to authenticated;
+
+alter table public.events enable row level security;
+create policy members_read on public.events for select to authenticated
+  using (org_id = (select nullif(auth.jwt() ->> 'org_id', '')::uuid));

@@ -1,0 +1,5 @@
+create table public.readings (id uuid primary key, device text not null, value numeric);
+grant select on public.readings to authenticated;
+alter table public.readings enable row level security;
+create policy devices_read on public.readings for select to authenticated
+  using (device = (select auth.jwt() ->> 'device'));
