@@ -115,13 +115,15 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Everything by OID, functions also by bare name; `roles` by name; `labels` are those of enums, by the type's text."""
+    """Everything by OID, functions also by bare name; `roles` by name; `labels` are those of enums, by the type's text;
+    `reach` are the roles with a right on a schema or a function."""
 
     relations: Mapping[int, Relation]
     functions: Mapping[int, Function]
     roles: Mapping[str, Role]
     named: Mapping[str, tuple[Function, ...]] = field(default_factory=dict)
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reach: frozenset[str] = frozenset()
 
     @property
     def tables(self) -> tuple[Relation, ...]:
@@ -200,6 +202,12 @@ select p.oid::bigint, n.nspname::text, p.proname::text, coalesce(nullif(p.prosrc
        join pg_catalog.pg_language as l on l.oid = p.prolang
  where p.prokind in ('f', 'p') and {_OURS} order by n.nspname, p.proname, p.oid
 """
+_REACH = """
+select distinct pg_catalog.pg_get_userbyid(a.grantee)::text from (
+  select n.nspacl from pg_catalog.pg_namespace as n where n.nspname !~ '^pg_'
+  union all select p.proacl from pg_catalog.pg_proc as p where p.oid >= 16384) as x (acl), pg_catalog.aclexplode(x.acl) as a
+ where a.grantee <> 0 order by 1
+"""
 _LABELS = """
 select pg_catalog.format_type(e.enumtypid, null), pg_catalog.array_agg(e.enumlabel::text order by e.enumsortorder)
   from pg_catalog.pg_enum as e group by e.enumtypid order by 1
@@ -269,7 +277,8 @@ def _read(connection: Connection) -> Catalogue:
         for name, bypasses, superuser, of in connection.execute(_ROLES)
     }
     labels = {name: tuple(words) for name, words in connection.execute(_LABELS)}
-    return Catalogue(relations, functions, known, named, labels)
+    reach = frozenset(row[0] for row in connection.execute(_REACH))
+    return Catalogue(relations, functions, known, named, labels, reach)
 
 
 def _grouped(connection: Connection, sql: str, make: type[Column]) -> dict[int, list[Column]]:

@@ -13,7 +13,7 @@ from typing import Literal
 from reconciler.shadow.tenants import expressions
 from reconciler.shadow.tenants.catalogue import Catalogue, Relation
 from reconciler.shadow.tenants.claims import Session
-from reconciler.shadow.tenants.expressions import Token
+from reconciler.shadow.tenants.expressions import Ask, Token
 
 Place = tuple[int, str]
 """A column: OID of its table, name."""
@@ -24,12 +24,17 @@ Bond = Literal["user", "tenant", "member", "other", "email"]
 @dataclass(slots=True)
 class Evidence:
     """`bonds` by column with where that was read; `links` are columns that are equated with each other; `asking` are tables whose policies ask
-    anything of the session; `constants` the texts that a column is compared with."""
+    anything of the session; `constants` the texts that a column is compared with; `elsewhere` are columns held against the user by a function or by the policy of
+    another table, as memberships are; `asks` and `words` are all that policies ask, `answers` the constants with which an answer is compared."""
 
     bonds: dict[Place, dict[Bond, str]] = field(default_factory=dict)
     links: set[tuple[Place, Place]] = field(default_factory=set)
     asking: set[int] = field(default_factory=set)
     constants: dict[Place, dict[str, None]] = field(default_factory=dict)
+    elsewhere: set[Place] = field(default_factory=set)
+    asks: set[Ask] = field(default_factory=set)
+    answers: dict[Ask, dict[str, None]] = field(default_factory=dict)
+    words: set[str] = field(default_factory=set)
 
     def of(self, table: int, column: str) -> dict[Bond, str]:
         return self.bonds.get((table, column), {})
@@ -50,6 +55,8 @@ def gather(reader: Session) -> Evidence:
                 found = expressions.tokens(text)
                 asked = reader.asked(found)
                 functions |= asked.functions
+                made.asks |= asked.asks
+                made.words |= asked.words
                 if asked.anything:
                     made.asking.add(relation.oid)
                 _read(reader, made, found, relation, where)
@@ -62,13 +69,18 @@ def gather(reader: Session) -> Evidence:
 
 def _read(reader: Session, made: Evidence, found: Sequence[Token], own: Relation | None, where: str) -> None:
     names = _named(reader.catalogue, found, own)
+    for one, other in expressions.equalities(found):
+        said = dict.fromkeys(expressions.constants(other))
+        if said and expressions.column(one) is None:
+            for ask in reader.asked(one).asks:
+                made.answers.setdefault(ask, {}).update(said)
     for comparison in expressions.comparisons(found):
         place = _place(names, own, comparison.column)
         if place is None:
             continue
         other = comparison.other
-        if all(token.kind != "name" or token.text in ("any", "array", "text") for token in other):
-            texts = dict.fromkeys(token.text for token in other if token.kind == "string")
+        texts = dict.fromkeys(expressions.constants(other))
+        if texts:
             made.constants.setdefault(place, {}).update(texts)
         linked = expressions.column(other)
         target = _place(names, own, linked) if linked is not None else _selected(reader.catalogue, other)
@@ -77,6 +89,8 @@ def _read(reader: Session, made: Evidence, found: Sequence[Token], own: Relation
         bond = _bond(reader, other)
         if bond is not None and linked is None:
             made.bonds.setdefault(place, {}).setdefault(bond, where)
+            if bond == "user" and (own is None or place[0] != own.oid):
+                made.elsewhere.add(place)
     for function, at in reader.called(found):
         if not reader.of(function).anything:
             continue

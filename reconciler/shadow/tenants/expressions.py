@@ -113,13 +113,29 @@ def asks(found: Sequence[Token], documents: dict[tuple[str, str], str]) -> set[A
                 schema = found[i - 2].text if i > 1 and found[i - 1].text == "." else ""
                 key = _document(documents, schema, found[i].text)
                 setting = setting or (documents[key] if key else "")
-        if not setting and len(sources) == 1 and begin == start - 1 and found[begin].kind == "name":
+        if not setting and len(sources) == 1 and begin == start - 1 and found[begin].text in _given(found):
             setting = next(iter(sources))  # a variable that was given the document
         if setting:
             made.add(Ask(setting, path))
     for i, setting in direct.items():
         if i not in covered and not any(a.setting == setting and a.path for a in made):
             made.add(Ask(setting))
+    return made
+
+
+def _given(found: Sequence[Token]) -> set[str]:
+    """Names that are given a value: variables assigned, targets of INTO, columns called by AS."""
+    made = set()
+    for i, token in enumerate(found):
+        if token.kind == "name" and not token.quoted:
+            after = [t.text for t in found[i + 1 : i + 5]]
+            assigned = (
+                ":=" in after[:1]
+                or (":=" in after and ";" not in after[: after.index(":=")])
+                or "default" in after
+            )
+            if assigned or (i and found[i - 1].text in ("into", "as")):
+                made.add(token.text)
     return made
 
 
@@ -221,29 +237,43 @@ class Comparison:
     other: tuple[Token, ...]
 
 
-def comparisons(found: Sequence[Token]) -> Iterator[Comparison]:
-    """Every equality and membership test that has a bare column on one side, read from that side."""
+def equalities(found: Sequence[Token]) -> Iterator[tuple[tuple[Token, ...], tuple[Token, ...]]]:
+    """Both sides of every equality and membership test, in both directions."""
     for i, token in enumerate(found):
         if token.kind == "operator" and token.text in ("=", "@>", "<@", "&&"):
             start, end = i + 1, _operand_end(found, i + 1)
         elif token.kind == "name" and token.text == "in" and not token.quoted and i + 1 < len(found):
             start, end = i + 1, closing(found, i + 1)
-        elif token.kind == "name" and token.text in ("from",) and found[max(i - 1, 0)].text == "distinct":
+        elif token.kind == "name" and token.text == "from" and found[max(i - 1, 0)].text == "distinct":
             start, end = i + 1, _operand_end(found, i + 1)
             i -= 3 if i > 2 and found[i - 2].text == "not" else 2  # IS [NOT] DISTINCT FROM
         else:
             continue
-        if i < 1:
+        before = i - 2 if i > 1 and found[i - 1].text == "not" else i - 1
+        if before < 0:
             continue
-        before = i - 1
-        if found[before].text == "not":
-            before -= 1
         left = tuple(found[_operand_start(found, before) : before + 1])
         right = tuple(found[start : end + 1])
-        for one, other in ((left, right), (right, left)):
-            name = column(one)
-            if name is not None:
-                yield Comparison(name, other)
+        yield left, right
+        yield right, left
+
+
+def comparisons(found: Sequence[Token]) -> Iterator[Comparison]:
+    """Every equality and membership test that has a bare column on one side, read from that side."""
+    for one, other in equalities(found):
+        name = column(one)
+        if name is not None:
+            yield Comparison(name, other)
+
+
+def constants(found: Sequence[Token]) -> tuple[str, ...]:
+    """The texts, where the tokens are nothing but constants, casts and the words that make lists of them; else none."""
+    if any(t.kind == "name" and t.text not in _LISTS for t in found):
+        return ()
+    return tuple(t.text for t in found if t.kind == "string")
+
+
+_LISTS = frozenset({"any", "array", "text", "character", "varying", "name", "citext"})
 
 
 def _operand_end(found: Sequence[Token], start: int) -> int:

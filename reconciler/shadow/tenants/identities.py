@@ -1,26 +1,25 @@
 """Who acts: each role with the settings that the policies of this database ask of a session, for users of A and of both tenants.
 
-Knows no table by name. What a setting or claim means is read from its name; where that shows a member of A nothing of theirs, calibration
-tries other ways to carry the same claims, and says so when none works.
+Knows no table by name. What a setting or claim means is read from its name; `calibrate` finds out whether that was right.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-
-import psycopg
-from psycopg.rows import TupleRow
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from reconciler.pg import ident, literal
 from reconciler.shadow.tenants import claims
 from reconciler.shadow.tenants.claims import Asked
 from reconciler.shadow.tenants.expressions import Ask
+from reconciler.shadow.tenants.roles import ADMIN, MEMBER, bypassing, named, ordinary, owners
 from reconciler.shadow.tenants.tenancy import Examined
 from reconciler.shadow.tenants.values import Identity, Side, World
 
-Connection = psycopg.Connection[TupleRow]
 JWT = "request.jwt.claims"
+Answers = Mapping[Ask, str]
+"""What a setting or claim is to hold, where that is not to be read from its name."""
 
 
 def become(identity: Identity) -> tuple[str, ...]:
@@ -32,38 +31,69 @@ def become(identity: Identity) -> tuple[str, ...]:
     return (*settings, f"set local role {ident(identity.role)}")
 
 
-def made(
-    connection: Connection, seen: Examined, keys: Mapping[Side, str], users: Mapping[Side, Sequence[str]]
-) -> tuple[tuple[Identity, ...], Mapping[str, str]]:
-    """Everyone who acts on this world, and why some of them could not be made to see what is theirs."""
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody for whom sessions are opened: the keys of their user and of their tenants, the one they act for first."""
+
+    name: str = ""
+    user: str = ""
+    email: str = ""
+    tenants: tuple[str, ...] = ()
+    sides: tuple[Side, ...] = ()
+    admin: bool = False
+
+
+def people(
+    keys: Mapping[Side, str],
+    users: Mapping[Side, Sequence[str]],
+    emails: Mapping[str, str],
+    admins: bool,
+    shared: bool,
+) -> Iterator[Person]:
+    """The users of A: a member, a second one (who may do more, where `admins` exist), and, where memberships can be `shared`, one of both."""
+    names = (
+        "member of A",
+        "admin of A" if admins else "second user of A",
+        "user of A and B" if shared else "",
+    )
+    for n, (name, user) in enumerate(zip(names, users["A"], strict=False)):
+        if name:
+            sides: tuple[Side, ...] = ("A", "B") if n == 2 else ("A",)
+            yield Person(
+                name, user, emails.get(user, ""), tuple(keys[s] for s in sides), sides, n == 1 and admins
+            )
+
+
+def members(seen: Examined, found: Sequence[Person]) -> Iterator[tuple[Identity, Person]]:
+    """Every person in every role that row-level security binds. Who differs from another in the name alone is left out."""
     asked = claims.everything(seen.reader)
-    a, found = users["A"], []
-    people = [
-        ("member of A", a[:1], ("A",)),
-        ("admin of A", a[1:2], ("A",)),
-        ("user of A and B", a[2:3], ("A", "B")),
-    ]
     roles = ordinary(seen)
+    made: set[str] = set()
     for role in roles:
-        suffix = f" as {role}" if len(roles) > 1 and role != "authenticated" else ""
-        for name, user, sides in people:
-            if user:
-                tenants = [keys[side] for side in sides]  # type: ignore[index]
-                settings = _settings(asked, role, user[0], tenants, "")
-                found.append(Identity(name + suffix, role, settings, sides))  # type: ignore[arg-type]
-    if "anon" in seen.known.roles:
-        found.append(Identity("anon", "anon", _settings(asked, "anon", "", (), "")))
+        for person in found:
+            suffix = f" as {role}" if len(roles) > 1 and role != "authenticated" else ""
+            identity = Identity(person.name + suffix, role, settings(seen, asked, person, role), person.sides)
+            if repr((role, identity.settings)) not in made:
+                made.add(repr((role, identity.settings)))
+                yield identity, person
+
+
+def others(seen: Examined, member: Person) -> Iterator[Identity]:
+    """Nobody in particular, the roles that nothing binds, and those that own the tables (they act with a member's claims)."""
+    asked = claims.everything(seen.reader)
+    if "anon" in named(seen) | seen.known.reach:
+        yield Identity("anon", "anon", settings(seen, asked, Person(), "anon"))
     for role in bypassing(seen):
-        found.append(Identity(role, role, _settings(asked, role, "", (), ""), bypasses=True))
+        yield Identity(role, role, settings(seen, asked, Person(), role), bypasses=True)
     for role in owners(seen):
-        bypasses = seen.known.roles[role].bypasses
-        settings = _settings(asked, "authenticated", a[0], [keys["A"]], "")
-        found.append(Identity(f"owner {role}", role, settings, ("A",), bypasses))
-    return tuple(found), {}
+        given = settings(seen, asked, member, "authenticated")
+        yield Identity(f"owner {role}", role, given, ("A",), seen.known.roles[role].bypasses)
 
 
-def _settings(asked: Asked, role: str, user: str, tenants: Sequence[str], email: str) -> dict[str, str]:
-    """The settings of a request by this user for the first of these tenants, as far as anything asks."""
+def settings(
+    seen: Examined, asked: Asked, person: Person, role: str, answers: Answers | None = None
+) -> dict[str, str]:
+    """The settings of a request by this person, as far as anything asks for them and its meaning is known."""
     documents: dict[str, dict[str, object]] = {}
     plain: dict[str, str] = {}
     for ask in sorted(asked.asks, key=lambda a: (a.setting, a.path)):
@@ -71,10 +101,10 @@ def _settings(asked: Asked, role: str, user: str, tenants: Sequence[str], email:
             continue
         if ask.setting.startswith("request.jwt"):
             document = documents.setdefault(JWT, {"role": role})
-            if user:
-                document.setdefault("sub", user)
-        value = _value(ask, role, user, tenants, email)
-        if value is None or (ask.setting.startswith("request.jwt.claim") and not ask.path):
+            if person.user:
+                document.setdefault("sub", person.user)
+        value = (answers or {}).get(ask) or _value(seen, ask, person, role)
+        if not value or (ask.setting.startswith("request.jwt.claim") and not ask.path):
             continue
         if ask.path:
             setting = JWT if ask.setting.startswith("request.jwt") else ask.setting
@@ -84,18 +114,27 @@ def _settings(asked: Asked, role: str, user: str, tenants: Sequence[str], email:
     return {name: json.dumps(document) for name, document in documents.items()} | plain
 
 
-def _value(ask: Ask, role: str, user: str, tenants: Sequence[str], email: str) -> str | list[str] | None:
-    meaning = claims.meaning(ask)
-    if meaning == "user":
-        return user or None
-    if meaning == "tenant":
-        last = ask.path[-1] if ask.path else ask.setting
-        return (list(tenants) if last.endswith("s") else tenants[0]) if tenants else None
-    if meaning == "role":
-        return role
-    if meaning == "email":
-        return email or None
-    return None
+def _value(seen: Examined, ask: Ask, person: Person, role: str) -> str | list[str]:
+    last = ask.path[-1] if ask.path else ask.setting
+    match claims.meaning(ask):
+        case "user":
+            return person.user
+        case "tenant":
+            several = last.lower().endswith("s")
+            return list(person.tenants) if several else "".join(person.tenants[:1])
+        case "role" if ask.setting.startswith("request.jwt") and len(ask.path) == 1 and last == "role":
+            return role
+        case "role" if person.user:
+            return label(tuple(seen.found.answers.get(ask, ())), person.admin)
+        case "email":
+            return person.email
+    return ""
+
+
+def label(words: Sequence[str], admin: bool) -> str:
+    """The word among these that says what a person may do."""
+    fitting = [w for w in words if (ADMIN if admin else MEMBER).search(w) and (admin or not ADMIN.search(w))]
+    return fitting[0] if fitting else ("admin" if admin else "member")
 
 
 def _put(document: dict[str, object], path: Sequence[str], value: object) -> None:
@@ -107,70 +146,36 @@ def _put(document: dict[str, object], path: Sequence[str], value: object) -> Non
     document[path[-1]] = value
 
 
-def ordinary(seen: Examined) -> tuple[str, ...]:
-    """The roles bound by row-level security that have a right on some table or view, or a policy; owners and anon left out."""
-    named = {role for r in seen.known.relations.values() for role, _, _ in r.rights}
-    named |= {role for r in seen.known.tables for policy in r.policies for role in policy.roles}
-    found = {n for n in named & seen.known.roles.keys() if not seen.known.roles[n].bypasses}
-    return tuple(sorted(found - set(owners(seen)) - {"anon"}))
-
-
-def bypassing(seen: Examined) -> tuple[str, ...]:
-    """The roles with rights that row-level security does not bind, owners left out."""
-    named = {role for r in seen.known.relations.values() for role, _, _ in r.rights} & seen.known.roles.keys()
-    return tuple(sorted(n for n in named if seen.known.roles[n].bypasses and n not in owners(seen)))
-
-
-def owners(seen: Examined) -> tuple[str, ...]:
-    """Who owns the tables that belong to a tenant or a user, the table of users left out, which may be the platform's."""
-    owned = {id for id, o in seen.tenancy.tables.items() if o.owner}
-    owned = owned - {seen.tenancy.users} or owned
-    return tuple(sorted({r.owner for r in seen.known.tables if r.id in owned and not r.extension}))
-
-
 def variants(identity: Identity, world: World) -> tuple[Identity, ...]:
     """The same role with claims that must not help: none, empty ones, and B's keys where a user could have written them."""
     if not identity.settings:
         return ()
+    nobody = replace(identity, sides=())
     found = [
-        Identity(f"{identity.name}, no claims", identity.role, {}, (), identity.bypasses),
-        Identity(
-            f"{identity.name}, empty claims",
-            identity.role,
-            dict.fromkeys(identity.settings, ""),
-            (),
-            identity.bypasses,
-        ),
+        replace(nobody, name=f"{identity.name}, no claims", settings={}),
+        replace(nobody, name=f"{identity.name}, empty claims", settings=dict.fromkeys(identity.settings, "")),
     ]
-    if JWT in identity.settings:
+    if JWT in identity.settings and world.users["B"]:
         document = json.loads(identity.settings[JWT])
-        forged = {
-            key: _forged(key, value, world) for key, value in document.items() if key not in ("role", "sub")
-        }
-        settings = {
-            **identity.settings,
-            JWT: json.dumps({**document, "user_metadata": {**forged, "sub": world.users["B"][0]}}),
-        }
-        found.append(
-            Identity(
-                f"{identity.name}, forged user_metadata",
-                identity.role,
-                settings,
-                identity.sides,
-                identity.bypasses,
-            )
-        )
+        theirs = {k: _forged(v, world) for k, v in document.items() if k not in ("role", "user_metadata")}
+        theirs |= _inner(theirs)
+        forged = {**document, "user_metadata": theirs, "raw_user_meta_data": theirs}
+        name = f"{identity.name}, forged user_metadata"
+        found.append(replace(identity, name=name, settings={**identity.settings, JWT: json.dumps(forged)}))
     return tuple(found)
 
 
-def _forged(key: str, value: object, world: World) -> object:
+def _inner(document: Mapping[str, object]) -> dict[str, object]:
+    """What stands inside app_metadata and the like, one level up."""
+    return {k: v for value in document.values() if isinstance(value, dict) for k, v in value.items()}
+
+
+def _forged(value: object, world: World) -> object:
     """The value with every key of A replaced by B's."""
     if isinstance(value, dict):
-        return {inner: _forged(inner, v, world) for inner, v in value.items()}
+        return {inner: _forged(v, world) for inner, v in value.items()}
     if isinstance(value, list):
-        return [_forged(key, v, world) for v in value]
+        return [_forged(v, world) for v in value]
     if value == world.keys["A"]:
         return world.keys["B"]
-    if value in world.users["A"]:
-        return world.users["B"][0]
-    return value
+    return world.users["B"][0] if value in world.users["A"] else value

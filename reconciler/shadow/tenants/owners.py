@@ -11,7 +11,8 @@ from reconciler.shadow.tenants.claims import STEMS, USERS, stem
 from reconciler.shadow.tenants.evidence import Evidence
 from reconciler.shadow.tenants.values import Owned
 
-_TENANT_BONDS = ("tenant", "member", "other")
+_CONFIGURED = 1_000
+"""What the configured column weighs: more than all that is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ def _users(known: Catalogue, found: Evidence) -> tuple[int, str]:
         if len(relation.primary) != 1 and relation.name not in ("users", "user"):
             continue
         if (relation.schema, relation.name) == ("auth", "users"):
+            if not _used(known, found, relation):
+                continue
             scores[relation.oid] = 1000
         if stem(relation.name) in USERS or stem(relation.name).endswith("_user"):
             scores[relation.oid] = scores.get(relation.oid, 0) + 1.5
@@ -65,6 +68,12 @@ def _users(known: Catalogue, found: Evidence) -> tuple[int, str]:
     best = max(scores, key=lambda oid: (scores[oid], known.relations[oid].sql))
     relation = known.relations[best]
     return best, (relation.primary[0] if len(relation.primary) == 1 else "id")
+
+
+def _used(known: Catalogue, found: Evidence, users: Relation) -> bool:
+    """Whether the platform's table of users is these users': something points to it, or policies ask for the subject of a token."""
+    pointed = any(key.target == users.oid for relation in known.tables for key in relation.keys)
+    return pointed or any(ask.setting.startswith("request.jwt") for ask in found.asks)
 
 
 def _mirrors(known: Catalogue, users: int, user_key: str) -> dict[int, str]:
@@ -102,11 +111,12 @@ def _root(known: Catalogue, found: Evidence, tenant_column: str, users: Mapping[
             if telling or column == tenant_column:
                 add(key.target, 1 + (len(STEMS) - STEMS.index(stem(column))) / 1000 if telling else 1)
             if column == tenant_column:
-                add(key.target, 5)
-            if any(b in bonds for b in ("tenant", "member")):
-                add(key.target, 3 if telling or "tenant" in bonds else 1.5)
-            if telling and _pairs(relation, column, users):
+                add(key.target, _CONFIGURED)
+            if "tenant" in bonds or ("member" in bonds and telling):
                 add(key.target, 3)
+            user = _pairs(relation, column, users)
+            if user and (telling or (relation.oid, user) in found.elsewhere):
+                add(key.target, 3 if telling else 2)
         if len(relation.primary) == 1:
             bonds = found.of(relation.oid, relation.primary[0])
             named = stem(relation.name) in STEMS
@@ -115,7 +125,7 @@ def _root(known: Catalogue, found: Evidence, tenant_column: str, users: Mapping[
             if named and (bonds or stem(relation.primary[0]) == stem(relation.name)):
                 add(relation.oid, 1)
             if relation.primary[0] == tenant_column:
-                add(relation.oid, 5)
+                add(relation.oid, _CONFIGURED)
     eligible = {oid: score for oid, score in scores.items() if score >= 1.5}
     if not eligible:
         return _by_name(known, found, tenant_column, users)
@@ -136,10 +146,11 @@ def _by_name(known: Catalogue, found: Evidence, tenant_column: str, users: Mappi
     return 0
 
 
-def _pairs(relation: Relation, column: str, users: Mapping[int, str]) -> bool:
-    """Whether a unique key of the table pairs the column with a user."""
-    user_columns = {key.columns[0] for key in relation.keys if len(key.columns) == 1 and key.target in users}
-    return any(column in names and set(names) & user_columns and len(names) <= 3 for names in relation.unique)
+def _pairs(relation: Relation, column: str, users: Mapping[int, str]) -> str:
+    """The column of the user with whom a unique key of the table pairs the column; empty when none does."""
+    named = [key.columns[0] for key in relation.keys if len(key.columns) == 1 and key.target in users]
+    paired = (u for u in named for names in relation.unique if {u, column} <= set(names) and len(names) <= 3)
+    return next(paired, "")
 
 
 def _root_key(known: Catalogue, root: Relation) -> str:

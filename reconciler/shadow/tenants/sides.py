@@ -21,8 +21,9 @@ from reconciler.shadow.rows import plain_text
 from reconciler.shadow.seed import plant, without_triggers
 from reconciler.shadow.seed_tables import Column, Table, Tables
 from reconciler.shadow.seed_verify import TAKEN_OUT
+from reconciler.shadow.tenants import claims
 from reconciler.shadow.tenants.owners import tenant_columns, user_columns
-from reconciler.shadow.tenants.roles import labels
+from reconciler.shadow.tenants.roles import labels, ordinary
 from reconciler.shadow.tenants.tenancy import Examined
 from reconciler.shadow.tenants.values import Owned, Row, Side
 
@@ -60,7 +61,7 @@ def shared(connection: Connection, seen: Examined) -> Filled:
         troubles, empty = plant(connection, known, order, dict.fromkeys(order, _ROWS))
         return Filled(
             rows=_read(connection, known, order),
-            failed=_failures(known, order, troubles, empty),
+            failed=_failures(seen, known, order, troubles, empty),
         )
 
 
@@ -78,13 +79,14 @@ def side(connection: Connection, seen: Examined, which: Side, both: str = "") ->
         if root:
             troubles |= _stage(connection, known, own, {root}, rows)
             key = _first(connection, known, root, seen.marks.root_key)
-        key = key or _constant(seen, which)
+        key = key or (_constant(seen, which) if _tenants(seen) else "")
         known = _given(seen, known, own, key, ())
         members: tuple[str, ...] = ()
         if users and users in own:
             troubles |= _stage(connection, known, own, {users}, rows)
             members = _all(connection, known, users, seen.marks.user_key)
         members = members or tuple(_constant_user(seen, which, n) for n in range(USERS[which]))
+        key = key or members[0]
         known = _given(seen, known, own, key, members)
         troubles |= _stage(connection, known, own, own, rows)
         if both:
@@ -94,7 +96,7 @@ def side(connection: Connection, seen: Examined, which: Side, both: str = "") ->
         empty = {
             oid for oid in order if known.tables[oid].leaves == () and not found.get(_id(known.tables[oid]))
         }
-        return Filled(key, members, found, _failures(known, order, troubles, empty))
+        return Filled(key, members, found, _failures(seen, known, order, troubles, empty))
 
 
 def _owned(seen: Examined, known: Tables, oid: int) -> Owned:
@@ -126,8 +128,12 @@ def _marked(plain: Tables, own: set[int], which: Side) -> Tables:
 def _wanted(seen: Examined, known: Tables, oid: int, which: Side) -> int:
     if oid == seen.marks.root:
         return 1
+    relation = seen.known.relations[oid]
     users = oid in seen.marks.user_tables or _owned(seen, known, oid).ownership in ("membership", "user")
-    return USERS[which] if users else _ROWS
+    each = {(name,) for name in user_columns(seen.known, seen.found, seen.marks, relation)} & set(
+        relation.unique
+    )
+    return USERS[which] if users or each else _ROWS
 
 
 def _stage(
@@ -152,6 +158,11 @@ def _all(connection: Connection, known: Tables, oid: int, column: str) -> tuple[
     return tuple(str(row[0]) for row in rows if row[0] is not None)
 
 
+def _tenants(seen: Examined) -> bool:
+    """Whether anything belongs to a tenant at all; where all belongs to users, the first user is as good as a tenant."""
+    return any(owned.owner and owned.ownership != "user" for owned in seen.tenancy.tables.values())
+
+
 def _constant(seen: Examined, which: Side) -> str:
     """A tenant's key where no table holds the tenants: a value that the columns which name it can hold."""
     types = [
@@ -170,6 +181,14 @@ def _constant_user(seen: Examined, which: Side, n: int) -> str:
         for name in user_columns(seen.known, seen.found, seen.marks, relation)
         if (column := relation.column(name)) is not None
     ]
+    if (
+        seen.found.words
+        and not any(claims.meaning(ask) == "user" for ask in seen.found.asks)
+        and which == "A"
+    ):
+        acting = ordinary(seen)  # policies ask for the current user: then it is a role that acts
+        if n < len(acting):
+            return acting[n]
     return _value(max(types, key=types.count) if types else "text", f"user {which} {n}", FIRST[which] + n)
 
 
@@ -237,7 +256,20 @@ def _read(connection: Connection, known: Tables, order: Sequence[int]) -> dict[O
     return found
 
 
+def _why(seen: Examined, table: Table, trouble: str) -> str:
+    """A partition that a tenant's rows can never be in says so."""
+    relation = seen.known.relations[table.oid]
+    bound = {name for check in table.checks if not check.name for name in check.columns}
+    if relation.partition and bound & set(tenant_columns(seen.known, seen.marks, relation)):
+        return f"it is a partition for other tenants' rows ({trouble})"
+    return trouble
+
+
 def _failures(
-    known: Tables, order: Sequence[int], troubles: Mapping[int, str], empty: set[int]
+    seen: Examined, known: Tables, order: Sequence[int], troubles: Mapping[int, str], empty: set[int]
 ) -> dict[ObjectId, str]:
-    return {_id(known.tables[oid]): troubles.get(oid, TAKEN_OUT) for oid in order if oid in empty}
+    return {
+        _id(known.tables[oid]): _why(seen, known.tables[oid], troubles.get(oid, TAKEN_OUT))
+        for oid in order
+        if oid in empty
+    }

@@ -96,19 +96,23 @@ def _follow(known: Catalogue, decided: dict[int, Owned], relation: Relation) -> 
 
 
 def _spread(known: Catalogue, marks: Landmarks, heads: list[Relation], decided: dict[int, Owned]) -> None:
-    """Ownership through foreign keys, the nearest first; a key that may be NULL only where no other leads anywhere."""
-    for needed in (True, False):
-        while True:
-            new: dict[int, Owned] = {}
-            for relation in heads:
-                if relation.oid in decided:
-                    continue
-                keys = [key for key in relation.keys if _leads(known, decided, relation, key, needed)]
-                if keys:
-                    new[relation.oid] = through(known, marks, decided, relation, keys)
-            if not new:
-                break
-            decided |= new
+    """Ownership through foreign keys, the nearest first: to a tenant before to a user, through a key that is always set before
+    one that may be NULL."""
+    stages = [(True, True), (True, False), (False, True), (False, False)]
+    at = 0
+    while at < len(stages):
+        needed, tenants = stages[at]
+        new: dict[int, Owned] = {}
+        for relation in heads:
+            if relation.oid in decided:
+                continue
+            keys = [key for key in relation.keys if _leads(known, decided, relation, key, needed)]
+            if tenants:
+                keys = [key for key in keys if decided[key.target].ownership != "user"]
+            if keys:
+                new[relation.oid] = through(known, marks, decided, relation, keys)
+        decided |= new
+        at = 0 if new else at + 1
 
 
 def _leads(

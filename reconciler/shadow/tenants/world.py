@@ -18,7 +18,7 @@ from reconciler.errors import Stalled
 from reconciler.model import ObjectId
 from reconciler.pg import Url, connect, ident, literal
 from reconciler.shadow.scratch import Shadow
-from reconciler.shadow.tenants import identities, sides
+from reconciler.shadow.tenants import calibrate, sides
 from reconciler.shadow.tenants.sides import Filled
 from reconciler.shadow.tenants.tenancy import Examined, examine
 from reconciler.shadow.tenants.values import Row, Side, Tenancy, World
@@ -73,8 +73,7 @@ def _world(
 ) -> World:
     keys: dict[Side, str] = {"A": a.key, "B": b.key}
     users: dict[Side, tuple[str, ...]] = {"A": a.users, "B": b.users}
-    with connect(both) as connection:
-        acting, why = identities.made(connection, seen, keys, users)
+    acting, why = calibrate.acting(alone, both, seen, keys, users, shared=_both(seen, a, b))
     unseeded = {**common.failed, **trouble}
     for which, filled in (("A", a), ("B", b)):
         for id, reason in filled.failed.items():
@@ -92,6 +91,16 @@ def _world(
         unseeded=dict(sorted(unseeded.items())),
         uncalibrated=why,
     )
+
+
+def _both(seen: Examined, a: Filled, b: Filled) -> bool:
+    """Whether a user of A was made a member of B."""
+    for id, owned in seen.tenancy.tables.items():
+        if owned.ownership == "membership" and len(a.users) > 2:
+            column = owned.columns[1]
+            if any(row.values.get(column) == a.users[2] for row in b.rows.get(id, ())):
+                return True
+    return False
 
 
 def _needs_superuser(connection: Connection) -> None:

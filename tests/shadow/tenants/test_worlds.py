@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
+import psycopg
 import pytest
 
 from reconciler.model import ObjectId
@@ -11,15 +13,24 @@ from reconciler.pg import Url, connect, ident
 from reconciler.shadow.rows import plain_text
 from reconciler.shadow.scratch import Shadow
 from reconciler.shadow.tenants import identities, world
-from reconciler.shadow.tenants.values import Side, World
+from reconciler.shadow.tenants.values import Identity, Side, World
 
-SCHEMAS = {"clearscrub": "org_id"}
+SCHEMAS = ("clearscrub", "memberships", "settings", "bare", "owned", "metadata", "logins")
+NEVER = {"settings": {"app.readings_1": "it is a partition for other tenants' rows"}}
+"""What cannot hold a row of these tenants, and how that is told."""
+
+
+def rows_of(session: psycopg.Connection, table: ObjectId) -> str:
+    """What to read the table from: with its partitions, without its heirs."""
+    name = ident(table.schema, table.name)
+    row = session.execute("select relkind = 'p' from pg_class where oid = %s::regclass", (name,)).fetchone()
+    return name if row is not None and row[0] else f"only {name}"
 
 
 def lines(url: Url, table: ObjectId, columns: list[str]) -> list[tuple[str | None, ...]]:
     texts = ", ".join(f"{ident(c)}::text" for c in columns)
     with connect(url) as session, plain_text(session):
-        found = session.execute(f"select {texts} from {ident(table.schema, table.name)}".encode()).fetchall()
+        found = session.execute(f"select {texts} from {rows_of(session, table)}".encode()).fetchall()
     return sorted(found, key=repr)
 
 
@@ -31,68 +42,154 @@ def made_of(found: World, table: ObjectId, columns: list[str], *sides: Side) -> 
 
 
 @pytest.mark.majors
-@pytest.mark.parametrize("name", sorted(SCHEMAS))
+@pytest.mark.parametrize("name", SCHEMAS)
 def test_the_rows_are_what_is_said_and_the_worlds_differ_in_those_of_b_alone(
-    scratch_server: Shadow, loaded: Callable[[str], Url], name: str
+    built: Callable[[str], World], name: str
 ) -> None:
-    with world.build(scratch_server, loaded(name), tenant_column=SCHEMAS[name]) as found:
-        assert found.unseeded == {}
-        for table, owned in found.tenancy.tables.items():
-            some = next(iter((*found.rows["A"].get(table, ()), *found.shared.get(table, ()))))
-            columns = list(some.values)
-            assert lines(found.alone, table, columns) == made_of(found, table, columns, "A")
-            assert lines(found.both, table, columns) == made_of(found, table, columns, "A", "B")
-            if owned.owner:
-                assert found.rows["A"][table], table
-                assert found.rows["B"][table], table
+    found = built(name)
+    never = NEVER.get(name, {})
+    assert {str(id) for id in found.unseeded} == never.keys()
+    assert all(f"no row of A: {never[str(id)]}" in why for id, why in found.unseeded.items())
+    for table, owned in found.tenancy.tables.items():
+        if table in found.unseeded:
+            continue
+        some = next(iter((*found.rows["A"].get(table, ()), *found.shared.get(table, ()))))
+        columns = list(some.values)
+        assert lines(found.alone, table, columns) == made_of(found, table, columns, "A")
+        assert lines(found.both, table, columns) == made_of(found, table, columns, "A", "B")
+        if owned.owner:
+            assert found.rows["A"][table], table
+            assert found.rows["B"][table], table
 
 
 @pytest.mark.majors
-@pytest.mark.parametrize("name", sorted(SCHEMAS))
-def test_the_owner_of_every_row_is_who_it_was_made_for(
-    scratch_server: Shadow, loaded: Callable[[str], Url], name: str
-) -> None:
-    with world.build(scratch_server, loaded(name), tenant_column=SCHEMAS[name]) as found:
-        for url, sides in ((found.alone, ("A",)), (found.both, ("A", "B"))):
-            with connect(url) as session:
-                for table, owned in found.tenancy.tables.items():
-                    if not owned.owner:
-                        continue
-                    counted = dict(
-                        session.execute(
-                            f"select {owned.owner}, count(*) from {ident(table.schema, table.name)} as x group by 1".encode()
-                        ).fetchall()
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_the_owner_of_every_row_is_who_it_was_made_for(built: Callable[[str], World], name: str) -> None:
+    found = built(name)
+    for url, sides in ((found.alone, ("A",)), (found.both, ("A", "B"))):
+        with connect(url) as session:
+            for table, owned in found.tenancy.tables.items():
+                if not owned.owner:
+                    continue
+                counted = dict(
+                    session.execute(
+                        f"select {owned.owner}, count(*) from {rows_of(session, table)} as x group by 1".encode()
+                    ).fetchall()
+                )
+                for side in ("A", "B"):
+                    keys = found.users[side] if owned.ownership == "user" else (found.keys[side],)
+                    there = sum(counted.pop(key, 0) for key in keys)
+                    assert there == (len(found.rows[side].get(table, ())) if side in sides else 0), (
+                        table,
+                        side,
                     )
-                    for side in ("A", "B"):
-                        keys = found.users[side] if owned.ownership == "user" else (found.keys[side],)
-                        there = sum(counted.pop(key, 0) for key in keys)
-                        assert there == (len(found.rows[side].get(table, ())) if side in sides else 0), (
-                            table,
-                            side,
-                        )
-                    assert counted == {}, table
+                assert counted == {}, table
 
 
 def test_a_member_sees_the_rows_of_a_and_a_user_of_both_no_more_at_a_time(
+    built: Callable[[str], World],
+) -> None:
+    found = built("clearscrub")
+    known = {identity.name: identity for identity in found.identities}
+    assert {"member of A", "admin of A", "user of A and B", "anon", "service_role"} <= known.keys()
+    assert found.uncalibrated == {}
+    with connect(found.both) as session:
+        for name in ("member of A", "admin of A", "user of A and B"):
+            with session.transaction(force_rollback=True):
+                for sql in identities.become(known[name]):
+                    session.execute(sql.encode())
+                rows = session.execute("select org_id::text from public.companies").fetchall()
+                assert [row[0] for row in rows] == [found.keys["A"]] * 2
+                log = session.execute("select from public.trigger_audit_log").fetchall()
+                assert len(log) == (2 if name == "admin of A" else 0)
+    # the user of both is a member of B only where B is
+    for url, many in ((found.alone, 1), (found.both, 2)):
+        with connect(url) as session:
+            row = session.execute(
+                "select count(*) from public.members where user_id::text = %s", (found.users["A"][2],)
+            ).fetchone()
+            assert row == (many,)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_who_belongs_to_a_sees_rows_of_a_and_none_of_b(built: Callable[[str], World], name: str) -> None:
+    found = built(name)
+    assert found.uncalibrated == {}
+    members = [i for i in found.identities if i.sides == ("A",) and not i.name.startswith("owner")]
+    assert len(members) >= (1 if name in ("settings", "logins") else 2)
+    for identity in members:
+        seen = {url: visible(url, identity, found) for url in (found.alone, found.both)}
+        assert seen[found.alone] == seen[found.both], identity
+        assert sum(seen[found.alone].values()) > 0, identity
+
+
+def visible(url: Url, identity: Identity, found: World) -> dict[ObjectId, int]:
+    """How many rows of each table that belongs to somebody; everybody may see profiles in one of the schemas."""
+    made = {}
+    with connect(url) as session, session.transaction(force_rollback=True):
+        for sql in identities.become(identity):
+            session.execute(sql.encode())
+        for table, owned in found.tenancy.tables.items():
+            if not owned.owner or table.name == "profiles":
+                continue
+            try:
+                with session.transaction():
+                    row = session.execute(
+                        f"select count(*) from {ident(table.schema, table.name)}".encode()
+                    ).fetchone()
+            except psycopg.errors.InsufficientPrivilege:
+                continue
+            made[table] = row[0] if row else 0
+    return made
+
+
+def test_somebody_of_whom_nobody_knows_what_policies_want_is_told(
+    scratch_server: Shadow, database: Callable[..., Url], loaded: Callable[[str], Url]
+) -> None:
+    url = loaded("bare")
+    with connect(url) as session:
+        session.execute(
+            "create policy odd on notes as restrictive using (current_setting('my.moon', true) = md5(tenant))"
+        )
+        session.execute("create policy odd on drafts as restrictive using (false)")
+    with world.build(scratch_server, url) as found:
+        assert found.uncalibrated == dict.fromkeys(
+            ("member of A", "second user of A"),
+            "it sees no row of A in any of the 3 tables that worlds_app may read",
+        )
+
+
+def test_a_setting_whose_name_says_nothing_is_found_by_trying(
     scratch_server: Shadow, loaded: Callable[[str], Url]
 ) -> None:
-    with world.build(scratch_server, loaded("clearscrub"), tenant_column="org_id") as found:
-        known = {identity.name: identity for identity in found.identities}
-        assert {"member of A", "admin of A", "user of A and B", "anon", "service_role"} <= known.keys()
+    url = loaded("bare")
+    with connect(url) as session:
+        session.execute(
+            "alter policy tenant on notes using (tenant = current_setting('my.moon', true)) with check (true)"
+        )
+        session.execute(
+            "create policy mode on notes as restrictive using (current_setting('my.mode', true) in ('view', 'edit'))"
+        )
+    with world.build(scratch_server, url) as found:
+        member = found.identities[0]
         assert found.uncalibrated == {}
-        with connect(found.both) as session:
-            for name in ("member of A", "admin of A", "user of A and B"):
-                with session.transaction(force_rollback=True):
-                    for sql in identities.become(known[name]):
-                        session.execute(sql.encode())
-                    rows = session.execute("select org_id::text from public.companies").fetchall()
-                    assert [row[0] for row in rows] == [found.keys["A"]] * 2
-                    log = session.execute("select from public.trigger_audit_log").fetchall()
-                    assert len(log) == (2 if name == "admin of A" else 0)
-        # the user of both is a member of B only where B is
-        for url, many in ((found.alone, 1), (found.both, 2)):
-            with connect(url) as session:
-                row = session.execute(
-                    "select count(*) from public.members where user_id::text = %s", (found.users["A"][2],)
-                ).fetchone()
-                assert row == (many,)
+        assert member.settings["my.moon"] == found.keys["A"]
+        assert member.settings["my.mode"] == "view"
+        assert (
+            sum(visible(found.both, member, found).values())
+            == sum(visible(found.alone, member, found).values())
+            > 1
+        )
+
+
+def test_claims_that_must_not_help(built: Callable[[str], World]) -> None:
+    found = built("metadata")
+    member = found.identities[0]
+    none, empty, forged = identities.variants(member, found)
+    assert (none.settings, none.sides) == ({}, ())
+    assert set(empty.settings.values()) == {""}
+    claims = json.loads(forged.settings["request.jwt.claims"])
+    assert claims["app_metadata"]["tenant_id"] == found.keys["A"]
+    assert claims["user_metadata"]["tenant_id"] == found.keys["B"]
+    assert claims["user_metadata"]["app_metadata"]["tenant_id"] == found.keys["B"]
+    assert claims["sub"] == found.users["A"][0]
