@@ -1,0 +1,220 @@
+"""A race explored: every schedule is judged by whether some order of the same transactions, one after another, comes to the same.
+
+The oracle needs nobody's invariant (Papadimitriou, The Serializability of Concurrent Database Updates, 1979; up to what no transaction
+decides, see `alike`). It compares the rows of every table that is written, and what each statement answered. A transaction that PostgreSQL
+ends with 40001 or 40P01 is its caller's to run again, so it counts as absent. Declared invariants are asked after every schedule, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import permutations
+from typing import Literal
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from reconciler.errors import Stalled
+from reconciler.lab import gates
+from reconciler.lab.alike import Canon
+from reconciler.lab.explore import USUAL, Limits, follow, schedules
+from reconciler.lab.saved import Saved, references, restore, save, state
+from reconciler.lab.stage import Stage
+from reconciler.lab.values import Actor, Race, Ran
+from reconciler.model import ObjectId
+from reconciler.pg import Url, connect
+from reconciler.shadow import footprint
+
+Connection = psycopg.Connection[TupleRow]
+Kind = Literal["serial", "retry", "deadlock", "failure", "anomaly", "invariant"]
+"""As some serial order; so, but for transactions that must be run again; so, after a deadlock; so, but for a transaction that failed as in
+no serial order; as no serial order; or a declared invariant does not hold."""
+WORST: tuple[Kind, ...] = ("invariant", "anomaly", "failure", "deadlock", "retry", "serial")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One schedule and what it is. `says` is a sentence; `difference` are the lines of the outcome that the nearest serial order
+    does not have, and the other way round."""
+
+    ran: Ran
+    kind: Kind
+    says: str
+    difference: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """All schedules of a race that were tried. `written` are the tables that its transactions write."""
+
+    race: Race
+    judged: tuple[Judged, ...]
+    written: tuple[ObjectId, ...]
+
+    @property
+    def worst(self) -> Judged:
+        """The gravest, and among those the one with the fewest turns."""
+        return min(self.judged, key=lambda j: (WORST.index(j.kind), len(j.ran.choices), j.ran.choices))
+
+    def count(self, kind: Kind) -> int:
+        return sum(1 for judged in self.judged if judged.kind == kind)
+
+
+class Track:
+    """A scratch database prepared for one race, in which schedules can be played and judged."""
+
+    def __init__(self, database: Url, race: Race, written: Sequence[ObjectId]) -> None:
+        self.race = race
+        self._admin = connect(database, application_name="reconciler lab")
+        self.written = tuple(sorted(set(written)))
+        self._saved: Saved = save(self._admin, self.written)
+        before = state(self._admin, self._saved)
+        self._canon = Canon(self._saved.columns, references(self._admin), before, datetime.now(UTC))
+        self._stage = Stage(database, gates.install(self._admin, self.written), len(race.actors))
+        self._serial: dict[frozenset[int], dict[str, tuple[int, ...]]] = {}
+
+    def close(self) -> None:
+        self._stage.close()
+        self._admin.close()
+
+    def play(self, choose: Callable[[Sequence[int], int], int], race: Race | None = None) -> Ran:
+        """One schedule from the rows that stood at first."""
+        restore(self._admin, self._saved)
+        return self._stage.play(race or self.race, choose)
+
+    def judge(self, ran: Ran) -> Judged:
+        """What the schedule that was just played came to; reads the rows as they are now."""
+        broken = self._broken()
+        if broken:
+            return Judged(ran, "invariant", broken)
+        found = state(self._admin, self._saved)
+        failed = {n for n, end in enumerate(ran.ended) if end.failure is not None}
+        again = {n for n in failed if (failure := ran.ended[n].failure) is not None and failure.retried}
+        everyone = set(range(len(ran.ended)))
+        counted = sorted(everyone - again)
+        text = self._canon.outcome(found, [ran.ended[n] for n in counted])
+        if text in self._orders(counted):
+            if ran.deadlock is not None:
+                return Judged(ran, "deadlock", "; ".join(ran.deadlock.sentences))
+            return Judged(ran, "retry" if again else "serial", self._retries(ran, again))
+        done = sorted(everyone - failed)
+        if failed - again and self._canon.outcome(found, [ran.ended[n] for n in done]) in self._orders(done):
+            first = next(ran.ended[n].failure for n in sorted(failed - again))
+            assert first is not None
+            says = f"a transaction fails as in no serial order: {first.message} [{first.sqlstate}]"
+            return Judged(ran, "failure", says)
+        return Judged(ran, "anomaly", "no serial order comes to this", self._nearest(text, counted))
+
+    def _retries(self, ran: Ran, again: set[int]) -> str:
+        if not again:
+            return "as one after another"
+        names = ", ".join(self.race.actors[n].name for n in sorted(again))
+        return f"{names} must be run again"
+
+    def _broken(self) -> str:
+        for name, query in self.race.invariants.items():
+            row = self._admin.execute(query.encode()).fetchone()
+            if row is not None:
+                shown = ", ".join(str(value) for value in row)
+                return f"the invariant “{name}” does not hold: {shown}"
+        return ""
+
+    def _orders(self, actors: Sequence[int]) -> Mapping[str, tuple[int, ...]]:
+        """What each serial order of these comes to. Played when it is first asked for."""
+        wanted = frozenset(actors)
+        if wanted not in self._serial:
+            found: dict[str, tuple[int, ...]] = {}
+            for order in permutations(sorted(wanted)):
+                part = replace(self.race, actors=tuple(self.race.actors[n] for n in order))
+                ran = self.play(_one_after_another, part) if order else None
+                if ran is None:
+                    restore(self._admin, self._saved)
+                ended = {n: ran.ended[at] for at, n in enumerate(order)} if ran else {}
+                text = self._canon.outcome(
+                    state(self._admin, self._saved), [ended[n] for n in sorted(wanted)]
+                )
+                found.setdefault(text, order)
+            self._serial[wanted] = found
+        return self._serial[wanted]
+
+    def _nearest(self, text: str, actors: Sequence[int]) -> tuple[str, ...]:
+        lines = set(text.splitlines())
+        apart = [(lines ^ set(other.splitlines()), other) for other in self._orders(actors)]
+        if not apart:
+            return ()
+        different, other = min(apart, key=lambda pair: (len(pair[0]), sorted(pair[0])))
+        theirs = set(other.splitlines())
+        return tuple(sorted(f"{'serial' if line in theirs else 'here'}: {line}" for line in different))
+
+
+def _one_after_another(able: Sequence[int], last: int) -> int:
+    return last if last in able else able[0]
+
+
+def explored(
+    database: Url,
+    race: Race,
+    *,
+    limits: Limits = USUAL,
+    told: Callable[[int, Judged], None] = lambda number, judged: None,
+    enough: Callable[[Judged], bool] = lambda judged: False,
+) -> Explored:
+    """Plays and judges the schedules of a race. `database` is a scratch copy that nobody else uses; it gets gates. `enough` ends the search
+    at a schedule that suffices.
+
+    Raises Stalled when the transactions cannot run alone.
+    """
+    judged: list[Judged] = []
+    with track(database, race) as on:
+        for ran in schedules(on.play, limits):
+            judged.append(on.judge(ran))
+            told(len(judged), judged[-1])
+            if enough(judged[-1]):
+                break
+        return Explored(race, tuple(judged), on.written)
+
+
+def replayed(database: Url, race: Race, name: str) -> Judged:
+    """The schedule of that name once more."""
+    with track(database, race) as on:
+        return on.judge(on.play(follow([int(digit) - 1 for digit in name])))
+
+
+@contextmanager
+def track(database: Url, race: Race) -> Iterator[Track]:
+    """Prepared once the tables are known that the transactions write, in any order."""
+    made = Track(database, race, written(database, race))
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def written(database: Url, race: Race) -> tuple[ObjectId, ...]:
+    """The tables that the transactions write, one after another in each order; everything is rolled back."""
+    found: set[ObjectId] = set()
+    with connect(database, application_name="reconciler lab") as session:
+        watch = footprint.watch(session)
+        for order in permutations(race.actors):
+            session.execute("begin")
+            with footprint.touching(session, watch) as seen:
+                for actor in order:
+                    _tried(session, actor, race)
+            session.execute("rollback")
+            found |= {one.relation for one in seen if one.written}
+    return tuple(sorted(id for id in found if id.kind == "table"))
+
+
+def _tried(session: Connection, actor: Actor, race: Race) -> None:
+    session.execute("savepoint one")
+    try:
+        for statement in (*actor.first, *actor.statements):
+            session.execute(statement.encode())
+    except psycopg.Error as error:
+        if error.sqlstate and error.sqlstate.startswith("42"):
+            raise Stalled(f"{race.name}: {actor.name} cannot run alone: {error}") from None
+        session.execute("rollback to one")
+    session.execute("reset role")

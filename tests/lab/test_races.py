@@ -1,0 +1,171 @@
+"""Races inside unmodified triggers and functions: each fault is found, its schedule replays, and the mended form is clean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from reconciler.lab.explore import follow
+from reconciler.lab.race import Kind, Track, explored, track
+from reconciler.lab.values import LEVELS, Actor, Isolation, Race
+from reconciler.pg import Url, connect
+
+Database = Callable[..., Url]
+TWICE = 20
+
+COMPANIES = """
+create table public.companies (id bigint generated always as identity primary key, name text not null);
+create table public.intake (id bigint generated always as identity primary key, name text not null, company_id bigint references public.companies);
+"""
+RESOLVE = """
+create function public.resolve() returns trigger language plpgsql as $$
+begin
+  select id into new.company_id from public.companies where name = new.name;
+  if not found then
+    {insert}
+  end if;
+  return new;
+end $$;
+create trigger resolve before insert on public.intake for each row execute function public.resolve();
+"""
+ONCE = "insert into public.companies (name) values (new.name) returning id into new.company_id;"
+CONFLICT = """
+    insert into public.companies (name) values (new.name) on conflict (name) do nothing returning id into new.company_id;
+    if not found then
+      select id into strict new.company_id from public.companies where name = new.name;
+    end if;"""
+COUNTERS = """
+create table public.counters (id integer primary key, n integer not null);
+insert into public.counters values (1, 0);
+create table public.events (id bigint generated always as identity primary key);
+create function public.count_it() returns trigger language plpgsql as $$
+declare v integer;
+begin
+  {body}
+  return null;
+end $$;
+create trigger count_it after insert on public.events for each row execute function public.count_it();
+"""
+MOVES = """
+create table public.accounts (id integer primary key, balance integer not null);
+insert into public.accounts values (1, 100), (2, 100);
+create table public.moves (source integer, target integer);
+create function public.move() returns trigger language plpgsql as $$
+begin
+  {body}
+  return new;
+end $$;
+create trigger move before insert on public.moves for each row execute function public.move();
+"""
+STOCK = """
+create table public.stock (item text primary key, left_over integer not null);
+insert into public.stock values ('chair', 1);
+create table public.orders (id bigint generated always as identity primary key, item text not null);
+create function public.take() returns trigger language plpgsql as $$
+declare v integer;
+begin
+  select left_over into v from public.stock where item = new.item{lock};
+  if v < 1 then
+    raise exception 'no % left', new.item using errcode = 'P0001';
+  end if;
+  update public.stock set left_over = left_over - 1 where item = new.item;
+  return new;
+end $$;
+create trigger take before insert on public.orders for each row execute function public.take();
+"""
+
+SIGN_UP = ("insert into public.intake (name) values ('Acme')",)
+EVENT = ("insert into public.events default values",)
+ORDER = ("insert into public.orders (item) values ('chair')",)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A schema with a fault, the same without it, and what is to be found at READ COMMITTED."""
+
+    broken: str
+    mended: str
+    actors: tuple[tuple[str, ...], tuple[str, ...]]
+    kind: Kind
+
+
+FAULTS = {
+    "no unique index": Fault(
+        COMPANIES + RESOLVE.format(insert=ONCE),
+        COMPANIES + "create unique index on public.companies (name);" + RESOLVE.format(insert=CONFLICT),
+        (SIGN_UP, SIGN_UP),
+        "anomaly",
+    ),
+    "select, then insert": Fault(
+        COMPANIES + "create unique index on public.companies (name);" + RESOLVE.format(insert=ONCE),
+        COMPANIES + "create unique index on public.companies (name);" + RESOLVE.format(insert=CONFLICT),
+        (SIGN_UP, SIGN_UP),
+        "failure",
+    ),
+    "a lost update": Fault(
+        COUNTERS.format(
+            body="select n into v from public.counters where id = 1; update public.counters set n = v + 1 where id = 1;"
+        ),
+        COUNTERS.format(body="update public.counters set n = n + 1 where id = 1;"),
+        (EVENT, EVENT),
+        "anomaly",
+    ),
+    "locks in another order": Fault(
+        MOVES.format(
+            body="update public.accounts set balance = balance - 1 where id = new.source;"
+            " update public.accounts set balance = balance + 1 where id = new.target;"
+        ),
+        MOVES.format(
+            body="perform from public.accounts where id in (new.source, new.target) order by id for update;"
+            " update public.accounts set balance = balance - 1 where id = new.source;"
+            " update public.accounts set balance = balance + 1 where id = new.target;"
+        ),
+        (("insert into public.moves values (1, 2)",), ("insert into public.moves values (2, 1)",)),
+        "deadlock",
+    ),
+    "FOR UPDATE is missing": Fault(
+        STOCK.format(lock=""), STOCK.format(lock=" for update"), (ORDER, ORDER), "anomaly"
+    ),
+}
+
+
+def race(actors: tuple[tuple[str, ...], ...], level: Isolation = "read committed") -> Race:
+    return Race("a race", tuple(Actor(f"session {n}", one) for n, one in enumerate(actors, start=1)), level)
+
+
+def prepared(database: Database, schema: str) -> Url:
+    url = database()
+    with connect(url) as session:
+        session.execute(schema)
+    return url
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_fault_is_found_and_replays(database: Database, name: str) -> None:
+    fault = FAULTS[name]
+    found = explored(prepared(database, fault.broken), race(fault.actors)).worst
+    assert found.kind == fault.kind, found
+    if fault.kind == "deadlock":
+        assert "transaction 1 waits for a row of public.accounts" in found.says
+        assert "transaction 2 came by: INSERT on public.moves, then UPDATE on public.accounts" in found.says
+    with track(prepared(database, fault.broken), race(fault.actors)) as on:
+        again = [_once_more(on, found.ran.name) for _ in range(TWICE)]
+    assert again == [(found.kind, found.ran.steps)] * TWICE
+
+
+def _once_more(on: Track, name: str) -> tuple[Kind, object]:
+    judged = on.judge(on.play(follow([int(digit) - 1 for digit in name])))
+    return judged.kind, judged.ran.steps
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_mended_form_is_clean(database: Database, name: str, level: Isolation) -> None:
+    fault = FAULTS[name]
+    found = explored(prepared(database, fault.mended), race(fault.actors, level))
+    assert len(found.judged) > 5
+    assert (
+        found.worst.kind == "serial" if level == "read committed" else found.worst.kind in ("serial", "retry")
+    )
