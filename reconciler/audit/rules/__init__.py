@@ -18,6 +18,7 @@ from psycopg.rows import TupleRow
 from reconciler.audit import exemptions
 from reconciler.audit.rule import Rule
 from reconciler.audit.rules import (
+    attacks,
     claims,
     gaps,
     identities,
@@ -39,7 +40,7 @@ __all__ = ["RULES", "Rule", "check", "findings"]
 
 _FAMILIES: Final[tuple[tuple[Rule, ...], ...]] = (
     rls.RULES, gaps.RULES, inheritance.RULES, policies.RULES, claims.RULES, identities.RULES, subqueries.RULES, scope.RULES,
-    triggers.RULES, exemptions.RULES,
+    attacks.RULES, triggers.RULES, exemptions.RULES,
 )  # fmt: skip
 
 

@@ -1,0 +1,109 @@
+"""What is attacked: a table, partition, view or materialized view, as one identity finds it.
+
+A view that PostgreSQL can write through stands for the one table beneath it: its rows are those of the table, column by column of the
+same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.audit.scene import Kept, Scene, value
+from reconciler.audit.surface import Rights
+from reconciler.model import ObjectId
+from reconciler.pg import ident
+from reconciler.shadow.tenants.catalogue import Relation
+from reconciler.shadow.tenants.values import Identity
+
+MOST = 3
+"""How many rows of a table are tried one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`relation` is what the attacker names, `base` the table whose rows it stands for (itself, but for a view)."""
+
+    scene: Scene
+    relation: Relation
+    base: Relation
+    identity: Identity
+    rights: Rights
+
+    @property
+    def id(self) -> ObjectId:
+        return self.relation.id
+
+    @property
+    def sql(self) -> str:
+        return self.relation.sql
+
+    @property
+    def authority(self) -> bool:
+        """Whether it says who belongs to what."""
+        return self.base.oid in self.scene.authority
+
+    @property
+    def deciding(self) -> tuple[str, ...]:
+        """The columns that say whose a row is."""
+        return self.scene.owner_of(self.base).columns
+
+    def possible(self, command: str) -> bool:
+        """Whether the identity has the privilege, and there is anything to send the command to: a view may take none."""
+        view = self.scene.surface.views.get(self.relation.oid)
+        return self.rights.may(command) and (view is None or command in view.takes)
+
+    def foreign(self) -> list[Kept]:
+        """A few of B's rows."""
+        return self.scene.rows(self.base, "B")[:MOST]
+
+    def own(self) -> list[Kept]:
+        """A few of A's rows (of a table that belongs to nobody, of those), the attacker's own first; where rows say who belongs to
+        what, last."""
+        people = self.scene.people(self.identity)
+        mine = [
+            (any(person in row.values.values() for person in people), row)
+            for row in self.scene.rows(self.base, "A") or self.scene.rows(self.base, "")
+        ]
+        return [row for _, row in sorted(mine, key=lambda found: found[0] == self.authority)][:MOST]
+
+    def writable(self, granted: Sequence[str]) -> list[str]:
+        """Those of the columns that can be given a value, both here and in the table beneath."""
+        base = {column.name for column in self.base.columns if not column.generated}
+        here = [column.name for column in self.relation.columns if not column.generated]
+        return [name for name in here if name in base and name in granted]
+
+    def plain(self, granted: Sequence[str]) -> list[str]:
+        """The same, the harmless ones first: no key, nothing that decides whose the row is, text before the rest."""
+        keys = {name for columns in self.base.unique for name in columns}
+        keys |= {name for key in self.base.keys for name in key.columns}
+        types = {column.name: column.type for column in self.base.columns}
+
+        def harm(name: str) -> tuple[bool, bool, bool]:
+            return (name in self.deciding, name in keys, types[name] not in ("text", "character varying"))
+
+        return sorted(self.writable(granted), key=harm)
+
+    def swapped(self, row: Kept) -> list[tuple[str, Mapping[str, str | None]]]:
+        """The row as it is, and with the attacker where it names people of B: what a policy may check instead of the tenant."""
+        people, theirs = self.scene.people(self.identity), set(self.scene.world.users["B"])
+        found: list[tuple[str, Mapping[str, str | None]]] = [("", row.values)]
+        if people and any(v in theirs for v in row.values.values()):
+            tenant = {self.scene.world.keys["B"]}
+            mixed = {k: people[0] if v in theirs - tenant else v for k, v in row.values.items()}
+            if mixed != dict(row.values):
+                found.append((" in the attacker's own name", mixed))
+        return found
+
+    def values(self, columns: Sequence[str], of: Mapping[str, str | None]) -> str:
+        return ", ".join(value(self.base, name, of) for name in columns)
+
+    def insertion(self, columns: Sequence[str], of: Mapping[str, str | None]) -> str:
+        """An INSERT of this row in these columns."""
+        if not columns:
+            return f"insert into {self.sql} default values"
+        names = ", ".join(ident(name) for name in columns)
+        return f"insert into {self.sql} ({names}) overriding system value values ({self.values(columns, of)})"
+
+    def assignments(self, columns: Sequence[str], of: Mapping[str, str | None]) -> str:
+        return ", ".join(f"{ident(name)} = {value(self.base, name, of)}" for name in columns)

@@ -1,0 +1,186 @@
+"""The three commands that write, upon rows of the other tenant: INSERT, UPDATE, DELETE, none of which needs to read.
+
+Each first finds out, with a row of A's own, in which form the identity can do it at all, and then does the same to B's.
+"""
+
+from __future__ import annotations
+
+from reconciler.audit.attacks.arena import arena, taken_away
+from reconciler.audit.attacks.target import Target
+from reconciler.audit.attacks.values import Attack, Attacks
+from reconciler.pg import ident
+
+
+def inserts(target: Target) -> Attacks:
+    if not target.possible("INSERT"):
+        yield Attack(target.id, "INSERT", "inserts a row", target.insertion((), {}), "ATK002")
+        return
+    columns = target.writable(target.rights.insert)
+    for row in target.own():
+        control = yield Attack(
+            target.id,
+            "INSERT",
+            "puts a row of A back",
+            target.insertion(columns, row.values),
+            "ATK002",
+            (taken_away(target.base, [row]),),
+            own=True,
+        )
+        if control.reached or control.denied:
+            break
+    for row in target.foreign():
+        for how, values in target.swapped(row):
+            done = yield Attack(
+                target.id,
+                "INSERT",
+                f"inserts a row of tenant B{how}",
+                target.insertion(columns, values),
+                "ATK002",
+                (taken_away(target.base, [row]),),
+            )
+            if done.leaked or done.denied:
+                return
+
+
+def updates(target: Target) -> Attacks:
+    if not target.possible("UPDATE"):
+        name = ident(target.relation.columns[0].name) if target.relation.columns else "x"
+        yield Attack(
+            target.id, "UPDATE", "changes every row", f"update {target.sql} set {name} = default", "ATK003"
+        )
+        return
+    columns = target.plain(target.rights.update) or target.plain([c.name for c in target.relation.columns])
+    chosen = ""
+    for row in target.own()[:2]:
+        for column in columns[:MOST_COLUMNS]:
+            control = yield Attack(
+                target.id,
+                "UPDATE",
+                "changes a row of A",
+                f"update {target.sql} set {target.assignments([column], row.values)}",
+                "ATK003",
+                arena(target.scene, target.base, [row], own=True),
+                own=True,
+            )
+            if control.denied:
+                break
+            if control.reached:
+                chosen = column
+                break
+            if control.trouble is None or control.refused:
+                break
+        if chosen or control.denied:
+            break
+    for row in target.foreign():
+        for column in [chosen] if chosen else columns[:1]:
+            done = yield Attack(
+                target.id,
+                "UPDATE",
+                "changes rows of tenant B without a WHERE",
+                f"update {target.sql} set {target.assignments([column], row.values)}",
+                "ATK003",
+                arena(target.scene, target.base, [row]),
+            )
+            if done.leaked or done.denied:
+                return
+
+
+def deletes(target: Target) -> Attacks:
+    if not target.possible("DELETE"):
+        yield Attack(target.id, "DELETE", "deletes every row", f"delete from {target.sql}", "ATK004")
+        return
+    for row in target.own()[:2]:
+        control = yield Attack(
+            target.id,
+            "DELETE",
+            "deletes a row of A",
+            f"delete from {target.sql}",
+            "ATK004",
+            arena(target.scene, target.base, [row], own=True),
+            own=True,
+        )
+        if control.reached or control.denied:
+            break
+    rows = target.foreign()
+    for some in [rows, *([row] for row in rows)] if rows else []:
+        done = yield Attack(
+            target.id,
+            "DELETE",
+            "deletes rows of tenant B without a WHERE",
+            f"delete from {target.sql}",
+            "ATK004",
+            arena(target.scene, target.base, some),
+        )
+        if done.trouble is None or done.leaked or done.denied:
+            return
+
+
+def truncates(target: Target) -> Attacks:
+    if target.relation.kind not in ("r", "p"):
+        return
+    done = yield Attack(target.id, "TRUNCATE", "empties the table", f"truncate {target.sql}", "ATK005")
+    if done.code == "0A000":
+        yield Attack(
+            target.id,
+            "TRUNCATE",
+            "empties the table and all that refer to it",
+            f"truncate {target.sql} cascade",
+            "ATK005",
+        )
+
+
+def moves(target: Target) -> Attacks:
+    """Rows across the border by UPDATE: one of A's given to B, one of B's taken over, where the columns that decide may be written."""
+    if not target.possible("UPDATE"):
+        return
+    may = target.writable(target.rights.update)
+    deciding = [name for name in target.deciding if name in may]
+    if not deciding:
+        return
+    mine, theirs = target.own(), target.foreign()
+    if not mine or not theirs:
+        return
+    own, foreign = mine[0], theirs[0]
+    where = _where(target, own.values)
+    if not target.authority or where:
+        for how, values in target.swapped(foreign):
+            for columns in (may, deciding):
+                done = yield Attack(
+                    target.id,
+                    "UPDATE",
+                    f"makes a row of A one of tenant B{how}",
+                    f"update {target.sql} set {target.assignments(columns, values)}{where if target.authority else ''}",
+                    "ATK006",
+                    (
+                        *arena(target.scene, target.base, [own], own=True),
+                        taken_away(target.base, [foreign]),
+                    ),
+                )
+                if done.leaked or done.denied:
+                    return
+                if done.refused:
+                    break
+    keys = {name for key in target.base.keys for name in key.columns}
+    taken = list(dict.fromkeys([*deciding, *(name for name in may if name in keys)]))
+    where = _where(target, foreign.values) if target.authority else ""
+    if target.authority and not where:
+        return
+    yield Attack(
+        target.id,
+        "UPDATE",
+        "takes a row of tenant B over",
+        f"update {target.sql} set {target.assignments(taken, own.values)}{where}",
+        "ATK006",
+        arena(target.scene, target.base, [foreign]),
+    )
+
+
+MOST_COLUMNS = 3
+
+
+def _where(target: Target, values: object) -> str:
+    """The row by its key, if the identity may read that."""
+    key = target.base.primary
+    if not key or not set(key) <= set(target.rights.select) or not isinstance(values, dict):
+        return ""
+    return " where " + " and ".join(f"{ident(name)} = {target.values([name], values)}" for name in key)

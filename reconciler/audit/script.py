@@ -1,0 +1,183 @@
+"""A leak as a script for psql: on a copy of the schema without rows, as superuser, it prints a line that begins with LEAK.
+
+Self-contained: it puts in the rows of the tables that the attack read or wrote and of those that they refer to, becomes the attacker,
+attacks, looks, and takes everything back. On a schema that does not leak it prints no such line. Makes text; runs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from reconciler.audit.attacks.values import Outcome
+from reconciler.audit.attempt import SETTINGS, acting
+from reconciler.audit.scene import Scene, value
+from reconciler.pg import dollar, ident, literal
+from reconciler.shadow.tenants.catalogue import Relation
+
+_AT_MOST = 40
+"""Lines by which a leak is recognised."""
+
+
+def script(scene: Scene, outcome: Outcome) -> str:
+    """The whole file, for a leak."""
+    attack, actor = outcome.attack, outcome.attack.by or outcome.identity
+    written = _written(scene, outcome)
+    tables = _involved(scene, outcome)
+    parts = [
+        f"-- {outcome.identity.name} {attack.does} ({attack.command} {attack.object}).".replace("\n", " "),
+        "-- Run by psql as a superuser on a copy of the schema, or of production: it prints LEAK, and leaves nothing behind.",
+        f"-- The server must have the role {actor.role}.",
+        "\\set ON_ERROR_STOP off",
+        "\\set VERBOSITY terse",
+        "\\pset format unaligned",
+        "\\pset tuples_only on",
+        "\\pset pager off",
+        "begin;",
+        *(
+            f"set local {name} = {literal(text)};"
+            for name, text in SETTINGS.items()
+            if not name.endswith("timeout")
+        ),
+        "-- Rows of two tenants, A and B, in the tables that matter.",
+        "set local session_replication_role = replica;",
+        *(_insertion(scene, table) for table in tables),
+        *(f"refresh materialized view {view.sql};" for view in _views(scene, outcome)),
+    ]
+    if attack.setup:
+        parts += ["-- What stands in the way of the attack, and is not about rights.", *_ended(attack.setup)]
+    parts.append("set local session_replication_role = origin;")
+    settings = () if attack.fresh else scene.both.settings
+    for someone, does in attack.before:
+        parts += [
+            f"-- First {someone.name}.",
+            *_ended([acting(someone, settings), does, "set local role none"]),
+        ]
+    if written:
+        parts.append(_before(written))
+    parts += [
+        "savepoint attack;",
+        f"-- {actor.name} attacks.",
+        acting(actor, settings) + ";",
+        *(_reading(scene, outcome) if outcome.shown and not written else [attack.sql + ";"]),
+        "\\if :ERROR",
+        "  rollback to savepoint attack;",
+        "  \\echo refused",
+        "\\else",
+        "  set constraints all immediate;",
+        "  \\if :ERROR",
+        "    rollback to savepoint attack;",
+        "    \\echo refused",
+        "  \\endif",
+        "\\endif",
+        "set local role none;",
+        *(_check(scene, table) for table in written),
+        "rollback;",
+    ]
+    return "\n".join(part for part in parts if part) + "\n"
+
+
+def _ended(statements: Iterable[str]) -> Iterator[str]:
+    return (f"{statement.rstrip(';')};" for statement in statements)
+
+
+def _written(scene: Scene, outcome: Outcome) -> list[Relation]:
+    found = {id for id, _ in (*outcome.hurt, *outcome.planted)}
+    return [r for r in scene.catalogue.relations.values() if r.id in found and r.kind == "r"]
+
+
+def _views(scene: Scene, outcome: Outcome) -> list[Relation]:
+    """The materialized views that the attack reads."""
+    oids = {touched.oid for touched in outcome.answer.touched}
+    known = scene.catalogue.relations
+    found = [known[oid] for oid in sorted(oids) if oid in known and known[oid].kind == "m"]
+    about = next((r for r in known.values() if r.id == outcome.attack.object and r.kind == "m"), None)
+    return [*found, *([about] if about is not None and about not in found else [])]
+
+
+def _involved(scene: Scene, outcome: Outcome) -> list[Relation]:
+    """The tables with rows that the attack read or wrote, or that its steps name, with all that their keys point to."""
+    known = scene.catalogue.relations
+    todo = [touched.oid for touched in outcome.answer.touched]
+    todo += [oid for oid, _ in outcome.answer.removed]
+    todo += [*scene.authority]
+    todo += [r.oid for r in known.values() if r.id == outcome.attack.object]
+    if outcome.answer.trouble is not None:
+        todo = list(known)
+    found: dict[int, Relation] = {}
+    while todo:
+        relation = known.get(todo.pop())
+        if relation is None or relation.oid in found:
+            continue
+        found[relation.oid] = relation
+        todo += [key.target for key in relation.keys]
+        if relation.above:
+            todo += [key.target for key in known[relation.above].keys] if relation.above in known else []
+        todo += [r.oid for r in known.values() if r.above == relation.oid]
+        if relation.kind in ("v", "m"):
+            todo += [table.oid for table in scene.beneath(relation)]
+    return [r for r in known.values() if r.oid in found and r.kind == "r" and scene.kept.get(r.oid)]
+
+
+def _insertion(scene: Scene, table: Relation) -> str:
+    columns = [column.name for column in table.columns if not column.generated]
+    names = ", ".join(ident(name) for name in columns)
+    rows = [
+        "  (" + ", ".join(value(table, name, row.values) for name in columns) + ")"
+        for row in scene.kept[table.oid]
+    ]
+    joined = ",\n".join(rows)
+    return (
+        f"insert into {table.sql} ({names}) overriding system value values\n{joined}\non conflict do nothing;"
+    )
+
+
+def _before(tables: Iterable[Relation]) -> str:
+    looks = "\n  union all ".join(
+        f"select {literal(str(table.id))}::text as place, x.ctid::text as at, x::text as line from only {table.sql} as x"
+        for table in tables
+    )
+    return f"create temporary table reconciler_before on commit drop as\n  {looks};"
+
+
+def _check(scene: Scene, table: Relation) -> str:
+    """What is printed when a row of B was changed or removed, or a new one is B's."""
+    id, theirs = literal(str(table.id)), [row.text for row in scene.kept[table.oid] if row.whose == "B"]
+    lines = ", ".join(literal(text) for text in theirs[:_AT_MOST]) or "null"
+    owner = scene.owner_of(table).owner
+    people = ", ".join(literal(key) for key in (scene.world.keys["B"], *scene.world.users["B"]) if key)
+    same = "b.place = {id} and b.at = x.ctid::text and b.line = x::text".replace("{id}", id)
+    foreign = f"({owner})::text in ({people})" if owner and people else "false"
+    return (
+        f"select 'LEAK: a row of tenant B in {str(table.id).replace(chr(39), chr(39) * 2)} was changed or removed: ' || b.line"
+        f" from reconciler_before as b where b.place = {id}\n  and (b.line in ({lines}))"
+        f" and not exists (select from only {table.sql} as x where {same}) order by 1;\n"
+        f"select 'LEAK: a row of tenant B was made in {str(table.id).replace(chr(39), chr(39) * 2)}: ' || x::text"
+        f" from only {table.sql} as x where ({foreign})\n  and not exists (select from reconciler_before as b where {same}) order by 1;"
+    )
+
+
+def _reading(scene: Scene, outcome: Outcome) -> list[str]:
+    """The attack inside a query that prints only what is B's; where an error tells it, caught and read."""
+    attack = outcome.attack
+    said = "\n".join((attack.sql, *(attack.by or outcome.identity).settings.values()))
+    found = sorted({word for text in outcome.shown for word in scene.said(text, said)})[:_AT_MOST]
+    if outcome.answer.trouble is None and outcome.rows:
+        lines = ", ".join(literal(text) for text in outcome.shown[:_AT_MOST])
+        words = [f"pg_catalog.strpos(x.line, {literal(word)}) > 0" for word in found]
+        tests = " or ".join([f"x.line in ({lines})", *words])
+        query, first = attack.sql, ""
+        if ";" in query:  # what must come first, as a statement of its own
+            first, _, query = attack.sql.rpartition(";")
+            first += ";\n"
+        return [f"{first}select 'LEAK: ' || x.line from (\n{query}\n) as x (line) where {tests} order by 1;"]
+    tests = " or ".join(f"pg_catalog.strpos(said, {literal(word)}) > 0" for word in found) or "false"
+    body = (
+        "\ndeclare said text; detail text; hint text; context text;\nbegin\n"
+        f"  execute {dollar(attack.sql, 'attack')};\n"
+        "exception when others then\n"
+        "  get stacked diagnostics said = message_text, detail = pg_exception_detail, hint = pg_exception_hint,"
+        " context = pg_exception_context;\n"
+        "  said := pg_catalog.concat_ws(' | ', said, detail, hint, context);\n"
+        f"  if {tests} then raise warning 'LEAK: %', said; end if;\n  raise;\nend\n"
+    )
+    return [f"do {dollar(body, 'leak')};"]

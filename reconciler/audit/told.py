@@ -1,0 +1,64 @@
+"""Findings from what attacks came to: one for each rule, object and role, with who, what and the statement.
+
+Errors for leaks; warnings for answers that differ and show nothing, for shared tables that anybody may write. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from reconciler.audit.attacks.values import Outcome
+from reconciler.audit.rules.attacks import BY_ID
+from reconciler.model import Finding, ObjectId
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something that one outcome says under one rule."""
+
+    rule: str
+    object: ObjectId
+    role: str
+    identity: str
+    says: str
+    sql: str
+
+
+def leaked(outcome: Outcome, reason: str) -> Remark:
+    return _remark(outcome, outcome.attack.rule, reason)
+
+
+def shared(outcome: Outcome) -> Remark:
+    return _remark(outcome, "ATK023", f"{outcome.attack.does} of a table that belongs to nobody")
+
+
+def differing(outcomes: Iterable[Outcome]) -> Iterator[Remark]:
+    """What differs where B does not exist, and is no leak."""
+    for outcome in outcomes:
+        if outcome.attack.oracle and outcome.differs and not outcome.leaked:
+            yield _remark(outcome, outcome.attack.oracle, f"{outcome.attack.does}: {outcome.differs}")
+
+
+def _remark(outcome: Outcome, rule: str, says: str) -> Remark:
+    actor = outcome.attack.by or outcome.identity
+    sql = ";\n".join(
+        [f"-- as {someone.name}\n{does}" for someone, does in outcome.attack.before] + [outcome.attack.sql]
+    )
+    return Remark(rule, outcome.attack.object, actor.role, actor.name, says, sql)
+
+
+def findings(remarks: Iterable[Remark]) -> tuple[Finding, ...]:
+    """One finding for each rule, object and role, in order; the first remark gives the words."""
+    grouped: dict[tuple[str, ObjectId, str], list[Remark]] = {}
+    for remark in remarks:
+        grouped.setdefault((remark.rule, remark.object, remark.role), []).append(remark)
+    found = []
+    for (rule, object, role), some in sorted(grouped.items()):
+        names = ", ".join(dict.fromkeys(remark.identity for remark in some))
+        found.append(
+            BY_ID[rule].finding(
+                object, f"{names} (role {role}) {some[0].says}", evidence=some[0].sql, detail=role
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,118 @@
+"""From what attacks came to, to what a cell of the matrix says. Pure.
+
+"Isolated" needs three things: an attack ran; it neither showed nor changed a row of B; and the identity could do the same to A's own
+rows, or is refused altogether (no privilege, row-level security without a policy, or a policy that lets others of A do it). Where one is
+missing the cell is undecided, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reconciler.audit.attacks.values import Outcome
+from reconciler.audit.surface import Rights
+from reconciler.model import Verdict
+from reconciler.shadow.tenants.values import Identity, Ownership
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One cell before it is decided: what was tried for it, and what is known beside.
+
+    `alive` names somebody else of A who could do it to A's own rows. `absent` says why there is no row of B to attack.
+    """
+
+    identity: Identity
+    command: str
+    rights: Rights
+    ownership: Ownership
+    outcomes: Sequence[Outcome]
+    alive: str = ""
+    absent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    verdict: Verdict
+    reason: str
+    leak: Outcome | None = None
+
+
+def decided(question: Question) -> Decision:
+    """The verdict of one cell, with a sentence about why."""
+    attacks = [o for o in question.outcomes if not o.attack.own]
+    leak = next((o for o in question.outcomes if o.leaked), None)
+    if question.ownership == "global":
+        return _shared(question, attacks)
+    if leak is not None:
+        if question.ownership == "unknown":
+            return Decision("undecided", "rows are within reach, and nobody knows whose they are")
+        return Decision("leak", _told(leak), leak)
+    denied = next((o for o in question.outcomes if o.denied), None)
+    if denied is not None and not any(o.reached for o in question.outcomes if o.attack.own):
+        return Decision("isolated", denied.words)
+    return _unharmed(question, [o for o in attacks if o.ready])
+
+
+def _unharmed(question: Question, attacks: Sequence[Outcome]) -> Decision:
+    command, rights = question.command, question.rights
+    unable = next((o for o in attacks if o.code in ("55000", "0A000", "42809")), None)
+    if unable is not None and all(o.trouble for o in attacks):
+        return Decision("isolated", unable.words)
+    if rights.ruled(command):
+        return Decision(
+            "isolated",
+            f"row-level security is on, and no policy for {command} speaks of {question.identity.role}",
+        )
+    if question.absent:
+        return Decision("undecided", question.absent)
+    if not attacks:
+        return Decision("undecided", "no attack could be made")
+    controls = [o for o in question.outcomes if o.attack.own and o.ready]
+    worked = any(o.reached for o in controls) or (command == "SELECT" and any(o.rows for o in attacks))
+    conclusive = [o for o in attacks if o.trouble is None or o.refused or o.denied]
+    if worked:
+        best = next(iter(conclusive), attacks[0])
+        if conclusive or len({o.code for o in attacks}) == 1:
+            return Decision("isolated", f"works on A's own rows; {_came_to(best)}")
+        return Decision("undecided", f"stopped by something else than rights: {best.trouble}")
+    if not conclusive:
+        return Decision("undecided", f"stopped by something else than rights: {attacks[0].trouble}")
+    if "A" not in question.identity.sides:
+        if question.alive or command == "SELECT" or any(o.refused for o in conclusive):
+            return Decision("isolated", f"of no tenant; {_came_to(conclusive[0])}")
+        return Decision(
+            "undecided", "nothing happened, and nobody can do it: there is nothing to compare with"
+        )
+    if question.alive:
+        return Decision("isolated", f"refused on A's own rows as well, where {question.alive} may")
+    other = next((o for o in controls if o.trouble is not None and not o.refused and not o.denied), None)
+    if other is not None:
+        return Decision("undecided", f"does not work on A's own rows either: {other.trouble}")
+    return Decision("undecided", "refused on A's own rows as well, and nobody of A is let through")
+
+
+def _shared(question: Question, attacks: Sequence[Outcome]) -> Decision:
+    wrote = next((o for o in question.outcomes if o.hurt or o.planted or o.moved), None)
+    if wrote is not None:
+        return Decision("shared", f"belongs to nobody, and {question.identity.role} may write it", wrote)
+    return Decision("shared", "belongs to nobody")
+
+
+def _came_to(outcome: Outcome) -> str:
+    if outcome.trouble is not None:
+        return f"upon B's: {outcome.trouble.message}"
+    if outcome.rows:
+        return f"of {len(outcome.rows)} rows none is B's"
+    return "no row of B's was reached"
+
+
+def _told(leak: Outcome) -> str:
+    if leak.hurt:
+        table, text = leak.hurt[0]
+        return f"{leak.attack.does}: {len(leak.hurt)} of B's rows, e.g. {table} {text[:120]}"
+    if leak.planted:
+        table, text = leak.planted[0]
+        return f"{leak.attack.does}: {table} {text[:120]}"
+    return f"{leak.attack.does}: shows {leak.shown[0][:160]}"

@@ -1,0 +1,96 @@
+"""Each attack finds its hole in a leaky schema, decides that there is none in the closed one, and its script shows the hole in psql."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from attacked_schemas import Seen, printed
+
+MEMBER, ADMIN, ANON = "member of A", "admin of A", "anon"
+HOLES = {
+    ("public.readable", "SELECT", MEMBER): "ATK001",
+    ("public.insertable", "INSERT", MEMBER): "ATK002",
+    ("public.updatable", "UPDATE", MEMBER): "ATK003",
+    ("public.deletable", "DELETE", MEMBER): "ATK004",
+    ("public.emptied", "TRUNCATE", MEMBER): "ATK005",
+    ("public.moved", "UPDATE", MEMBER): "ATK006",
+    ("public.stolen", "UPDATE", MEMBER): "ATK006",
+    ("public.upserted", "UPDATE", MEMBER): "ATK003",
+    ("public.unprotected", "DELETE", MEMBER): "ATK004",
+    ("public.partly", "SELECT", ANON): "ATK001",
+    ("public.admins", "SELECT", ADMIN): "ATK001",
+    ("public.members", "INSERT", MEMBER): "ATK002",
+    ("public.comments", "INSERT", MEMBER): "ATK002",
+    ("public.comments", "UPDATE", ADMIN): "ATK006",
+    ("public.drafts", "UPDATE", MEMBER): "ATK006",
+    ("public.readings_old", "SELECT", MEMBER): "ATK001",
+    ("public.titles", "SELECT", MEMBER): "ATK001",
+    ("public.titles", "UPDATE", MEMBER): "ATK003",
+    ("public.totals", "SELECT", MEMBER): "ATK001",
+}
+
+
+@pytest.fixture(scope="session")
+def leaky(attacked_of: Callable[[str], Seen]) -> Seen:
+    return attacked_of("leaky")
+
+
+@pytest.fixture(scope="session")
+def closed(attacked_of: Callable[[str], Seen]) -> Seen:
+    return attacked_of("closed")
+
+
+@pytest.mark.majors
+@pytest.mark.parametrize("where", sorted(HOLES), ids=" ".join)
+def test_a_hole_is_a_leak_and_its_absence_is_not(
+    leaky: Seen, closed: Seen, where: tuple[str, str, str]
+) -> None:
+    cell = leaky.cell(*where)
+    assert cell.verdict == "leak", cell.reason
+    assert cell.attack and cell.script
+    errors = {(f.rule, str(f.subject)) for f in leaky.result.findings if f.severity == "error"}
+    assert (HOLES[where], where[0]) in errors
+    assert closed.cell(*where).verdict == "isolated", closed.cell(*where).reason
+
+
+@pytest.mark.majors
+def test_nothing_is_a_leak_where_nothing_leaks_and_nothing_is_left_open(closed: Seen) -> None:
+    assert not [c for c in closed.result.cells if c.verdict == "leak"]
+    assert not [c for c in closed.result.cells if c.verdict == "undecided"]
+    assert not closed.result.findings
+
+
+def test_a_leak_is_told_once_for_each_role(leaky: Seen) -> None:
+    keys = [f.key for f in leaky.result.findings]
+    assert len(keys) == len(set(keys))
+    (found,) = [f for f in leaky.result.findings if f.key == "ATK001 table public.readable authenticated"]
+    assert found.says.startswith(f"{MEMBER}, {ADMIN} (role authenticated) reads every row")
+
+
+def test_what_belongs_to_nobody_is_shared_and_writing_it_is_told(leaky: Seen, closed: Seen) -> None:
+    assert closed.cell("public.countries", "SELECT", ANON).verdict == "shared"
+    assert leaky.cell("public.countries", "UPDATE", MEMBER).verdict == "shared"
+    told = {f.rule for f in leaky.result.findings if str(f.subject) == "public.countries"}
+    assert told == {"ATK023"}
+
+
+def test_an_answer_that_differs_and_shows_nothing_is_an_oracle(leaky: Seen) -> None:
+    assert leaky.cell("public.counted", "SELECT", MEMBER).verdict == "isolated"
+    (found,) = [f for f in leaky.result.findings if str(f.subject) == "public.counted"]
+    assert (found.rule, found.severity) == ("ATK020", "warning")
+
+
+def test_a_role_that_row_security_does_not_bind_is_told_and_is_no_leak(leaky: Seen) -> None:
+    assert leaky.cell("public.readable", "SELECT", "service_role").verdict == "bypass"
+
+
+@pytest.mark.majors
+def test_the_script_of_each_leak_shows_it_in_psql_and_shows_nothing_where_it_is_mended(
+    leaky: Seen, closed: Seen
+) -> None:
+    leaks = [c for c in leaky.result.cells if c.verdict == "leak"]
+    assert leaks
+    for cell in leaks:
+        assert "LEAK" in printed(leaky, cell.script), (cell, printed(leaky, cell.script))
+        assert "LEAK" not in printed(closed, cell.script), cell
