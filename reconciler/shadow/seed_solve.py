@@ -56,6 +56,8 @@ def free_unit(connection: Connection, tables: Tables, table: Table, column: Colu
     hints = replace(hints, canary=column.canary)
     seed = f"{table.schema}.{table.name}.{column.name}"
     values = candidates(types, column.type, column.type_text, n, hints, seed)
+    if column.preferred:
+        values.insert(0, f"cast({column.preferred} as {column.type_text})")
     if not sure(types, column.type):
         values = _valid(connection, values, 24 if mine else 1)
     if not column.not_null:

@@ -41,7 +41,8 @@ class Type:
 class Column:
     """A column. `default` and `generated` are expressions or empty; `serial` says that the default counts.
 
-    `given` are values (text) that the rows have to take in turn, `canary` is what plain texts begin with: both are for who seeds.
+    `given` are values (text) that the rows have to take in turn, `preferred` is an expression that is tried first, `canary` what plain texts
+    begin with: all three are for who seeds.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Column:
     generated: str
     serial: bool
     given: tuple[str, ...] = ()
+    preferred: str = ""
     canary: str = ""
 
 

@@ -28,7 +28,7 @@ _WORDS = frozenset({"current_user", "session_user", "current_role"})
 def stem(name: str) -> str:
     """`current_org_id`, `orgId`, `orgs` and `org` are all `org`."""
     plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-", "_").rsplit(".", 1)[-1]
-    plain = re.sub(r"^(current|active|selected|my|app|x|the|jwt|auth|request|parent)_", "", plain)
+    plain = re.sub(r"^(current|active|selected|my|app|x|id|the|jwt|auth|request|parent)_", "", plain)
     plain = re.sub(r"_?(ids?|uuids?|keys?|slug|ref)$", "", plain) or plain
     if plain.endswith("ies"):
         return plain[:-3] + "y"

@@ -12,7 +12,7 @@ from typing import Literal
 
 from reconciler.shadow.tenants import expressions
 from reconciler.shadow.tenants.catalogue import Catalogue, Relation
-from reconciler.shadow.tenants.claims import Session
+from reconciler.shadow.tenants.claims import Session, stem
 from reconciler.shadow.tenants.expressions import Ask, Token
 
 Place = tuple[int, str]
@@ -86,7 +86,7 @@ def _read(reader: Session, made: Evidence, found: Sequence[Token], own: Relation
         target = _place(names, own, linked) if linked is not None else _selected(reader.catalogue, other)
         if target is not None:
             made.links.add((place, target))
-        bond = _bond(reader, other)
+        bond = _bond(reader, other, place)
         if bond is not None and linked is None:
             made.bonds.setdefault(place, {}).setdefault(bond, where)
             if bond == "user" and (own is None or place[0] != own.oid):
@@ -101,7 +101,7 @@ def _read(reader: Session, made: Evidence, found: Sequence[Token], own: Relation
                 made.bonds.setdefault(place, {}).setdefault("member", where)
 
 
-def _bond(reader: Session, other: Sequence[Token]) -> Bond | None:
+def _bond(reader: Session, other: Sequence[Token], place: Place) -> Bond | None:
     asked = reader.asked(other)
     if not asked.anything:
         return None
@@ -113,7 +113,16 @@ def _bond(reader: Session, other: Sequence[Token]) -> Bond | None:
     for meaning in ("user", "email"):
         if meaning in meanings:
             return "user" if meaning == "user" else "email"
-    return "other"
+    # a setting that is called like the column, or like the table whose key it is, is what this database calls a tenant
+    table = reader.catalogue.relations[place[0]]
+    called = (
+        {stem(table.name)}
+        if table.primary == (place[1],)
+        else {stem(place[1])} - {"id", "key", "name", "code"}
+    )
+    return (
+        "tenant" if any(stem(a.path[-1] if a.path else a.setting) in called for a in asked.asks) else "other"
+    )
 
 
 def _named(catalogue: Catalogue, found: Sequence[Token], own: Relation | None) -> dict[str, Relation]:

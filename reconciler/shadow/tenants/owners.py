@@ -94,10 +94,13 @@ def _mirrors(known: Catalogue, users: int, user_key: str) -> dict[int, str]:
 
 def _root(known: Catalogue, found: Evidence, tenant_column: str, users: Mapping[int, str]) -> int:
     scores: dict[int, float] = {}
+    strong: set[int] = set()
 
     def add(oid: int, score: float) -> None:
         if oid not in users and oid in known.relations and not known.relations[oid].extension:
             scores[oid] = scores.get(oid, 0) + score
+            if score >= 2:
+                strong.add(oid)
 
     for relation in known.tables:
         if relation.above in known.relations:
@@ -126,7 +129,8 @@ def _root(known: Catalogue, found: Evidence, tenant_column: str, users: Mapping[
                 add(relation.oid, 1)
             if relation.primary[0] == tenant_column:
                 add(relation.oid, _CONFIGURED)
-    eligible = {oid: score for oid, score in scores.items() if score >= 1.5}
+    # what is called like a tenant, but only ever asked for its user, belongs to a user like everything else
+    eligible = {o: s for o, s in scores.items() if s >= 1.5 and (o in strong or "user" not in found.table(o))}
     if not eligible:
         return _by_name(known, found, tenant_column, users)
     return max(eligible, key=lambda oid: (eligible[oid], known.relations[oid].sql))

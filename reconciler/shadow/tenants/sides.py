@@ -25,6 +25,7 @@ from reconciler.shadow.tenants import claims
 from reconciler.shadow.tenants.owners import tenant_columns, user_columns
 from reconciler.shadow.tenants.roles import labels, ordinary
 from reconciler.shadow.tenants.tenancy import Examined
+from reconciler.shadow.tenants.typical import typical
 from reconciler.shadow.tenants.values import Owned, Row, Side
 
 Connection = psycopg.Connection[TupleRow]
@@ -75,6 +76,7 @@ def side(connection: Connection, seen: Examined, which: Side, both: str = "") ->
         rows = {oid: _wanted(seen, known, oid, which) for oid in known.tables}
         troubles: dict[int, str] = {}
         root, users = seen.marks.root, seen.marks.users
+        known = _given(seen, known, own, "", ())
         key = ""
         if root:
             troubles |= _stage(connection, known, own, {root}, rows)
@@ -209,19 +211,20 @@ def _given(seen: Examined, known: Tables, own: set[int], key: str, users: Sequen
         relation = seen.known.relations[oid]
         keyed = {name for k in table.keys for name in k.columns}
         given: dict[str, tuple[str, ...]] = {}
-        if oid != seen.marks.root:
+        if key and oid != seen.marks.root:
             given |= {n: (key,) for n in tenant_columns(seen.known, seen.marks, relation) if n not in keyed}
         if users and oid != seen.marks.users:
             mine = user_columns(seen.known, seen.found, seen.marks, relation)
             given |= {n: tuple(users) for n in mine if n not in keyed and n not in given}
         if _owned(seen, known, oid).ownership == "membership":
             given |= {n: v for n, v in labels(seen, relation).items() if n not in keyed}
-        tables[oid] = replace(table, columns=tuple(_with(c, given) for c in table.columns))
+        usual = typical(seen, relation, _owned(seen, known, oid))
+        tables[oid] = replace(table, columns=tuple(_with(c, given, usual) for c in table.columns))
     return replace(known, tables=tables)
 
 
-def _with(column: Column, given: Mapping[str, tuple[str, ...]]) -> Column:
-    return replace(column, given=given[column.name]) if column.name in given else column
+def _with(column: Column, given: Mapping[str, tuple[str, ...]], usual: Mapping[str, str]) -> Column:
+    return replace(column, given=given.get(column.name, column.given), preferred=usual.get(column.name, ""))
 
 
 def _admit(connection: Connection, seen: Examined, known: Tables, own: set[int], key: str, user: str) -> None:

@@ -17,7 +17,7 @@ EXPECTED = {
     },
     "memberships": {
         "root": "organizations", "user": "notifications profiles users", "membership": "organization_members",
-        "tenant": "invitations projects subscriptions", "via": "comments invoices task_labels tasks",
+        "tenant": "documents invitations projects subscriptions", "via": "comments invoices task_labels tasks",
         "global": "countries plans", "unknown": "feedback",
     },
     "settings": {

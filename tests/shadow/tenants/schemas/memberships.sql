@@ -122,3 +122,22 @@ create policy members on public.invoices for select to authenticated using (subs
 create view public.open_tasks with (security_barrier) as select t.*, p.organization_id from public.tasks t join public.projects p on p.id = t.project_id
   where t.state <> 'done' and public.is_member_of(p.organization_id);
 create materialized view public.task_counts as select project_id, count(*) from public.tasks group by 1;
+-- Members may be invited, suspended or gone; some documents are for everybody, and some people rule over all tenants.
+alter table public.organization_members add column status text not null default 'invited' check (status in ('invited', 'active', 'gone')),
+  add column effective_to timestamptz;
+create or replace function public.is_member_of(org uuid) returns boolean language sql stable security definer set search_path = '' as $$
+  select exists (select 1 from public.organization_members m where m.organization_id = org and m.user_id = auth.uid() and m.status = 'active'
+                 and (m.effective_to is null or m.effective_to > now()))
+$$;
+alter table public.profiles add column is_super_admin boolean not null default false, add column kind text not null default 'user' check (kind in ('root', 'user'));
+create table public.documents (
+  id uuid primary key default gen_random_uuid(),
+  organization_id uuid not null references public.organizations (id),
+  visibility text not null default 'private',
+  is_template boolean not null default true,
+  deleted_at timestamptz,
+  body text
+);
+alter table public.documents enable row level security;
+create policy members on public.documents using (deleted_at is null and (visibility <> 'private' or is_template or public.is_member_of(organization_id)
+  or exists (select 1 from public.profiles p where p.id = auth.uid() and (p.is_super_admin or p.kind = 'root'))));

@@ -1,0 +1,93 @@
+"""What ordinary rows look like: members are active, nothing is deleted, expired or public, and nobody rules over all tenants.
+
+Rows that policies show to everybody on purpose would look like leaks, and members who are not active would see nothing. So where
+a name, a default or a constant in a policy says which value is the ordinary one, that value is tried first; checks still decide.
+"""
+
+from __future__ import annotations
+
+import re
+
+from reconciler.pg import literal
+from reconciler.shadow.tenants import expressions
+from reconciler.shadow.tenants.catalogue import Column, Relation
+from reconciler.shadow.tenants.roles import ADMIN, MEMBER
+from reconciler.shadow.tenants.tenancy import Examined
+from reconciler.shadow.tenants.values import Owned
+
+_ON = re.compile(r"(^|_)(active|enabled|accepted|approved|confirmed|verified|valid|current)$")
+_OFF = re.compile(
+    r"(^|_)(public|published|shared|global|open|anonymous|template|featured|visible|deleted|disabled|banned|blocked|suspended|revoked"
+    r"|archived|removed|hidden|locked|expired|left|admin|superadmin|superuser|super|staff|root|system|default|personal|personal_account)$"
+)
+_GONE = re.compile(
+    r"(deleted|removed|revoked|archived|suspended|disabled|banned|blocked|left|ended|cancell?ed|closed|locked)(_at|_on)?$"
+)
+_UNTIL = re.compile(
+    r"(expires?(_at|_on)?|expiry(_date)?|expiration(_date)?|valid_(until|to)|effective_to|ends?_(at|on)|end_date|until)$"
+)
+_CONSTANT = re.compile(r"('(?:[^']|'')*'|-?\d+(\.\d+)?|true|false)(::[\w .()\"]+)?\Z")
+
+
+def typical(seen: Examined, relation: Relation, owned: Owned) -> dict[str, str]:
+    """By column the value, as an SQL expression, with which a row is an ordinary one."""
+    found: dict[str, str] = {}
+    mentioned = _mentioned(relation)
+    people = owned.ownership in ("membership", "root") or relation.oid in seen.marks.user_tables
+    for column in relation.columns:
+        value = _by_name(column)
+        if not value and people:
+            value = _by_constant(seen, relation, column)
+        if not value and (people or column.name in mentioned) and column.name not in owned.columns:
+            constant = _CONSTANT.fullmatch(column.default)
+            value = column.default if constant else ("false" if column.type == "boolean" else "")
+        if value:
+            found[column.name] = value
+    return found
+
+
+def _mentioned(relation: Relation) -> set[str]:
+    """The names in the policies of a table."""
+    texts = [text for policy in relation.policies for text in (policy.using, policy.check)]
+    return {token.text for text in texts for token in expressions.tokens(text) if token.kind == "name"}
+
+
+def _by_name(column: Column) -> str:
+    if column.type == "boolean":
+        return "true" if _ON.search(column.name) else "false" if _OFF.search(column.name) else ""
+    if column.type.startswith(("timestamp", "date")):
+        if _GONE.search(column.name) and not column.not_null:
+            return f"cast(null as {column.type})"
+        if _UNTIL.search(column.name):
+            return f"cast(null as {column.type})" if not column.not_null else f"'2099-12-31'::{column.type}"
+    return ""
+
+
+def _by_constant(seen: Examined, relation: Relation, column: Column) -> str:
+    """What policies compare the column of a member or user with, or the ordinary one of its labels."""
+    words = [
+        w for w in seen.found.constants.get((relation.oid, column.name), ()) if w and not ADMIN.search(w)
+    ]
+    labels = seen.known.labels.get(column.type, ())
+    if labels:
+        words = [w for w in words if w in labels]
+    elif column.type not in ("text", "character varying", "citext") and not column.type.startswith(
+        "character varying"
+    ):
+        words = []
+    if not words and re.search(r"(^|_)(role|status|state)$", column.name):
+        checked = [
+            t.text
+            for check in relation.checks
+            for found in [expressions.tokens(check)]
+            if any(t.kind == "name" and t.text == column.name for t in found)
+            for t in found
+            if t.kind == "string"
+        ]
+        wanted = (
+            MEMBER
+            if column.name.endswith("role")
+            else re.compile("^(active|accepted|enabled|approved)$", re.IGNORECASE)
+        )
+        words = [w for w in (*labels, *checked) if wanted.search(w) and not ADMIN.search(w)]
+    return literal(words[0]) if words else ""
