@@ -5,5 +5,6 @@ is at most a warning. Never changes a trigger.
 """
 
 from reconciler.audit.triggers.design import designed
+from reconciler.audit.triggers.measured import fired
 
-__all__ = ["designed"]
+__all__ = ["designed", "fired"]

@@ -16,7 +16,8 @@ from reconciler.model import ObjectId
 from reconciler.pg import ident
 
 _CALLED = re.compile(
-    r"(^|_)(audit|audits|log|logs|history|journal|trail|changelog|changes|auditlog)(_|$)", re.I
+    r"(^|_)(audit|audits|log|logs|history|journal|trail|changelog|changes|auditlog|activity|activities|versions|revisions)(_|$)",
+    re.I,
 )
 _OPERATION = re.compile(r"^(op|operation|action|tg_op|event|change_type|command)$", re.I)
 _IMAGE = re.compile(

@@ -185,7 +185,7 @@ order by 1, 2, 3, 4
 _TRIGGERS = """
 select n.nspname, c.relname, case c.relkind when 'v' then 'view' when 'f' then 'foreign_table' else 'table' end, t.tgname, t.tgfoid, t.tgtype::integer,
   array(select a.attname::text from pg_catalog.unnest(t.tgattr::smallint[]) as k join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum = k order by a.attnum),
-  coalesce(pg_catalog.substring(pg_catalog.pg_get_triggerdef(t.oid), ' WHEN \\((.*)\\) EXECUTE '), ''), t.tgenabled <> 'D', t.tgconstraint <> 0,
+  coalesce(pg_catalog.substring(pg_catalog.pg_get_triggerdef(t.oid), ' WHEN \\((.*)\\) EXECUTE '), ''), t.tgenabled in ('O', 'A'), t.tgconstraint <> 0,
   array_remove(array[t.tgoldtable::text, t.tgnewtable::text], null)
 from pg_catalog.pg_trigger as t
 join pg_catalog.pg_class as c on c.oid = t.tgrelid

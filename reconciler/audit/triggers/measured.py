@@ -1,0 +1,249 @@
+"""Triggers fired between two tenants: what they write, for whom, as whom, how deep.
+
+Knows a world of two tenants and the catalog. Promises that an error happened, with a script that makes it happen again; a cell is isolated only
+when the trigger's function ran, or when the identity is refused altogether. Nothing is left in the world. Nobody else may be at work in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from reconciler.audit.rules.triggers import BY_ID
+from reconciler.audit.triggers import script, tries
+from reconciler.audit.triggers.deeper import Fault, deeper, may_write, shown
+from reconciler.audit.triggers.responsible import firing, responsible
+from reconciler.audit.triggers.stage import Fired, Stage, fire, staged
+from reconciler.audit.triggers.trace import Note
+from reconciler.audit.triggers.tries import Try
+from reconciler.audit.triggers.wiring import Trigger
+from reconciler.model import Cell, Finding, ObjectId, Snapshot
+from reconciler.shadow.tenants.values import Identity, Row, World
+
+_DEEP = 3
+
+
+class Crossing(NamedTuple):
+    """A row of B that a trigger wrote; `chosen` when B's key stood in what the client sent."""
+
+    trigger: ObjectId
+    table: ObjectId
+    chosen: bool
+
+
+@dataclass
+class Seen:
+    """What firing the triggers of one table by one event as one identity came to. `refused` is why it was not, `denied` that it never could,
+    `hidden` how many of A's rows row-level security kept from it, `good` one that
+    it could do it with."""
+
+    fired: list[tuple[Try, Fired]] = field(default_factory=list)
+    ran: set[ObjectId] = field(default_factory=set)
+    crossed: dict[Crossing, tuple[Try, Note]] = field(default_factory=dict)
+    endless: dict[ObjectId, Try] = field(default_factory=dict)
+    refused: str = ""
+    denied: bool = False
+    hidden: int = 0
+    good: Row | None = None
+
+
+def fired(
+    world: World, snapshot: Snapshot, *, told: Callable[[str], None] = lambda sentence: None
+) -> tuple[tuple[Cell, ...], tuple[Finding, ...]]:
+    """Every trigger by every event of its table, as everybody of A and those of nobody, with A's rows and with B's keys in them."""
+    cells: list[Cell] = []
+    findings: dict[str, Finding] = {}
+    with staged(world.both, world, snapshot) as both, staged(world.alone, world, snapshot) as alone:
+        groups = list(_groups(both))
+        for number, (table, event, triggers) in enumerate(groups, 1):
+            told(f"firing {event} on {table} ({number} of {len(groups)})")
+            named: set[str] = (
+                set()
+            )  # one identity of each role sends B's keys: what a trigger does with them depends on the role
+            for identity in actors(world):
+                seen = _seen(both, identity, table, event, triggers)
+                if seen.good is not None and identity.role not in named:
+                    named.add(identity.role)
+                    _name(both, identity, table, event, triggers, seen)
+                faults = [
+                    *_crossings(both, identity, seen),
+                    *_deep(both, identity, triggers, seen),
+                    *deeper(both, alone, identity, triggers, seen.fired),
+                ]
+                for fault in faults:
+                    findings.setdefault(fault.finding.key, fault.finding)
+                cells += [_cell(both, trigger, event, identity, seen, faults) for trigger in triggers]
+    return tuple(sorted(cells)), tuple(sorted(findings.values()))
+
+
+def actors(world: World) -> tuple[Identity, ...]:
+    """Those of A alone and of nobody, whom row-level security binds."""
+    return tuple(i for i in world.identities if not i.bypasses and i.sides in (("A",), ()))
+
+
+def _groups(stage: Stage) -> Iterator[tuple[ObjectId, str, tuple[Trigger, ...]]]:
+    enabled = [t for t in stage.wiring.triggers if t.enabled and t.table in set(stage.trace.tables.values())]
+    for table in sorted({trigger.table for trigger in enabled}):
+        for event in ("insert", "update", "delete", "truncate"):
+            triggers = tuple(
+                trigger for trigger in enabled if trigger.table == table and event in trigger.events
+            )
+            if triggers:
+                yield table, event, triggers
+
+
+def _seen(stage: Stage, identity: Identity, table: ObjectId, event: str, triggers: Sequence[Trigger]) -> Seen:
+    seen = Seen()
+    for row in tries.rows_of(stage, table, identity):
+        for attack in tries.plain(stage, identity, table, event, row):
+            if seen.good is None and not seen.denied and _take(stage, identity, attack, triggers, seen):
+                seen.good = row
+        seen.hidden += seen.good is None and (not seen.refused or "row-level security" in seen.refused)
+    if seen.good is not None:
+        for attack in tries.changed(stage, identity, table, event, seen.good, triggers):
+            _take(stage, identity, attack, triggers, seen)
+    return seen
+
+
+def _name(
+    stage: Stage, identity: Identity, table: ObjectId, event: str, triggers: Sequence[Trigger], seen: Seen
+) -> None:
+    """Fires them with B's keys, where they write anything or say whose a row is."""
+    owners = set(stage.world.tenancy.tables[table].columns) if table in stage.world.tenancy.tables else set()
+    matter = any(may_write(stage, t) or {"*", *owners} & set(t.function.text.assigned) for t in triggers)
+    if seen.good is not None and matter:
+        for base in _telling(seen):
+            for attack in tries.naming(stage, identity, table, event, seen.good, triggers, base):
+                one = fire(stage, identity, attack.sql, setup=attack.setup)
+                seen.ran |= one.ran
+                _cross(stage, attack, one, seen)
+
+
+def _telling(seen: Seen) -> list[Mapping[str, str | None]]:
+    """The values with which the triggers were seen to write, each set of writes once: a branch that waits for a state is taken with it."""
+    found: list[Mapping[str, str | None]] = []
+    written: set[frozenset[tuple[ObjectId, str]]] = set()
+    for attack, one in seen.fired:
+        wrote = frozenset((note.table, note.op) for note in one.notes if note.by_function)
+        if wrote not in written:
+            written.add(wrote)
+            found.append(attack.changes)
+    return found[:3]
+
+
+def _take(stage: Stage, identity: Identity, attack: Try, triggers: Sequence[Trigger], seen: Seen) -> bool:
+    one = fire(stage, identity, attack.sql, setup=attack.setup)
+    seen.ran |= one.ran
+    if one.done or (attack.event == "truncate" and not one.code):
+        seen.fired.append((attack, one))
+        _cross(stage, attack, one, seen)
+        return True
+    if one.code:
+        seen.refused = f"{one.code}: {one.message}"
+        seen.denied = one.code == "42501" and "permission denied" in one.message
+    if one.code == "54001":
+        seen.endless.update({t.id: attack for t in triggers if f"{t.function.id.name}(" in one.context})
+    return False
+
+
+def _cross(stage: Stage, attack: Try, one: Fired, seen: Seen) -> None:
+    """Notes which triggers wrote B's rows although the rows that the statement itself named are A's."""
+    own = [note for note in one.notes if note.depth == 1]
+    if one.code or any(note.was_of == "B" for note in own):
+        return  # where the statement itself reaches B's rows, it is no trigger's doing
+    for note in one.notes:
+        if not note.of("B"):
+            continue
+        if note.by_function:
+            trigger = responsible(stage, note, attack)
+        else:
+            before = [t for t in firing(stage, note) if t.timing == "before"]
+            trigger = before[0] if before and attack.payload and note.depth == 1 else None
+        if trigger is not None:
+            seen.crossed.setdefault(Crossing(trigger.id, note.table, attack.tenant), (attack, note))
+
+
+def _crossings(stage: Stage, identity: Identity, seen: Seen) -> Iterator[Fault]:
+    for crossing, (attack, note) in sorted(seen.crossed.items()):
+        touched = fire(stage, identity, attack.sql, setup=attack.setup, touches=True).touched
+        verb = {"INSERT": "inserted", "UPDATE": "changed", "DELETE": "deleted"}[note.op]
+        rule = BY_ID["TRG103" if crossing.chosen and note.was is None else "TRG101"]
+        says = f"{crossing.trigger}, fired by a row of A, {verb} a row of B in {note.table}"
+        made = script.crossing(stage, identity, attack, (one.relation for one in touched), note.table, says)
+        finding = rule.finding(
+            crossing.trigger,
+            f"{says}.",
+            evidence=shown(identity, attack, note),
+            detail=f"{attack.event} {note.table}",
+        )
+        yield Fault(finding, crossing.trigger, f"it {verb} a row of B in {note.table}", made)
+
+
+def _deep(stage: Stage, identity: Identity, triggers: Sequence[Trigger], seen: Seen) -> Iterator[Fault]:
+    for attack, one in seen.fired:
+        for note in one.notes:
+            if len(note.frames) >= _DEEP and note.depth > _DEEP:
+                first = responsible(stage, note, attack, outermost=True)
+                if first is not None:
+                    finding = BY_ID["TRG106"].finding(
+                        first.id,
+                        f"{first.id} was seen to run {note.depth - 1} triggers inside each other.",
+                        evidence=shown(identity, attack, note),
+                    )
+                    yield Fault(finding, first.id)
+    for trigger in triggers:
+        if trigger.id in seen.endless:
+            attack = seen.endless[trigger.id]
+            finding = BY_ID["TRG106"].finding(
+                trigger.id,
+                f"A statement that fires {trigger.id} fails at the limit of the stack depth.",
+                evidence=f"{identity.name} {attack.says}: {seen.refused}\n{attack.sql}",
+                detail="endless",
+            )
+            yield Fault(finding, trigger.id)
+
+
+def _cell(
+    stage: Stage, trigger: Trigger, event: str, identity: Identity, seen: Seen, faults: Sequence[Fault]
+) -> Cell:
+    command, name = event.upper(), identity.name
+    for fault in faults:
+        if fault.trigger == trigger.id and fault.script:
+            attack = fault.finding.evidence.partition(";")[0]
+            return Cell(trigger.id, command, name, "leak", fault.reason, attack, fault.script)
+    if seen.fired and trigger.function.id in seen.ran:
+        reason = f"fired {len(seen.fired)} times with rows of A, and with B's keys in them: no row of B was written"
+        return Cell(trigger.id, command, name, "isolated", reason, f"{name} {seen.fired[0][0].says}")
+    if seen.denied:
+        return Cell(trigger.id, command, name, "isolated", f"cannot be fired by it: {seen.refused}")
+    if stage.world.unseeded.get(trigger.table) and not stage.world.rows["A"].get(trigger.table):
+        return Cell(
+            trigger.id, command, name, "undecided", f"no row of A: {stage.world.unseeded[trigger.table]}"
+        )
+    if not stage.world.rows["A"].get(trigger.table):
+        return Cell(trigger.id, command, name, "undecided", f"A has no row in {trigger.table}")
+    if _ruled(stage, identity, trigger.table, event):
+        return Cell(
+            trigger.id, command, name, "isolated", f"cannot be fired by it: no policy lets it {event} a row"
+        )
+    if seen.fired:
+        return Cell(trigger.id, command, name, "undecided", "its condition held for no row that was tried")
+    rows = len(stage.world.rows["A"][trigger.table])
+    if stage.relation(trigger.table).secured and seen.hidden >= rows:
+        reason = f"cannot be fired by it: row-level security lets it {event} none of A's {rows} rows"
+        return Cell(trigger.id, command, name, "isolated", reason)
+    why = seen.refused or f"the {event} reached no row"
+    return Cell(trigger.id, command, name, "undecided", f"could not be fired with A's own rows: {why}")
+
+
+def _ruled(stage: Stage, identity: Identity, table: ObjectId, event: str) -> bool:
+    """Whether row-level security leaves the role no row for this command, whatever the row."""
+    relation = stage.relation(table)
+    letter = {"insert": "a", "update": "w", "delete": "d"}.get(event, "")
+    role = stage.catalogue.roles.get(identity.role)
+    roles = {"public", identity.role, *(role.members_of if role else ())}
+    return relation.secured and not any(
+        policy.permissive and policy.command in ("*", letter) and roles & set(policy.roles)
+        for policy in relation.policies
+    )

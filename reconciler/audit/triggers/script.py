@@ -1,0 +1,217 @@
+"""What was seen, again, as SQL for psql: on a copy of the schema, or of the database, as superuser.
+
+Promises one transaction that is rolled back: the rows that are needed are put in with triggers off, then the request is made as its role with
+its claims, and the last line printed begins with LEAK or STARVED when it happens there, too. Runs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from reconciler.audit.triggers.stage import Stage, acting
+from reconciler.audit.triggers.tries import Try
+from reconciler.model import ObjectId
+from reconciler.pg import ident, literal
+from reconciler.shadow.tenants.values import Identity, Row, Side
+
+_BEFORE = "reconciler_before"
+
+
+def crossing(
+    stage: Stage, identity: Identity, attack: Try, touched: Iterable[ObjectId], table: ObjectId, says: str
+) -> str:
+    """Prints LEAK when the statement, or what it fires, added, changed or removed a row of B in `table`."""
+    owned = stage.world.tenancy.tables[table]
+    keys = ", ".join(literal(key) for key in (stage.world.keys["B"], *stage.world.users["B"]))
+    of_b = f"select pg_catalog.to_jsonb(x) as row from {ident(table.schema, table.name)} as x where {owned.owner} in ({keys})"
+    differ = f"((table {_BEFORE} except {of_b}) union all ({of_b} except table {_BEFORE}))"
+    return _script(
+        stage,
+        [f"{identity.name} {attack.says}.", says],
+        {*touched, table},
+        [
+            *_prepared(attack),
+            f"create temporary table {_BEFORE} on commit drop as {of_b}",
+            *_request(stage, identity, attack.sql),
+            _printed("LEAK", says, f"exists {differ}"),
+        ],
+    )
+
+
+def starved(
+    stage: Stage,
+    identity: Identity,
+    attack: Try,
+    touched: Iterable[ObjectId],
+    table: ObjectId,
+    op: str,
+    says: str,
+) -> str:
+    """Prints STARVED when the statement changes rows of `table` without row-level security, and none with it."""
+    secured = [r for r in stage.catalogue.relations.values() if r.secured and r.kind in ("r", "p")]
+    rows = f"select pg_catalog.to_jsonb(x) as row from {ident(table.schema, table.name)} as x"
+    moved = f"(select count(*) from ((table {_BEFORE} except all {rows}) union all ({rows} except all table {_BEFORE})) as d)"
+    return _script(
+        stage,
+        [f"{identity.name} {attack.says}.", says],
+        {*touched, table},
+        [
+            *_prepared(attack),
+            f"create temporary table {_BEFORE} on commit drop as {rows}",
+            "savepoint bound",
+            *[f"alter table {relation.sql} disable row level security" for relation in secured],
+            *_request(stage, identity, attack.sql),
+            f"select {moved} as unbound \\gset",
+            "rollback to savepoint bound",
+            *_request(stage, identity, attack.sql),
+            f"select {moved} as bound \\gset",
+            _printed("STARVED", says, ":unbound > :bound"),
+        ],
+        sides=("A",),
+    )
+
+
+def tampering(
+    stage: Stage,
+    identity: Identity,
+    attack: Try,
+    touched: Iterable[ObjectId],
+    table: ObjectId,
+    sql: str,
+    says: str,
+) -> str:
+    """Prints LEAK when `sql`, done by the same identity after the statement, changes the rows of `table`."""
+    rows = f"select pg_catalog.to_jsonb(x) as row from {ident(table.schema, table.name)} as x"
+    differ = f"((table {_BEFORE} except all {rows}) union all ({rows} except all table {_BEFORE}))"
+    return _script(
+        stage,
+        [f"{identity.name} {attack.says}, and then does the same to the log.", says],
+        {*touched, table},
+        [
+            *_prepared(attack),
+            *_request(stage, identity, attack.sql),
+            f"create temporary table {_BEFORE} on commit drop as {rows}",
+            *_request(stage, identity, sql),
+            _printed("LEAK", says, f"exists {differ}"),
+        ],
+    )
+
+
+def calling(
+    stage: Stage,
+    identity: Identity,
+    call: str,
+    setup: Sequence[str],
+    tables: Iterable[ObjectId],
+    shown: Sequence[str],
+    says: str,
+) -> str:
+    """Prints LEAK when a call wrote or returned something of B's: rows that changed in `tables`, or one of the texts in `shown`."""
+    wanted = sorted(set(tables))
+    before = [
+        f"create temporary table {_BEFORE}_{number} on commit drop as {_rows_of_b(stage, table)}"
+        for number, table in enumerate(wanted)
+    ]
+    tests = [
+        f"exists ((table {_BEFORE}_{n} except {rows}) union all ({rows} except table {_BEFORE}_{n}))"
+        for n, rows in enumerate(_rows_of_b(stage, table) for table in wanted)
+    ]
+    requests = _request(
+        stage,
+        identity,
+        f"create temporary table reconciler_answer on commit drop as {call}" if shown else call,
+    )
+    if shown:
+        tests += [
+            f"exists (select from reconciler_answer as a where a::text like {literal('%' + text + '%')})"
+            for text in shown
+        ]
+        before.append('grant temporary on database :"DBNAME" to public')
+    return _script(
+        stage,
+        [f"{identity.name} calls {call}", says],
+        {relation.id for relation in stage.catalogue.tables},
+        [*before, *setup, *requests, _printed("LEAK", says, " or ".join(tests))],
+    )
+
+
+def _rows_of_b(stage: Stage, table: ObjectId) -> str:
+    owned = stage.world.tenancy.tables[table]
+    keys = ", ".join(literal(key) for key in (stage.world.keys["B"], *stage.world.users["B"]))
+    return f"select pg_catalog.to_jsonb(x) as row from {ident(table.schema, table.name)} as x where {owned.owner} in ({keys})"
+
+
+def _prepared(attack: Try) -> list[str]:
+    if not attack.setup:
+        return []
+    return [
+        "set local session_replication_role = replica",
+        *attack.setup,
+        "set local session_replication_role = origin",
+    ]
+
+
+def _request(stage: Stage, identity: Identity, sql: str) -> list[str]:
+    return [acting(stage, identity), sql, "set constraints all immediate", "set local role none"]
+
+
+def _printed(word: str, says: str, condition: str) -> str:
+    return (
+        f"select case when {condition} then {literal(f'{word}: {says}')} else 'not reproduced' end as verdict"
+    )
+
+
+def _script(
+    stage: Stage,
+    comments: Sequence[str],
+    touched: Iterable[ObjectId],
+    statements: Sequence[str],
+    sides: Sequence[Side] = ("A", "B"),
+) -> str:
+    lines = [f"-- {line}" for text in comments for line in text.splitlines()]
+    lines += [
+        "-- Run by psql as a superuser on a copy of the schema, or of production; it leaves nothing behind but steps of sequences."
+    ]
+    lines += [
+        "\\set ON_ERROR_STOP on",
+        "\\set VERBOSITY terse",
+        "\\pset format unaligned",
+        "\\pset tuples_only on",
+    ]
+    lines += ["\\pset pager off", "begin;"]
+    lines += ["set local session_replication_role = replica;", "set local timezone = 'UTC';"]
+    for table in _with_parents(stage, touched):
+        for rows in (stage.world.shared, *(stage.world.rows[side] for side in sides)):
+            lines += [_row(stage, table, row) for row in rows.get(table, ())]
+        for name, value in stage.sequences.get(stage.relation(table).oid, ()):
+            lines.append(
+                f"select from pg_catalog.setval({literal(name)}, greatest({value}, (select last_value from {name})));"
+            )
+    lines.append("set local session_replication_role = origin;")
+    lines += [statement if statement.endswith("\\gset") else f"{statement};" for statement in statements]
+    return "\n".join([*lines, "rollback;", ""])
+
+
+def _row(stage: Stage, table: ObjectId, row: Row) -> str:
+    relation = stage.relation(table)
+    names = [column.name for column in relation.columns if column.name in row.values and not column.generated]
+    columns = ", ".join(ident(name) for name in names)
+    values = ", ".join("null" if (value := row.values[name]) is None else literal(value) for name in names)
+    return f"insert into {relation.sql} ({columns}) overriding system value values ({values}) on conflict do nothing;"
+
+
+def _with_parents(stage: Stage, touched: Iterable[ObjectId]) -> list[ObjectId]:
+    """The tables themselves and all that they point to, which say whose their rows are; partitions by the table above them."""
+    found: dict[int, None] = {}
+    waiting = [r.oid for r in stage.catalogue.relations.values() if r.id in set(touched)]
+    while waiting:
+        oid = waiting.pop()
+        relation = stage.catalogue.relations.get(oid)
+        if relation is None or oid in found:
+            continue
+        if relation.partition:
+            waiting.append(relation.above)
+            continue
+        found[oid] = None
+        waiting += [key.target for key in relation.keys]
+    return sorted(stage.catalogue.relations[oid].id for oid in found)

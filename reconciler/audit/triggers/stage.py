@@ -1,0 +1,245 @@
+"""Where triggers are fired: one transaction in a world of two tenants, with every written row recorded, rolled back at the end.
+
+Knows how a request of an identity begins. Promises that each try stands in a savepoint of its own that is taken back, that a try takes
+five seconds at most, and that nothing is left in the database. Needs a superuser, and nobody else at work in the world meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+
+from reconciler.audit.triggers.trace import Connection, Note, Trace, installed, noted
+from reconciler.audit.triggers.wiring import Wiring, wiring
+from reconciler.model import ObjectId, Snapshot
+from reconciler.pg import Url, connect, ident, literal
+from reconciler.shadow.footprint import Touched, Watch, touching, watch
+from reconciler.shadow.tenants import catalogue as catalogues
+from reconciler.shadow.tenants.catalogue import Catalogue, Relation
+from reconciler.shadow.tenants.values import Identity, World
+
+_SETTINGS = {
+    "statement_timeout": "5s",
+    "lock_timeout": "2s",
+    "timezone": "UTC",
+    "datestyle": "ISO, MDY",
+    "track_functions": "all",
+    "lc_messages": "C",
+    "jit": "off",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A column as a role meets it. `labels` are those of an enum; `identity` is `a` for GENERATED ALWAYS."""
+
+    name: str
+    type: str
+    generated: bool
+    identity: str
+    labels: tuple[str, ...]
+    select: bool
+    insert: bool
+    update: bool
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A world with the recorder in it. `settings` are all that any identity sets: who brings none has ''. `sequences` are those of each table (by OID)
+    with where they stand."""
+
+    connection: Connection
+    world: World
+    trace: Trace
+    watch: Watch
+    wiring: Wiring
+    catalogue: Catalogue
+    settings: tuple[str, ...]
+    functions: Mapping[int, ObjectId]
+    sequences: Mapping[int, tuple[tuple[str, int], ...]]
+    places: dict[tuple[str, ObjectId], tuple[Place, ...]] = field(default_factory=dict)
+
+    def relation(self, table: ObjectId) -> Relation:
+        return next(r for r in self.catalogue.relations.values() if r.id == table)
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """What a try came to. `ready` is false when its preparation failed. `count` is how many rows the statement says it processed, `rows` what it
+    returned, `code`, `message` and `context` the error; `ran` the functions that ran, `afterwards` the counts of what was done after it (-1: refused)."""
+
+    ready: bool
+    count: int = 0
+    rows: tuple[tuple[object, ...], ...] = ()
+    code: str = ""
+    message: str = ""
+    context: str = ""
+    notes: tuple[Note, ...] = ()
+    ran: frozenset[ObjectId] = frozenset()
+    touched: tuple[Touched, ...] = ()
+    afterwards: tuple[int, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        return self.ready and not self.code and self.count > 0
+
+
+@contextmanager
+def staged(url: Url, world: World, snapshot: Snapshot | None) -> Iterator[Stage]:
+    """Opens one of the world's databases for tries."""
+    settings = sorted({name for identity in world.identities for name in identity.settings})
+    with connect(url, application_name="reconciler audit") as connection:
+        catalogue = catalogues.read(connection)
+        watched = watch(connection)
+        wired = wiring(connection, snapshot)
+        with connection.transaction(force_rollback=True):
+            for name, value in _SETTINGS.items():
+                connection.execute("select pg_catalog.set_config(%s, %s, true)", (name, value))
+            functions = connection.execute(
+                "select p.oid::bigint, case p.prokind when 'p' then 'procedure' else 'function' end, n.nspname, p.proname,"
+                " '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')' from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n"
+                " on n.oid = p.pronamespace where n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and p.prokind in ('f', 'p') order by 1"
+            ).fetchall()
+            known = {oid: ObjectId(kind, *rest) for oid, kind, *rest in functions}
+            trace = installed(connection)
+            numbers: dict[int, tuple[tuple[str, int], ...]] = {}
+            for table, name, value in connection.execute(_SEQUENCES).fetchall():
+                numbers[table] = (*numbers.get(table, ()), (name, value))
+            yield Stage(connection, world, trace, watched, wired, catalogue, tuple(settings), known, numbers)
+
+
+def fire(
+    stage: Stage,
+    identity: Identity,
+    sql: str,
+    *,
+    setup: Sequence[str] = (),
+    afterwards: Sequence[str] = (),
+    unbound: bool = False,
+    touches: bool = False,
+) -> Fired:
+    """Does `setup` as superuser without triggers, then `sql` as `identity`, then `afterwards`.
+
+    `unbound`: without row-level security; `touches`: also says which tables were read.
+    """
+    connection = stage.connection
+    with connection.transaction(force_rollback=True):
+        try:
+            with connection.transaction():
+                if setup or unbound:
+                    quietly = ("set local session_replication_role = replica", *setup)
+                    loudly = (
+                        "set local session_replication_role = origin",
+                        *(_unbound(stage) if unbound else ()),
+                    )
+                    connection.execute("; ".join((*quietly, *loudly)).encode())
+        except psycopg.Error as error:
+            return Fired(False, code=error.sqlstate or "", message=_said(error))
+        before = _calls(stage)
+        try:
+            with _counted(stage, touches) as moved, connection.transaction():
+                connection.execute(acting(stage, identity).encode())
+                answer = connection.execute(sql.encode())
+                while answer.nextset():
+                    pass
+                rows = tuple(answer.fetchall()) if answer.description else ()
+                count = answer.rowcount
+                connection.execute("set constraints all immediate; set local role none")
+        except psycopg.Error as error:
+            ran = _ran(stage, before)
+            where = error.diag.context or ""
+            return Fired(True, code=error.sqlstate or "", message=_said(error), context=where, ran=ran)
+        ran = _ran(stage, before)
+        notes = noted(connection, stage.trace, stage.world)
+        counts = tuple(_count(stage, identity, statement) for statement in afterwards)
+        return Fired(True, count, rows, notes=notes, ran=ran, touched=tuple(moved), afterwards=counts)
+
+
+def acting(stage: Stage, identity: Identity) -> str:
+    """SQL that makes what follows a request of this identity, until the role is set back."""
+    named = {**dict.fromkeys(stage.settings, ""), **identity.settings}
+    sets = [f"pg_catalog.set_config({literal(k)}, {literal(v)}, true)" for k, v in sorted(named.items())]
+    role = f"set local role {ident(identity.role)}"
+    return f"select {', '.join(sets)}; {role}" if sets else role
+
+
+def places(stage: Stage, role: str, table: ObjectId) -> tuple[Place, ...]:
+    """The columns of a table or view, as the role may use them."""
+    key = role, table
+    if key not in stage.places:
+        stage.places[key] = tuple(
+            Place(name, type_, generated, identity, tuple(labels), *may)
+            for name, type_, generated, identity, labels, *may in stage.connection.execute(
+                _PLACES, {"role": role, "table": ident(table.schema, table.name)}
+            )
+        )
+    return stage.places[key]
+
+
+_SEQUENCES = """
+select d.refobjid::bigint, pg_catalog.format('%I.%I', s.schemaname, s.sequencename), s.last_value
+from pg_catalog.pg_sequences as s
+join pg_catalog.pg_namespace as n on n.nspname = s.schemaname
+join pg_catalog.pg_class as c on c.relname = s.sequencename and c.relnamespace = n.oid
+join pg_catalog.pg_depend as d on d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype in ('a', 'i')
+  and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+where s.last_value is not null
+order by 1, 2
+"""
+_PLACES = """
+select a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attgenerated <> '', a.attidentity::text,
+  array(select e.enumlabel::text from pg_catalog.pg_enum as e where e.enumtypid = a.atttypid order by e.enumsortorder),
+  pg_catalog.has_column_privilege(%(role)s, a.attrelid, a.attnum, 'select'),
+  pg_catalog.has_column_privilege(%(role)s, a.attrelid, a.attnum, 'insert'),
+  pg_catalog.has_column_privilege(%(role)s, a.attrelid, a.attnum, 'update')
+from pg_catalog.pg_attribute as a
+where a.attrelid = %(table)s::pg_catalog.regclass and a.attnum > 0 and not a.attisdropped
+order by a.attnum
+"""
+
+
+def _unbound(stage: Stage) -> tuple[str, ...]:
+    secured = [r for r in stage.catalogue.relations.values() if r.secured and r.kind in ("r", "p")]
+    return tuple(f"alter table {relation.sql} disable row level security" for relation in secured)
+
+
+@contextmanager
+def _counted(stage: Stage, wanted: bool) -> Iterator[list[Touched]]:
+    if not wanted:
+        yield []
+        return
+    with touching(stage.connection, stage.watch) as moved:
+        yield moved
+
+
+def _count(stage: Stage, identity: Identity, statement: str) -> int:
+    try:
+        with stage.connection.transaction():
+            stage.connection.execute(acting(stage, identity).encode())
+            count = stage.connection.execute(statement.encode()).rowcount
+            stage.connection.execute("set local role none")
+            return count
+    except psycopg.Error:
+        return -1
+
+
+def _calls(stage: Stage) -> dict[int, int]:
+    rows = stage.connection.execute(
+        "select f.oid, coalesce(pg_catalog.pg_stat_get_xact_function_calls(f.oid::pg_catalog.oid), 0) from"
+        " pg_catalog.unnest(%s::bigint[]) as f (oid) order by 1",
+        (list(stage.functions),),
+    )
+    return dict(rows.fetchall())
+
+
+def _ran(stage: Stage, before: Mapping[int, int]) -> frozenset[ObjectId]:
+    return frozenset(
+        stage.functions[oid] for oid, calls in _calls(stage).items() if calls > before.get(oid, 0)
+    )
+
+
+def _said(error: psycopg.Error) -> str:
+    return (error.diag.message_primary or str(error)).strip()

@@ -1,0 +1,335 @@
+"""Statements that fire a trigger with rows that are known to be allowed: a row taken away and put back, updated, deleted.
+
+And the same with something in it that names the other tenant. Promises statements for the table itself; knows the rows of the world and what
+the texts of the trigger functions look at. Runs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from reconciler.audit.triggers.bodies import constant
+from reconciler.audit.triggers.stage import Place, Stage, places
+from reconciler.audit.triggers.wiring import Trigger
+from reconciler.model import ObjectId
+from reconciler.pg import ident, literal
+from reconciler.shadow.tenants.catalogue import Relation
+from reconciler.shadow.tenants.values import Identity, Row
+
+_NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
+_TEXTS = ("text", "character varying", "character", "citext", "name")
+_MOST = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """`says` goes on after the identity's name. `setup` is the harness's. `changes` are the values that differ from the row's; `payload` is the column
+    that names B, and `tenant` says that it was set to B's own key."""
+
+    event: str
+    sql: str
+    says: str
+    setup: tuple[str, ...] = ()
+    changes: Mapping[str, str | None] = field(default_factory=dict)
+    payload: str = ""
+    tenant: bool = False
+
+
+def rows_of(stage: Stage, table: ObjectId, identity: Identity) -> tuple[Row, ...]:
+    """A's rows of a table, first those that are the identity's own user's."""
+    users = [
+        user for user in stage.world.users["A"] if any(user in value for value in identity.settings.values())
+    ]
+    rows = stage.world.rows["A"].get(table, ())
+    return tuple(sorted(rows, key=lambda row: not any(user in row.values.values() for user in users)))
+
+
+def plain(stage: Stage, identity: Identity, table: ObjectId, event: str, row: Row) -> Iterator[Try]:
+    """The event upon one row as it is; for a delete also without the rows that point to it."""
+    known = places(stage, identity.role, table)
+    name = ident(table.schema, table.name)
+    if event == "insert":
+        yield Try(
+            event,
+            _insert(name, known, row, {}),
+            f"inserts a row of its own into {table}",
+            (_removal(stage, table, row),),
+        )
+    elif event == "update":
+        may = [place for place in known if not place.generated and place.identity != "a"]
+        columns = [place.name for place in may if place.update] or [place.name for place in may[:1]]
+        sets = ", ".join(f"{ident(column)} = {ident(column)}" for column in columns)
+        sql = f"update {name} set {sets} where {_where(stage, table, row)}"
+        yield Try(event, sql, f"updates a row of its own in {table}")
+    elif event == "delete":
+        sql = f"delete from {name} where {_where(stage, table, row)}"
+        yield Try(event, sql, f"deletes a row of its own from {table}")
+        yield Try(event, sql, f"deletes a row of its own from {table}", _childless(stage, table, row))
+    elif event == "truncate":
+        yield Try(event, f"truncate {name} cascade", f"truncates {table}")
+
+
+def changed(
+    stage: Stage, identity: Identity, table: ObjectId, event: str, row: Row, triggers: Sequence[Trigger]
+) -> Iterator[Try]:
+    """The event with other values in the columns that the triggers look at: those of A's other rows, those that their texts speak of."""
+    known = places(stage, identity.role, table)
+    others = [other for other in stage.world.rows["A"].get(table, ()) if other is not row]
+    fixed = {*stage.relation(table).primary, *_owners(stage, table)}
+    found = []
+    for place in _looked_at(known, triggers):
+        if place.name in fixed or place.generated or place.identity == "a" or place.name not in row.values:
+            continue
+        for value in dict.fromkeys(_values(place, row, others, triggers)):
+            if value != row.values[place.name]:
+                found.append((place, value))
+    for place, value in islice(found, _MOST):
+        yield from _made(stage, table, event, row, known, {place.name: value}, "")
+
+
+def naming(
+    stage: Stage,
+    identity: Identity,
+    table: ObjectId,
+    event: str,
+    row: Row,
+    triggers: Sequence[Trigger],
+    base: Mapping[str, str | None],
+) -> Iterator[Try]:
+    """The event with B's keys in columns that the triggers look at and that do not say whose the row is. `base` are values with which they wrote."""
+    known = places(stage, identity.role, table)
+    found = _payloads(stage, table, row, triggers, {place.name: place for place in known})
+    for columns, values, tenant in islice(found, 3 * _MOST):
+        named = dict(zip(columns, values, strict=True))
+        for made in _made(stage, table, event, row, known, {**base, **named}, " (B's)"):
+            yield replace(made, payload=columns[0], tenant=tenant)
+
+
+def _made(
+    stage: Stage,
+    table: ObjectId,
+    event: str,
+    row: Row,
+    known: Sequence[Place],
+    changes: Mapping[str, str | None],
+    whose: str,
+) -> Iterator[Try]:
+    """The event upon the row with these values, where the identity may write them. A delete has them written first."""
+    name, where = ident(table.schema, table.name), _where(stage, table, row)
+    by_name = {place.name: place for place in known}
+    values = ", ".join(f"{c} = {'null' if v is None else literal(v)}" for c, v in changes.items())
+    sets = ", ".join(f"{ident(c)} = {_typed(v, by_name[c])}" for c, v in changes.items())
+    update, insert = f"update {name} set {sets} where {where}", _insert(name, known, row, changes)
+    may_update = all(by_name[column].update for column in changes)
+    may_insert = all(by_name[column].insert for column in changes)
+    removal = (_removal(stage, table, row),)
+    if event == "update" and may_update:
+        yield Try(event, update, f"updates a row of its own in {table} with {values}{whose}", (), changes)
+    elif event == "insert" and may_insert:
+        yield Try(
+            event, insert, f"inserts a row of its own into {table} with {values}{whose}", removal, changes
+        )
+    elif event == "delete" and (may_update or may_insert):
+        says = f"deletes a row of its own from {table} that it had given {values}{whose}"
+        first, setup = (update, ()) if may_update else (insert, removal)
+        yield Try(event, f"{first};\ndelete from {name} where {where}", says, setup, changes)
+
+
+def _payloads(
+    stage: Stage, table: ObjectId, row: Row, triggers: Sequence[Trigger], known: Mapping[str, Place]
+) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], bool]]:
+    world = stage.world
+    owners = set(_owners(stage, table))
+    relation = stage.relation(table)
+    looked = {place.name for place in _looked_at(tuple(known.values()), triggers)}
+    pointing = set()
+    for key in relation.keys:
+        target = stage.catalogue.relations[key.target]
+        free = [
+            (own, theirs) for own, theirs in zip(key.columns, key.theirs, strict=True) if own not in owners
+        ]
+        pointing |= {own for own, _ in free}
+        for other in world.rows["B"].get(target.id, ()):
+            values = [other.values.get(theirs) for _, theirs in free]
+            if free and all(value is not None for value in values) and looked & {own for own, _ in free}:
+                yield (
+                    tuple(own for own, _ in free),
+                    tuple(str(value) for value in values),
+                    target.id == world.tenancy.root,
+                )
+    strange = list(_strangers(stage, triggers))
+    for place in known.values():
+        if place.name not in looked or place.name in owners or place.generated or place.name in pointing:
+            continue
+        if place.type in ("json", "jsonb"):
+            for value in _documents(stage, triggers, row.values.get(place.name)):
+                yield (place.name,), (value,), True
+        elif place.type == "uuid" or place.type.startswith((*_TEXTS, *_NUMBERS)):
+            for value, tenant in strange:
+                if _fits(value, place.type):
+                    yield (place.name,), (value,), tenant
+
+
+def _strangers(stage: Stage, triggers: Sequence[Trigger]) -> Iterator[tuple[str, bool]]:
+    """B's key, a user of B, and of B's rows in the tables that the triggers touch what their statements name: what a client might send."""
+    world = stage.world
+    yield world.keys["B"], True
+    yield from ((user, False) for user in world.users["B"][:1])
+    seen = {world.keys["B"], *world.users["B"]}
+    for trigger in triggers:
+        for effect in stage.wiring.effects(trigger.function):
+            named = {token.identifier for token in effect.use.step.tokens}
+            for row in world.rows["B"].get(effect.table, ())[:1]:
+                for column in sorted(named & set(row.values)):
+                    value = row.values.get(column)
+                    if value and value not in seen:
+                        seen.add(value)
+                        yield value, False
+
+
+def _documents(stage: Stage, triggers: Sequence[Trigger], value: str | None) -> Iterator[str]:
+    """JSON with B's key under every name that the texts ask for, and with B's keys for A's in what stands there."""
+    world = stage.world
+    keys = dict.fromkeys(
+        key
+        for trigger in triggers
+        for routine in stage.wiring.bodies(trigger.function)
+        for key in routine.text.keys
+    )
+    held: object = None
+    try:
+        held = json.loads(value) if value else None
+    except ValueError:
+        held = None
+    base = held if isinstance(held, dict) else {}
+    if keys:
+        yield json.dumps({**base, **dict.fromkeys(keys, world.keys["B"])})
+        of_b = {
+            name: text
+            for rows in world.rows["B"].values()
+            for one in rows
+            for name, text in one.values.items()
+        }
+        named = {key: of_b[key] for key in keys if of_b.get(key)}
+        if named:
+            yield json.dumps({**base, **named})
+    if value and world.keys["A"] in value:
+        yield value.replace(world.keys["A"], world.keys["B"])
+
+
+def _values(
+    place: Place, row: Row, others: Sequence[Row], triggers: Sequence[Trigger]
+) -> Iterator[str | None]:
+    now = row.values[place.name]
+    if place.type.startswith(_TEXTS) or place.labels:
+        words = _spoken(triggers)
+        yield from (word for word in words if not place.labels or word in place.labels)
+    yield from islice((other.values.get(place.name) for other in others if other.values.get(place.name)), 1)
+    if place.labels:
+        yield from place.labels[:4]
+    elif place.type == "boolean":
+        yield "f" if now in ("t", "true") else "t"
+    elif place.type in _NUMBERS or place.type.startswith("numeric"):
+        try:
+            yield str(int(float(now or 0)) + 1)
+        except ValueError:
+            yield "1"
+    elif place.type.startswith(_TEXTS):
+        yield (now or "") + "x"
+    elif place.type.startswith("timestamp") or place.type == "date":
+        yield "2031-05-06"
+    elif place.type in ("json", "jsonb"):
+        yield '{"reconciler": 1}'
+
+
+def _spoken(triggers: Sequence[Trigger]) -> tuple[str, ...]:
+    """The constants in conditions: what a branch waits for."""
+    found: dict[str, None] = {}
+    for trigger in triggers:
+        for step in trigger.function.text.steps:
+            if step.kind in ("if", "case"):
+                for token in step.tokens:
+                    text = constant(token)
+                    if text and len(text) < 40:
+                        found[text] = None
+    return tuple(found)[:6]
+
+
+def _looked_at(known: Sequence[Place], triggers: Sequence[Trigger]) -> list[Place]:
+    """The columns that matter to a trigger: those its text or condition names, all of them where it sees the whole row."""
+    names: set[str] = set()
+    everything = False
+    for trigger in triggers:
+        names |= set(trigger.columns)
+        text = trigger.function.text
+        everything = (
+            everything or "*" in text.mentioned or bool(text.unreadable or text.dynamic or trigger.transition)
+        )
+        names |= text.mentioned
+        names |= {place.name for place in known if place.name in trigger.when}
+    return [place for place in known if everything or place.name in names]
+
+
+def _owners(stage: Stage, table: ObjectId) -> Collection[str]:
+    owned = stage.world.tenancy.tables.get(table)
+    return owned.columns if owned else ()
+
+
+def _fits(value: str, type_: str) -> bool:
+    if type_.startswith(_NUMBERS):
+        return value.lstrip("-").isdecimal()
+    return type_ != "uuid" or (len(value) == 36 and value.count("-") == 4)
+
+
+def _typed(value: str | None, place: Place) -> str:
+    return "null" if value is None else f"{literal(value)}::{place.type}"
+
+
+def _insert(name: str, known: Sequence[Place], row: Row, changes: Mapping[str, str | None]) -> str:
+    # Without the privilege on any column all are named: the refusal is PostgreSQL's to say.
+    whole = [place for place in known if not place.generated and place.name in {**row.values, **changes}]
+    held = [place for place in whole if place.insert] or whole
+    values = {**row.values, **changes}
+    columns = ", ".join(ident(place.name) for place in held)
+    given = ", ".join(_typed(values[place.name], place) for place in held)
+    overriding = " overriding system value" if any(place.identity == "a" for place in held) else ""
+    return f"insert into {name} ({columns}){overriding} values ({given})"
+
+
+def _where(stage: Stage, table: ObjectId, row: Row) -> str:
+    """The row by its primary key, else by all its values."""
+    relation = stage.relation(table)
+    names = relation.primary or tuple(row.values)
+    return " and ".join(_is(relation, name, row.values.get(name)) for name in names)
+
+
+def _is(relation: Relation, name: str, value: str | None) -> str:
+    column = relation.column(name)
+    if value is None or column is None:
+        return f"{ident(name)} is null"
+    if column.type == "json":
+        return f"{ident(name)}::text = {literal(value)}"
+    return f"{ident(name)} = {literal(value)}::{column.type}"
+
+
+def _removal(stage: Stage, table: ObjectId, row: Row) -> str:
+    return f"delete from {ident(table.schema, table.name)} where {_where(stage, table, row)}"
+
+
+def _childless(stage: Stage, table: ObjectId, row: Row) -> tuple[str, ...]:
+    """Takes away the rows that point to this one."""
+    oid = stage.relation(table).oid
+    found = []
+    for relation in stage.catalogue.relations.values():
+        for key in relation.keys:
+            if key.target != oid or relation.partition:
+                continue
+            pairs = [
+                _is(relation, own, row.values.get(theirs))
+                for own, theirs in zip(key.columns, key.theirs, strict=True)
+            ]
+            found.append(f"delete from {relation.sql} where {' and '.join(pairs)}")
+    return tuple(found)

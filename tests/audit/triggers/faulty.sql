@@ -1,0 +1,143 @@
+-- Triggers that are wrong in one way each, between tenants of a Supabase project; and one, on public.books, that is right.
+create schema private;
+grant usage on schema private to authenticated;
+
+create function private.org() returns uuid language sql stable set search_path = ''
+as $$ select nullif(auth.jwt() ->> 'org_id', '')::uuid $$;
+
+create table public.orgs (org_id uuid primary key, name text not null);
+create table public.accounts (
+  id uuid primary key default gen_random_uuid(), org_id uuid not null references public.orgs, balance bigint not null default 0
+);
+create table public.payments (
+  id uuid primary key default gen_random_uuid(), org_id uuid not null references public.orgs,
+  account_id uuid not null references public.accounts, cents bigint not null, state text not null default 'open'
+);
+create table public.messages (
+  id uuid primary key default gen_random_uuid(), org_id uuid not null references public.orgs, payload jsonb not null default '{}'
+);
+create table public.inbox (
+  id bigint generated always as identity primary key, org_id uuid not null references public.orgs, body text not null
+);
+create table public.orders (
+  id uuid primary key default gen_random_uuid(), org_id uuid not null references public.orgs, cents bigint not null
+);
+create table public.books (
+  id uuid primary key default gen_random_uuid(), org_id uuid not null references public.orgs, title text not null
+);
+create table public.book_copies (
+  id bigint generated always as identity primary key, org_id uuid not null references public.orgs, title text not null
+);
+create table public.sums (org_id uuid primary key references public.orgs, orders bigint not null default 0);
+create table public.notes (
+  id uuid primary key default gen_random_uuid(), org_id uuid not null references public.orgs, body text not null
+);
+create table public.note_counts (org_id uuid primary key references public.orgs, notes bigint not null default 0);
+create table public.labels (
+  id uuid primary key default gen_random_uuid(), org_id uuid not null references public.orgs, name text not null
+);
+create table public.label_uses (
+  id uuid primary key default gen_random_uuid(), org_id uuid not null references public.orgs, name text not null
+);
+create table public.audit_log (
+  id bigint generated always as identity primary key, org_id uuid not null, what text not null
+);
+create table public.nodes (
+  id uuid primary key default gen_random_uuid(), org_id uuid not null references public.orgs, visits bigint not null default 0
+);
+
+-- TRG101: the account is found by its key alone; only a payment that is paid books anything
+create function private.book() returns trigger language plpgsql security definer set search_path = ''
+as $$
+begin
+  if new.state = 'paid' then
+    update public.accounts as a set balance = a.balance + new.cents where a.id = new.account_id;
+  end if;
+  return null;
+end
+$$;
+create trigger book after insert or update on public.payments for each row execute function private.book();
+
+-- TRG103: whoever the payload names gets the message
+create function private.deliver() returns trigger language plpgsql security definer set search_path = ''
+as $$
+begin
+  insert into public.inbox (org_id, body) values (coalesce((new.payload ->> 'to_org')::uuid, new.org_id), new.payload::text);
+  return null;
+end
+$$;
+create trigger deliver after insert on public.messages for each row execute function private.deliver();
+
+-- Right in itself, with the tenant of the row; but its log can be tidied up (TRG104, at the end)
+create function private.sum_up() returns trigger language plpgsql security definer set search_path = ''
+as $$
+begin
+  update public.sums as s set orders = s.orders + 1 where s.org_id = new.org_id;
+  insert into public.audit_log (org_id, what) values (new.org_id, tg_op);
+  return null;
+end
+$$;
+create trigger sum_up after insert on public.orders for each row execute function private.sum_up();
+
+-- Right
+create function private.copy_book() returns trigger language plpgsql security definer set search_path = ''
+as $$
+begin
+  insert into public.book_copies (org_id, title) values (new.org_id, new.title);
+  return null;
+end
+$$;
+create trigger copy_book after insert or update on public.books for each row execute function private.copy_book();
+
+-- TRG102: members may read the counts and not change them, and the trigger runs as the member
+create function private.count_note() returns trigger language plpgsql set search_path = ''
+as $$
+begin
+  update public.note_counts as c set notes = c.notes + 1 where c.org_id = new.org_id;
+  return null;
+end
+$$;
+create trigger count_note after insert on public.notes for each row execute function private.count_note();
+
+-- TRG101 upon delete: the name of a label is no key; TRG105: and nobody hears when it fails
+create function private.forget_label() returns trigger language plpgsql security definer set search_path = ''
+as $$
+begin
+  delete from public.label_uses as u where u.name = old.name;
+  return null;
+exception when others then
+  return null;
+end
+$$;
+create trigger forget_label after delete on public.labels for each row execute function private.forget_label();
+
+-- TRG106: no end
+create function private.visit() returns trigger language plpgsql set search_path = ''
+as $$
+begin
+  update public.nodes as n set visits = n.visits + 1 where n.org_id = new.org_id and n.id = new.id;
+  return null;
+end
+$$;
+create trigger visit after update on public.nodes for each row execute function private.visit();
+
+do $$
+declare
+  t text;
+begin
+  foreach t in array array['orgs', 'accounts', 'payments', 'messages', 'inbox', 'orders', 'sums', 'notes', 'note_counts', 'labels', 'label_uses', 'audit_log', 'nodes', 'books', 'book_copies'] loop
+    execute format('alter table public.%I enable row level security', t);
+    execute format('revoke all on public.%I from anon, authenticated', t);
+    execute format('create policy reads on public.%I for select to authenticated using (org_id = (select private.org()))', t);
+    execute format('grant select on public.%I to authenticated', t);
+  end loop;
+  foreach t in array array['payments', 'messages', 'orders', 'notes', 'labels', 'nodes', 'books'] loop
+    execute format('create policy writes on public.%I to authenticated using (org_id = (select private.org())) with check (org_id = (select private.org()))', t);
+    execute format('grant insert, update, delete on public.%I to authenticated', t);
+  end loop;
+end
+$$;
+grant update on public.note_counts to authenticated;
+-- TRG104: members tidy the log up
+create policy tidies on public.audit_log for delete to authenticated using (org_id = (select private.org()));
+grant delete on public.audit_log to authenticated;
