@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from reconciler.errors import Stalled
 from reconciler.pg import ident, literal
 from reconciler.shadow.tenants import claims
 from reconciler.shadow.tenants.claims import Asked
@@ -41,6 +42,39 @@ class Person:
     tenants: tuple[str, ...] = ()
     sides: tuple[Side, ...] = ()
     admin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """An identity of the configuration: in its settings `{tenant}` and `{user}` stand for the keys of their (first) tenant and user."""
+
+    name: str
+    role: str
+    sides: tuple[Side, ...]
+    settings: Mapping[str, str]
+
+
+def told(
+    recipes: Sequence[Recipe], seen: Examined, keys: Mapping[Side, str], users: Mapping[Side, Sequence[str]]
+) -> Iterator[Identity]:
+    """The identities of the configuration. Stalled when a role is not there."""
+    for recipe in recipes:
+        if recipe.role not in seen.known.roles:
+            raise Stalled(
+                f"identity {recipe.name!r} acts as the role {recipe.role}, which does not exist", hint="correct audit.identities in the configuration"
+            )  # fmt: skip
+        side: Side = recipe.sides[0] if recipe.sides else "A"
+        theirs = users[side]
+        user = theirs[2] if len(recipe.sides) > 1 and len(theirs) > 2 else "".join(theirs[:1])
+        words = {"{tenant}": keys[side] if recipe.sides else "", "{user}": user if recipe.sides else ""}
+        filled = {name: _filled(value, words) for name, value in recipe.settings.items()}
+        yield Identity(recipe.name, recipe.role, filled, recipe.sides, seen.known.roles[recipe.role].bypasses)
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    for word, value in words.items():
+        text = text.replace(word, value)
+    return text
 
 
 def people(

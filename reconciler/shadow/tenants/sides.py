@@ -21,7 +21,8 @@ from reconciler.shadow.rows import plain_text
 from reconciler.shadow.seed import plant, without_triggers
 from reconciler.shadow.seed_tables import Column, Table, Tables
 from reconciler.shadow.seed_verify import TAKEN_OUT
-from reconciler.shadow.tenants import claims
+from reconciler.shadow.tenants import claims, fixtures
+from reconciler.shadow.tenants.fixtures import Taken
 from reconciler.shadow.tenants.owners import tenant_columns, user_columns
 from reconciler.shadow.tenants.roles import labels, ordinary
 from reconciler.shadow.tenants.tenancy import Examined
@@ -66,8 +67,11 @@ def shared(connection: Connection, seen: Examined) -> Filled:
         )
 
 
-def side(connection: Connection, seen: Examined, which: Side, both: str = "") -> Filled:
-    """The rows of tenant `which`. `both` is the key of a user of the other tenant who becomes a member of this one, too."""
+def side(
+    connection: Connection, seen: Examined, which: Side, declared: Taken | None = None, both: str = ""
+) -> Filled:
+    """The rows of tenant `which`: those that were `declared`, and made-up ones where there are none. `both` is the key of a user of the
+    other tenant who becomes a member of this one, too."""
     with connection.transaction(), without_triggers(connection):
         connection.execute("select pg_catalog.pg_current_xact_id()")
         plain = seed_tables.read(connection)
@@ -77,16 +81,20 @@ def side(connection: Connection, seen: Examined, which: Side, both: str = "") ->
         troubles: dict[int, str] = {}
         root, users = seen.marks.root, seen.marks.users
         known = _given(seen, known, own, "", ())
+        fixtures.put(connection, known, declared or {})
         key = ""
         if root:
             troubles |= _stage(connection, known, own, {root}, rows)
             key = _first(connection, known, root, seen.marks.root_key)
-        key = key or (_constant(seen, which) if _tenants(seen) else "")
+        key = (
+            key or _owner(connection, seen, known, own) or (_constant(seen, which) if _tenants(seen) else "")
+        )
         known = _given(seen, known, own, key, ())
         members: tuple[str, ...] = ()
         if users and users in own:
             troubles |= _stage(connection, known, own, {users}, rows)
             members = _all(connection, known, users, seen.marks.user_key)
+            members = fixtures.ranked(connection, seen, known, members) if declared else members
         members = members or tuple(_constant_user(seen, which, n) for n in range(USERS[which]))
         key = key or members[0]
         known = _given(seen, known, own, key, members)
@@ -158,6 +166,19 @@ def _all(connection: Connection, known: Tables, oid: int, column: str) -> tuple[
         f"select {ident(column)}::text from {table.rows}{known.where(oid)} order by tableoid, ctid".encode()
     ).fetchall()
     return tuple(str(row[0]) for row in rows if row[0] is not None)
+
+
+def _owner(connection: Connection, seen: Examined, known: Tables, own: set[int]) -> str:
+    """The tenant of a declared row, where no table holds the tenants."""
+    for oid in sorted(own):
+        owned = _owned(seen, known, oid)
+        if owned.ownership != "user" and not known.tables[oid].partitioned:
+            row = connection.execute(
+                f"select {owned.owner} from only {known.tables[oid].sql} as x{known.where(oid)} limit 1".encode()
+            ).fetchone()
+            if row and row[0]:
+                return str(row[0])
+    return ""
 
 
 def _tenants(seen: Examined) -> bool:

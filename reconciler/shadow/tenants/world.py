@@ -8,7 +8,7 @@ refreshed in both. Needs a superuser on the scratch server: rows go in with trig
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import psycopg
@@ -18,7 +18,8 @@ from reconciler.errors import Stalled
 from reconciler.model import ObjectId
 from reconciler.pg import Url, connect, ident, literal
 from reconciler.shadow.scratch import Shadow
-from reconciler.shadow.tenants import calibrate, sides
+from reconciler.shadow.tenants import calibrate, fixtures, identities, sides
+from reconciler.shadow.tenants.identities import Recipe
 from reconciler.shadow.tenants.sides import Filled
 from reconciler.shadow.tenants.tenancy import Examined, examine
 from reconciler.shadow.tenants.values import Row, Side, Tenancy, World
@@ -36,12 +37,15 @@ def build(
     tenancy: Tenancy | None = None,
     tenant_column: str = "",
     declared: Mapping[str, str] | None = None,
+    scripts: Sequence[str] = (),
+    recipes: Sequence[Recipe] = (),
     told: Callable[[str], None] = lambda sentence: None,
 ) -> Iterator[World]:
     """A world of copies of `start`, a scratch database to which nobody is connected; both are dropped when the block ends.
 
-    `tenant_column` and `declared` are as for `tenancy.read`; a `tenancy` that was read before wins over both. `told` hears what is being
-    done. Raises Stalled where the shadow's user is no superuser.
+    `tenant_column` and `declared` are as for `tenancy.read`; a `tenancy` that was read before wins over both. `scripts` are SQL with rows of two
+    tenants, which win over made-up ones; `recipes` are further identities. `told` hears what is being done. Raises Stalled where the
+    shadow's user is no superuser, or a script does not run.
     """
     with shadow.copy(start) as alone:
         with connect(alone) as connection:
@@ -49,17 +53,19 @@ def build(
             told("reading whose each table is")
             seen = examine(connection, tenant_column=tenant_column, declared=declared, given=tenancy)
             told("making rows for tenant A")
+            fixtures.load(connection, scripts)
+            there_before = fixtures.taken(connection, seen)
             common = sides.shared(connection, seen)
-            a = sides.side(connection, seen, "A")
+            a = sides.side(connection, seen, "A", there_before["A"])
             _ahead(connection)
         with shadow.copy(alone) as both:
             with connect(both) as there, connect(alone) as here:
                 told("making rows for tenant B")
-                b = sides.side(there, seen, "B", a.users[2] if len(a.users) > 2 else "")
+                b = sides.side(there, seen, "B", there_before["B"], a.users[2] if len(a.users) > 2 else "")
                 _alike(there, here)
                 trouble = {**_refresh(there), **_refresh(here)}
             told("finding out who sees what")
-            yield _world(both, alone, seen, common, a, b, trouble)
+            yield _world(both, alone, seen, common, a, b, trouble, recipes)
 
 
 def _world(
@@ -70,6 +76,7 @@ def _world(
     a: Filled,
     b: Filled,
     trouble: Mapping[ObjectId, str],
+    recipes: Sequence[Recipe],
 ) -> World:
     keys: dict[Side, str] = {"A": a.key, "B": b.key}
     users: dict[Side, tuple[str, ...]] = {"A": a.users, "B": b.users}
@@ -82,7 +89,7 @@ def _world(
         both=both,
         alone=alone,
         tenancy=seen.tenancy,
-        identities=acting,
+        identities=(*acting, *identities.told(recipes, seen, keys, users)),
         rows={"A": a.rows, "B": b.rows},
         shared=common.rows,
         keys=keys,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
+from reconciler.errors import Stalled
 from reconciler.model import ObjectId
 from reconciler.pg import Url, connect, ident
 from reconciler.shadow.rows import plain_text
@@ -193,3 +194,58 @@ def test_claims_that_must_not_help(built: Callable[[str], World]) -> None:
     assert claims["user_metadata"]["tenant_id"] == found.keys["B"]
     assert claims["user_metadata"]["app_metadata"]["tenant_id"] == found.keys["B"]
     assert claims["sub"] == found.users["A"][0]
+
+
+FIXTURES = """
+insert into auth.users (id, email) select ('00000000-0000-0000-0000-00000000000' || n)::uuid, 'user' || n || '@example.org' from generate_series(1, 5) as n;
+insert into organizations (id, slug, plan_id) select ('10000000-0000-0000-0000-00000000000' || n)::uuid, 'tenant-' || n, p.id
+  from generate_series(1, 3) as n, insert_plan() as p (id);
+insert into organization_members (organization_id, user_id, role, status) values
+  ('10000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000001', 'owner', 'active'),
+  ('10000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000002', 'member', 'active'),
+  ('10000000-0000-0000-0000-000000000002', '00000000-0000-0000-0000-000000000003', 'admin', 'active'),
+  ('10000000-0000-0000-0000-000000000003', '00000000-0000-0000-0000-000000000004', 'admin', 'active');
+insert into projects (organization_id, name) select id, 'declared ' || slug from organizations;
+"""
+
+
+def test_declared_rows_win(scratch_server: Shadow, loaded: Callable[[str], Url]) -> None:
+    script = (
+        "create function insert_plan() returns setof int language sql as $$ insert into plans (name, price) values ('gold', 7)"
+        f" returning id $$; {FIXTURES}; drop function insert_plan();"
+    )
+    recipes = [
+        identities.Recipe("robot", "authenticated", ("B",), {"app.t": "{tenant}", "j": '{"u": "{user}"}'}),
+        identities.Recipe("visitor", "anon", (), {"app.t": "{tenant}"}),
+    ]
+    with world.build(scratch_server, loaded("memberships"), scripts=[script], recipes=recipes) as found:
+        tail = {side: key[-1] for side, key in found.keys.items()}
+        assert tail == {"A": "1", "B": "2"}
+        assert [user[-1] for user in found.users["A"]] == ["2", "1"]  # the ordinary member first
+        assert [user[-1] for user in found.users["B"]] == ["3"]
+        projects = ObjectId("table", "public", "projects")
+        for side, number in (("A", 1), ("B", 2)):
+            assert [row.values["name"] for row in found.rows[side][projects]] == [f"declared tenant-{number}"]
+            assert len(found.rows[side][ObjectId("table", "public", "tasks")]) == 2
+        names = {url: [row[0] for row in lines(url, projects, ["name"])] for url in (found.alone, found.both)}
+        assert names[found.alone] == ["declared tenant-1", "declared tenant-3"]
+        assert names[found.both] == ["declared tenant-1", "declared tenant-2", "declared tenant-3"]
+        known = {identity.name: identity for identity in found.identities}
+        assert known["robot"].settings == {"app.t": found.keys["B"], "j": f'{{"u": "{found.users["B"][0]}"}}'}
+        assert known["visitor"].settings == {"app.t": ""}
+        assert known["admin of A"].settings["request.jwt.claims"].count(found.users["A"][1]) == 1
+        assert found.uncalibrated == {}
+
+
+def test_fixtures_that_do_not_run_are_told(scratch_server: Shadow, loaded: Callable[[str], Url]) -> None:
+    start = loaded("bare")
+    with (
+        pytest.raises(Stalled, match='fixture 2 does not run: relation "nowhere" does not exist'),
+        world.build(scratch_server, start, scripts=["select 1", "insert into nowhere values (1)"]),
+    ):
+        pass
+    with (
+        pytest.raises(Stalled, match="identity 'x' acts as the role nobody_at_all"),
+        world.build(scratch_server, start, recipes=[identities.Recipe("x", "nobody_at_all", (), {})]),
+    ):
+        pass
