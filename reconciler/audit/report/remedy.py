@@ -11,7 +11,7 @@ import re
 from reconciler.audit.report.values import Audit
 from reconciler.model import Finding
 
-_SQL = re.compile(r"(?:alter|create|drop|revoke|grant|comment|set)\s", re.IGNORECASE)
+_SQL = re.compile(r"(?:alter|create|drop|revoke|grant|comment|set)\s")
 _BLANK = re.compile(r"<[a-z][\w ,.-]*>|…|\.\.\.")
 
 

@@ -19,15 +19,22 @@ from reconciler.audit import exemptions
 from reconciler.audit.rule import Rule
 from reconciler.audit.rules import (
     attacks,
+    audience,
     claims,
+    exposure,
+    functions,
     gaps,
+    grants,
     identities,
     inheritance,
+    keys,
     policies,
     rls,
+    roles,
     scope,
     subqueries,
     triggers,
+    views,
 )
 from reconciler.audit.rules.read import read
 from reconciler.audit.rules.subject import Subject
@@ -39,9 +46,25 @@ from reconciler.shadow.tenants.values import Tenancy
 __all__ = ["RULES", "Rule", "check", "findings"]
 
 _FAMILIES: Final[tuple[tuple[Rule, ...], ...]] = (
-    rls.RULES, gaps.RULES, inheritance.RULES, policies.RULES, claims.RULES, identities.RULES, subqueries.RULES, scope.RULES,
-    attacks.RULES, triggers.RULES, exemptions.RULES,
-)  # fmt: skip
+    rls.RULES,
+    gaps.RULES,
+    inheritance.RULES,
+    policies.RULES,
+    audience.RULES,
+    claims.RULES,
+    identities.RULES,
+    subqueries.RULES,
+    scope.RULES,
+    views.RULES,
+    functions.RULES,
+    grants.RULES,
+    roles.RULES,
+    keys.RULES,
+    exposure.RULES,
+    attacks.RULES,
+    triggers.RULES,
+    exemptions.RULES,
+)
 
 
 def _registered(families: tuple[tuple[Rule, ...], ...]) -> Mapping[str, Rule]:

@@ -63,7 +63,7 @@ class Relation:
     """A table (`letter` r, p), view (v), materialized view (m), foreign table (f) or sequence (S).
 
     `grants` are without the owner's. `parents` are what it is a partition of (`partition`) or inherits from. `query` is that of a
-    view. `updatable` holds the commands that can be run on a view as on a table.
+    view. `updatable` holds the commands that can be run on a view as on a table. `member`: an extension brought it.
     """
 
     oid: int
@@ -80,7 +80,6 @@ class Relation:
     query: Node | None = None
     updatable: frozenset[Command] = frozenset()
     member: bool = False
-    """Whether an extension brought it."""
 
     def column(self, number: int) -> Column | None:
         return next((one for one in self.columns if one.number == number), None)
@@ -138,7 +137,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """`search_path` is what it is pinned to, None when it is not; `volatility` i, s or v; `body` its source text."""
+    """`search_path` is what it is pinned to, None when it is not; `volatility` i, s or v; `body` its source text.
+
+    `member`: an extension brought it. `resolved`: its body is no text whose names are looked up at every call.
+    """
 
     oid: int
     id: ObjectId
@@ -153,7 +155,7 @@ class Function:
     body: str
     grants: tuple[Grant, ...] = ()
     member: bool = False
-    """Whether an extension brought it."""
+    resolved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ select p.oid::pg_catalog.int8 as oid, n.nspname::text as schema, p.proname::text
   pg_catalog.format_type(p.prorettype, null) as returns, p.pronargs::int as arguments,
   (select pg_catalog.substr(s, 13) from pg_catalog.unnest(p.proconfig) as s where s ~ '^search_path=') as search_path,
   case when l.lanname in ('c', 'internal') then '' else coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) end as body,
+  p.prosqlbody is not null as resolved,
   {_granted("p.proacl", "'f'", "p.proowner")} as grants,
   {_member("pg_proc", "p.oid")} as member
 from pg_catalog.pg_proc as p

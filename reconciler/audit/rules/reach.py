@@ -6,10 +6,11 @@ everything anyway and are never among the holders.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from reconciler.audit.rules.catalog import PUBLIC, Catalog, Function, Grant, Relation, Role
 from reconciler.platforms import Platform
+from reconciler.platforms import roles as platform_roles
 
 _ANONYMOUS = {"postgres": frozenset({PUBLIC}), "supabase": frozenset({PUBLIC, "anon"})}
 
@@ -92,22 +93,28 @@ def _through(catalog: Catalog, role: str) -> tuple[str, ...]:
 
 
 def ordinary_owners(catalog: Catalog, relation: Relation) -> tuple[str, ...]:
-    """Who acts as the owner without being told about: the owner, when it logs in itself, and members of it that do. None of them
-    bypasses row-level security by an attribute of its own."""
+    """Who acts as the owner: the owner, when sessions are its own, and members of it whose are. None of them bypasses row-level
+    security by an attribute of its own."""
     owner = catalog.roles.get(relation.owner)
     if owner is None or owner.unbound:
         return ()
     return tuple(
-        sorted(role.name for role in catalog.roles.values() if _acts_as(role, owner) and not role.unbound)
+        role.name
+        for role in catalog.roles.values()
+        if not role.unbound and has_sessions(catalog, role) and _acts_as(role, owner)
     )
 
 
+def has_sessions(catalog: Catalog, role: Role) -> bool:
+    """Whether somebody logs in as the role, or the platform's API acts as it."""
+    return role.login or role.name in platform_roles(catalog.platform)
+
+
 def _acts_as(role: Role, owner: Role) -> bool:
-    is_it = role.name == owner.name
-    return role.login and (is_it or owner.name in role.inherits | role.becomes)
+    return role.name == owner.name or owner.name in role.inherits | role.becomes
 
 
-def words(held: dict[str, tuple[str, ...]]) -> str:
+def words(held: Mapping[str, tuple[str, ...]]) -> str:
     """Who may do what, as a part of a sentence: `anon may select, insert; PUBLIC may select`."""
     return "; ".join(f"{shown(to)} may {', '.join(privileges)}" for to, privileges in held.items())
 

@@ -170,6 +170,7 @@ def _function(row: DictRow) -> c.Function:
         body=row["body"],
         grants=_grants(row["grants"]),
         member=row["member"],
+        resolved=row["resolved"],
     )
 
 

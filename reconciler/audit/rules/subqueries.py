@@ -58,7 +58,7 @@ PLANTED = Rule(
 )
 
 
-def _binds(catalog: Catalog, role: str, table: Relation) -> bool:
+def binds(catalog: Catalog, role: str, table: Relation) -> bool:
     """Whether row-level security of the table is asked for the role."""
     if not table.rls or reach.is_unbound(catalog, role):
         return False
@@ -84,7 +84,7 @@ def _way_back(catalog: Catalog, goal: Relation, policy: Policy, role: str, seen:
             acts_as = function.owner if function.definer else role
             if (
                 function.id.schema != "pg_catalog"
-                and _binds(catalog, acts_as, goal)
+                and binds(catalog, acts_as, goal)
                 and _names(function, goal)
             ):
                 return f"function {function.id}, which reads {goal.id} as {reach.shown(acts_as)}"
@@ -96,7 +96,7 @@ def _through(catalog: Catalog, goal: Relation, oid: int, role: str, seen: frozen
     if relation is None or oid in seen:
         return ""
     if oid == goal.oid:
-        return f"{goal.id} itself" if _binds(catalog, role, goal) else ""
+        return f"{goal.id} itself" if binds(catalog, role, goal) else ""
     way = ""
     if relation.query is not None and relation.letter == "v":
         reader = role if relation.invoker else relation.owner
@@ -104,7 +104,7 @@ def _through(catalog: Catalog, goal: Relation, oid: int, role: str, seen: frozen
             _through(catalog, goal, inner, reader, seen | {oid}) for inner in sorted(reads(relation.query))
         )
         way = next((found for found in ways if found), "")
-    elif _binds(catalog, role, relation):
+    elif binds(catalog, role, relation):
         acting = reach.acting(catalog, role)
         for policy in catalog.policies_of(relation):
             if "select" in policy.commands and acting & set(policy.roles):

@@ -1,4 +1,4 @@
--- also: POL025, POL028
+-- also: GRANT003, POL025, POL028
 create table public.invoices (id uuid primary key, org_id uuid not null, total numeric);
 grant select, insert, update, delete on public.invoices to authenticated;
 alter table public.invoices enable row level security;

@@ -1,0 +1,3 @@
+create function public.shout(words text) returns text
+  language sql immutable
+  as 'select upper(words)';

@@ -1,0 +1,3 @@
+create function public.my_organisation() returns uuid
+  language sql immutable set search_path = ''
+  as $$ select nullif(current_setting('app.org_id', true), '')::uuid $$;

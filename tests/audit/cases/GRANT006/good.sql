@@ -1,0 +1,9 @@
+create table public.invoices (id uuid primary key, org_id uuid not null, total numeric);
+alter table public.invoices enable row level security;
+create policy members_read on public.invoices for select to authenticated
+  using (org_id = (select nullif(auth.jwt() ->> 'org_id', '')::uuid));
+
+create role reporting login;
+grant select on public.invoices to reporting;
+create policy reporting_reads on public.invoices for select to reporting
+  using (org_id = (select nullif(current_setting('app.org_id', true), '')::uuid));

@@ -1,0 +1,8 @@
+create table public.invoices (id uuid primary key, org_id uuid not null, total numeric);
+alter table public.invoices enable row level security;
+create policy members_read on public.invoices for select to authenticated
+  using (org_id = (select nullif(auth.jwt() ->> 'org_id', '')::uuid));
+
+create materialized view public.totals as
+  select org_id, sum(total) as total from public.invoices group by org_id;
+grant select on public.totals to authenticated;

@@ -1,0 +1,10 @@
+-- also: VIEW001
+create table public.invoices (id uuid primary key, org_id uuid not null, total numeric);
+alter table public.invoices enable row level security;
+create policy members_read on public.invoices for select to authenticated
+  using (org_id = (select nullif(auth.jwt() ->> 'org_id', '')::uuid));
+
+create view public.open_invoices with (security_barrier = true) as
+  select id, org_id, total from public.invoices
+  where org_id = (select nullif(auth.jwt() ->> 'org_id', '')::uuid);
+grant select, update on public.open_invoices to authenticated;
