@@ -1,5 +1,5 @@
-create table public.readings (id uuid primary key, org_id uuid not null, device text not null, value numeric);
-grant select on public.readings to authenticated;
-alter table public.readings enable row level security;
-create policy devices_read on public.readings for select to authenticated
-  using (org_id = (select nullif(auth.jwt() ->> 'org_id', '')::uuid) and device = (select auth.jwt() ->> 'device'));
+create table public.notes (id uuid primary key, org_id uuid not null, body text not null);
+grant insert on public.notes to authenticated;
+alter table public.notes enable row level security;
+create policy members_write on public.notes for insert to authenticated
+  with check (org_id = (select nullif(auth.jwt() ->> 'org_id', '')::uuid) and body <> '');
