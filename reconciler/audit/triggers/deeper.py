@@ -20,6 +20,7 @@ from reconciler.audit.triggers.tries import Try
 from reconciler.audit.triggers.wiring import Trigger
 from reconciler.model import Finding, ObjectId
 from reconciler.pg import ident, literal
+from reconciler.shadow.tenants.catalogue import Relation
 from reconciler.shadow.tenants.values import Identity
 
 _FAILING = f"""
@@ -63,12 +64,13 @@ def _starved(
     if not any(may_write(stage, trigger) for trigger in triggers):
         return
     told = set()
-    for attack, _ in fired:
-        bound = fire(stage, identity, attack.sql, setup=attack.setup)
-        unbound = fire(stage, identity, attack.sql, setup=attack.setup, unbound=True)
-        if not bound.done or not unbound.done:
+    hidden = _hidden(stage, triggers)
+    for attack, there in fired:
+        unbound = fire(stage, identity, attack.sql, setup=attack.setup, unbound=hidden)
+        did = Counter((note.table, note.op) for note in there.notes if note.by_function)
+        more = any(note.by_function and not did[note.table, note.op] for note in unbound.notes)
+        if not unbound.done or not more or not fire(stage, identity, attack.sql, setup=attack.setup).done:
             continue
-        did = Counter((note.table, note.op) for note in bound.notes if note.by_function)
         for note in unbound.notes:
             trigger = responsible(stage, note, attack) if note.by_function else None
             what = (note.table, note.op)
@@ -79,7 +81,7 @@ def _starved(
             verb = {"INSERT": "inserts", "UPDATE": "changes", "DELETE": "deletes"}[note.op]
             says = f"{trigger.id} {verb} {count} of A's rows in {note.table} without row-level security, none as {identity.name}, and raises no error"
             touched = fire(
-                stage, identity, attack.sql, setup=attack.setup, unbound=True, touches=True
+                stage, identity, attack.sql, setup=attack.setup, unbound=hidden, touches=True
             ).touched
             made = script.starved(
                 stage, identity, attack, (one.relation for one in touched), note.table, note.op, says
@@ -98,6 +100,27 @@ def _starved(
             )
 
 
+def _hidden(stage: Stage, triggers: Sequence[Trigger]) -> list[Relation]:
+    """The tables with row-level security that these triggers and those they fire touch; all of them where a text does not say which."""
+    secured = [r for r in stage.catalogue.relations.values() if r.secured and r.kind in ("r", "p")]
+    found: set[ObjectId] = set()
+    waiting, passed = list(triggers), set()
+    while waiting:
+        trigger = waiting.pop()
+        if trigger.id in passed:
+            continue
+        passed.add(trigger.id)
+        if any(
+            routine.text.unreadable or routine.text.dynamic
+            for routine in stage.wiring.bodies(trigger.function)
+        ):
+            return secured
+        for effect in stage.wiring.effects(trigger.function):
+            found.add(effect.table)
+            waiting += stage.wiring.fired_by(effect)
+    return [relation for relation in secured if relation.id in found]
+
+
 def shown(identity: Identity, attack: Try, note: Note) -> str:
     """Who did what, what happened then, and the statement."""
     return f"{identity.name} {attack.says}; {path(note)} as {note.role}\n{attack.sql}"
@@ -113,7 +136,7 @@ def may_write(stage: Stage, trigger: Trigger) -> bool:
 
 def _tampered(stage: Stage, identity: Identity, fired: Sequence[tuple[Try, Fired]]) -> Iterator[Fault]:
     """The log rows of one statement, changed, removed and forged by whoever made it."""
-    seen = set()
+    seen: set[ObjectId] = set()
     for attack, one in fired:
         for note in one.notes:
             if (
@@ -121,6 +144,7 @@ def _tampered(stage: Stage, identity: Identity, fired: Sequence[tuple[Try, Fired
                 or note.op != "INSERT"
                 or note.table in seen
                 or not _is_log(stage, note.table)
+                or _owns(stage, identity, note.table)
             ):
                 continue
             seen.add(note.table)
@@ -159,6 +183,12 @@ def _tampering(
     return Fault(
         finding, writer.id, f"what it wrote into {note.table} can be changed by whom it is about", made
     )
+
+
+def _owns(stage: Stage, identity: Identity, table: ObjectId) -> bool:
+    """Whether the role may do anything with the table in any case."""
+    role = stage.catalogue.roles.get(identity.role)
+    return stage.relation(table).owner in {identity.role, *(role.members_of if role else ())}
 
 
 def _is_log(stage: Stage, table: ObjectId) -> bool:

@@ -213,17 +213,31 @@ _ABOUT_TRIGGERS = (_before_writes, _after_assigns, _appends, _unlogged, _unanswe
 
 
 def _logs(design: Design) -> Iterator[Finding]:
+    """One finding for each privilege of ordinary roles; one for a table where only roles beyond row-level security may write."""
     for table, allowed in sorted(design.writers.items()):
-        for privilege, roles in sorted(allowed.items()):
-            ordinary = [role for role in roles if role not in design.bypassing]
-            shown = ", ".join(ordinary or roles)
+        name = ident(table.schema, table.name)
+        ordinary = {
+            privilege: [role for role in roles if role not in design.bypassing]
+            for privilege, roles in allowed.items()
+        }
+        for privilege, roles in sorted(ordinary.items()):
+            if roles:
+                also = " -- and from public" if len(roles) > 1 else ""
+                yield BY_ID["TRG010"].finding(
+                    table,
+                    f"{table} is a log that triggers keep; {', '.join(roles)} may {privilege} it.",
+                    remedy=f"revoke {privilege} on {name} from {', '.join(ident(role) for role in roles)};{also}",
+                    detail=privilege,
+                )
+        beyond = sorted({role for roles in allowed.values() for role in roles if role in design.bypassing})
+        if beyond and not any(ordinary.values()):
+            privileges = ", ".join(sorted(allowed))
             yield BY_ID["TRG010"].finding(
                 table,
-                f"{table} is a log that triggers keep; {shown} may {privilege} it.",
-                remedy=f"revoke {privilege} on {ident(table.schema, table.name)} from {', '.join(ident(role) for role in roles)};"
-                + (" -- and from public" if len(roles) > 1 else ""),
-                detail=privilege,
-                severity=None if ordinary else "info",
+                f"{table} is a log that triggers keep; {', '.join(beyond)}, beyond row-level security, may {privileges} it.",
+                remedy=f"revoke {privileges} on {name} from {', '.join(ident(role) for role in beyond)};",
+                detail="bypass",
+                severity="info",
             )
 
 

@@ -35,7 +35,7 @@ class Crossing(NamedTuple):
 @dataclass
 class Seen:
     """What firing the triggers of one table by one event as one identity came to. `refused` is why it was not, `denied` that it never could,
-    `hidden` how many of A's rows row-level security kept from it, `good` one that
+    `rows` how many rows of A were tried, `hidden` how many of them row-level security kept from it, `good` one that
     it could do it with."""
 
     fired: list[tuple[Try, Fired]] = field(default_factory=list)
@@ -44,6 +44,7 @@ class Seen:
     endless: dict[ObjectId, Try] = field(default_factory=dict)
     refused: str = ""
     denied: bool = False
+    rows: int = 0
     hidden: int = 0
     good: Row | None = None
 
@@ -83,7 +84,11 @@ def actors(world: World) -> tuple[Identity, ...]:
 
 
 def _groups(stage: Stage) -> Iterator[tuple[ObjectId, str, tuple[Trigger, ...]]]:
-    enabled = [t for t in stage.wiring.triggers if t.enabled and t.table in set(stage.trace.tables.values())]
+    held = {
+        *stage.trace.tables.values(),
+        *(r.id for r in stage.catalogue.relations.values() if r.kind == "v"),
+    }
+    enabled = [trigger for trigger in stage.wiring.triggers if trigger.enabled and trigger.table in held]
     for table in sorted({trigger.table for trigger in enabled}):
         for event in ("insert", "update", "delete", "truncate"):
             triggers = tuple(
@@ -94,8 +99,9 @@ def _groups(stage: Stage) -> Iterator[tuple[ObjectId, str, tuple[Trigger, ...]]]
 
 
 def _seen(stage: Stage, identity: Identity, table: ObjectId, event: str, triggers: Sequence[Trigger]) -> Seen:
-    seen = Seen()
-    for row in tries.rows_of(stage, table, identity):
+    rows = tries.rows_of(stage, table, identity)
+    seen = Seen(rows=len(rows))
+    for row in rows:
         for attack in tries.plain(stage, identity, table, event, row):
             if seen.good is None and not seen.denied and _take(stage, identity, attack, triggers, seen):
                 seen.good = row
@@ -217,21 +223,17 @@ def _cell(
         return Cell(trigger.id, command, name, "isolated", reason, f"{name} {seen.fired[0][0].says}")
     if seen.denied:
         return Cell(trigger.id, command, name, "isolated", f"cannot be fired by it: {seen.refused}")
-    if stage.world.unseeded.get(trigger.table) and not stage.world.rows["A"].get(trigger.table):
-        return Cell(
-            trigger.id, command, name, "undecided", f"no row of A: {stage.world.unseeded[trigger.table]}"
-        )
-    if not stage.world.rows["A"].get(trigger.table):
-        return Cell(trigger.id, command, name, "undecided", f"A has no row in {trigger.table}")
+    if not seen.rows:
+        why = stage.world.unseeded.get(trigger.table) or f"{trigger.table} shows it no row of A"
+        return Cell(trigger.id, command, name, "undecided", why)
     if _ruled(stage, identity, trigger.table, event):
         return Cell(
             trigger.id, command, name, "isolated", f"cannot be fired by it: no policy lets it {event} a row"
         )
     if seen.fired:
         return Cell(trigger.id, command, name, "undecided", "its condition held for no row that was tried")
-    rows = len(stage.world.rows["A"][trigger.table])
-    if stage.relation(trigger.table).secured and seen.hidden >= rows:
-        reason = f"cannot be fired by it: row-level security lets it {event} none of A's {rows} rows"
+    if stage.relation(trigger.table).secured and seen.hidden >= seen.rows:
+        reason = f"cannot be fired by it: row-level security lets it {event} none of A's {seen.rows} rows"
         return Cell(trigger.id, command, name, "isolated", reason)
     why = seen.refused or f"the {event} reached no row"
     return Cell(trigger.id, command, name, "undecided", f"could not be fired with A's own rows: {why}")

@@ -6,9 +6,10 @@ five seconds at most, and that nothing is left in the database. Needs a superuse
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import psycopg
 
@@ -62,8 +63,20 @@ class Stage:
     sequences: Mapping[int, tuple[tuple[str, int], ...]]
     places: dict[tuple[str, ObjectId], tuple[Place, ...]] = field(default_factory=dict)
 
+    @cached_property
+    def counting(self) -> str:
+        """Asks how often each trigger function has been called."""
+        called = {trigger.function.id for trigger in self.wiring.triggers}
+        oids = ", ".join(f"({oid})" for oid, id in self.functions.items() if id in called) or "(0)"
+        count = "pg_catalog.pg_stat_get_xact_function_calls(f.oid::pg_catalog.oid)"
+        return f"select f.oid::bigint, {count} from (values {oids}) as f (oid) where {count} > 0 order by 1"
+
+    @cached_property
+    def _relations(self) -> Mapping[ObjectId, Relation]:
+        return {relation.id: relation for relation in self.catalogue.relations.values()}
+
     def relation(self, table: ObjectId) -> Relation:
-        return next(r for r in self.catalogue.relations.values() if r.id == table)
+        return self._relations[table]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,44 +131,59 @@ def fire(
     *,
     setup: Sequence[str] = (),
     afterwards: Sequence[str] = (),
-    unbound: bool = False,
+    unbound: Collection[Relation] = (),
     touches: bool = False,
 ) -> Fired:
     """Does `setup` as superuser without triggers, then `sql` as `identity`, then `afterwards`.
 
-    `unbound`: without row-level security; `touches`: also says which tables were read.
+    `unbound`: tables that are to be without row-level security; `touches`: also says which tables were read.
     """
     connection = stage.connection
-    with connection.transaction(force_rollback=True):
-        try:
-            with connection.transaction():
-                if setup or unbound:
-                    quietly = ("set local session_replication_role = replica", *setup)
-                    loudly = (
-                        "set local session_replication_role = origin",
-                        *(_unbound(stage) if unbound else ()),
-                    )
-                    connection.execute("; ".join((*quietly, *loudly)).encode())
-        except psycopg.Error as error:
-            return Fired(False, code=error.sqlstate or "", message=_said(error))
-        before = _calls(stage)
-        try:
-            with _counted(stage, touches) as moved, connection.transaction():
-                connection.execute(acting(stage, identity).encode())
-                answer = connection.execute(sql.encode())
-                while answer.nextset():
-                    pass
-                rows = tuple(answer.fetchall()) if answer.description else ()
-                count = answer.rowcount
-                connection.execute("set constraints all immediate; set local role none")
-        except psycopg.Error as error:
-            ran = _ran(stage, before)
-            where = error.diag.context or ""
-            return Fired(True, code=error.sqlstate or "", message=_said(error), context=where, ran=ran)
-        ran = _ran(stage, before)
-        notes = noted(connection, stage.trace, stage.world)
-        counts = tuple(_count(stage, identity, statement) for statement in afterwards)
-        return Fired(True, count, rows, notes=notes, ran=ran, touched=tuple(moved), afterwards=counts)
+    try:
+        return _fired(stage, identity, sql, setup, afterwards, unbound, touches)
+    finally:
+        connection.execute("rollback to savepoint try; release savepoint try")
+
+
+def _fired(
+    stage: Stage,
+    identity: Identity,
+    sql: str,
+    setup: Sequence[str],
+    afterwards: Sequence[str],
+    unbound: Collection[Relation],
+    touches: bool,
+) -> Fired:
+    """What a try came to, in a savepoint that is left open. As few messages as can be: an audit makes thousands of tries."""
+    connection = stage.connection
+    connection.execute("savepoint try")
+    before = [f"alter table {relation.sql} disable row level security" for relation in unbound]
+    if setup:
+        replica = "set local session_replication_role = replica"
+        before += [replica, *setup, "set local session_replication_role = origin"]
+    try:
+        if before:
+            connection.execute("; ".join(before).encode())
+    except psycopg.Error as error:
+        return Fired(False, code=error.sqlstate or "", message=_said(error))
+    calls = _calls(stage)
+    try:
+        with _counted(stage, touches) as moved:
+            answer = connection.execute(f"savepoint act; {acting(stage, identity)}; {sql}".encode())
+            while answer.nextset():
+                pass
+            rows = tuple(answer.fetchall()) if answer.description else ()
+            connection.execute("set constraints all immediate; set local role none; release savepoint act")
+    except psycopg.Error as error:
+        connection.execute("rollback to savepoint act")
+        where = error.diag.context or ""
+        return Fired(
+            True, code=error.sqlstate or "", message=_said(error), context=where, ran=_ran(stage, calls)
+        )
+    ran = _ran(stage, calls)
+    notes = noted(connection, stage.trace, stage.world)
+    counts = tuple(_count(stage, identity, statement) for statement in afterwards)
+    return Fired(True, answer.rowcount, rows, notes=notes, ran=ran, touched=tuple(moved), afterwards=counts)
 
 
 def acting(stage: Stage, identity: Identity) -> str:
@@ -201,11 +229,6 @@ order by a.attnum
 """
 
 
-def _unbound(stage: Stage) -> tuple[str, ...]:
-    secured = [r for r in stage.catalogue.relations.values() if r.secured and r.kind in ("r", "p")]
-    return tuple(f"alter table {relation.sql} disable row level security" for relation in secured)
-
-
 @contextmanager
 def _counted(stage: Stage, wanted: bool) -> Iterator[list[Touched]]:
     if not wanted:
@@ -227,11 +250,7 @@ def _count(stage: Stage, identity: Identity, statement: str) -> int:
 
 
 def _calls(stage: Stage) -> dict[int, int]:
-    rows = stage.connection.execute(
-        "select f.oid, coalesce(pg_catalog.pg_stat_get_xact_function_calls(f.oid::pg_catalog.oid), 0) from"
-        " pg_catalog.unnest(%s::bigint[]) as f (oid) order by 1",
-        (list(stage.functions),),
-    )
+    rows = stage.connection.execute(stage.counting.encode())
     return dict(rows.fetchall())
 
 

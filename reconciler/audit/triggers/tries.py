@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from reconciler.audit.triggers.bodies import constant
-from reconciler.audit.triggers.stage import Place, Stage, places
+from reconciler.audit.triggers.stage import Place, Stage, fire, places
 from reconciler.audit.triggers.wiring import Trigger
 from reconciler.model import ObjectId
 from reconciler.pg import ident, literal
@@ -39,12 +39,24 @@ class Try:
 
 
 def rows_of(stage: Stage, table: ObjectId, identity: Identity) -> tuple[Row, ...]:
-    """A's rows of a table, first those that are the identity's own user's."""
+    """A's rows of a table, first those that are the identity's own user's; of a view, what the identity sees there."""
+    if table.kind == "view":
+        return _seen_in(stage, table, identity)
     users = [
         user for user in stage.world.users["A"] if any(user in value for value in identity.settings.values())
     ]
     rows = stage.world.rows["A"].get(table, ())
     return tuple(sorted(rows, key=lambda row: not any(user in row.values.values() for user in users)))
+
+
+def _seen_in(stage: Stage, view: ObjectId, identity: Identity) -> tuple[Row, ...]:
+    names = [column.name for column in stage.relation(view).columns]
+    texts = ", ".join(f"{ident(name)}::text" for name in names)
+    answer = fire(stage, identity, f"select {texts} from {ident(view.schema, view.name)} limit 4")
+    return tuple(
+        Row({name: None if value is None else str(value) for name, value in zip(names, row, strict=True)})
+        for row in answer.rows
+    )
 
 
 def plain(stage: Stage, identity: Identity, table: ObjectId, event: str, row: Row) -> Iterator[Try]:
@@ -316,6 +328,8 @@ def _is(relation: Relation, name: str, value: str | None) -> str:
 
 
 def _removal(stage: Stage, table: ObjectId, row: Row) -> str:
+    if table.kind == "view":
+        return "select"  # no row of a view can be taken away without its triggers
     return f"delete from {ident(table.schema, table.name)} where {_where(stage, table, row)}"
 
 

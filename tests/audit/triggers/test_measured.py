@@ -80,6 +80,7 @@ def test_writes_across_tenants_are_found(faulty: Fired) -> None:
     assert "paid" in faulty.of("payments", "book")["TRG101"].evidence, "the branch that writes was found"
     assert "TRG101" in faulty.of("labels", "forget_label")
     assert "TRG103" in faulty.of("messages", "deliver"), "the client chose the tenant"
+    assert "TRG103" in faulty.of("box", "put"), "and through a view"
 
 
 def test_what_row_level_security_starves_is_found(faulty: Fired) -> None:
@@ -120,7 +121,14 @@ def test_psql_shows_every_leak_again(faulty: Fired) -> None:
     leaks = [cell for cell in faulty.cells if cell.verdict == "leak"]
     errors = {finding.rule for finding in faulty.findings if finding.severity == "error"}
     assert errors == {"TRG101", "TRG102", "TRG103", "TRG104"}
-    assert {cell.object.part for cell in leaks} == {"book", "deliver", "count_note", "forget_label", "sum_up"}
+    assert {cell.object.part for cell in leaks} == {
+        "book",
+        "deliver",
+        "count_note",
+        "forget_label",
+        "sum_up",
+        "put",
+    }
     for cell in leaks:
         word = "STARVED" if cell.reason.startswith("starved") else "LEAK"
         assert word in faulty.printed(cell.script), cell.script
