@@ -102,7 +102,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A connection as superuser to one of the two databases. `settings` are all that any identity sets: who brings none has ''."""
+    """A connection as superuser to one of the two databases. `settings` are all that any identity sets: who brings none has ''.
+
+    `watch` sees what is written, which is all that most tries need to know.
+    """
 
     connection: psycopg.Connection[TupleRow]
     watch: Watch
@@ -115,7 +118,7 @@ def opened(url: Url, settings: Sequence[str]) -> Session:
     connection = connect(url, application_name="reconciler audit")
     for name, value in SETTINGS.items():
         connection.execute("select pg_catalog.set_config(%s, %s, false)", (name, value))
-    session = Session(connection, watch(connection), tuple(settings))
+    session = Session(connection, watch(connection, indexes=False), tuple(settings))
 
     def hear(notice: Diagnostic) -> None:
         parts = (notice.message_primary, notice.message_detail, notice.message_hint)
@@ -197,8 +200,11 @@ def _seen(result: Result) -> Iterator[Seen]:
 
 
 def over(session: Session) -> None:
-    """Takes back whatever the try did."""
-    if session.connection.info.transaction_status != pq.TransactionStatus.IDLE:
+    """Takes back whatever the try did. Where an interruption left answers unread, closing the session does it."""
+    if session.connection.info.transaction_status in (
+        pq.TransactionStatus.INTRANS,
+        pq.TransactionStatus.INERROR,
+    ):
         sent(session.connection, "rollback")
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from reconciler.audit import surface as surfaces
-from reconciler.audit.attempt import Session, look, looked, opened, sent
+from reconciler.audit.attempt import Session, attempt, look, looked, opened, over, sent
 from reconciler.audit.surface import Surface
 from reconciler.pg import ident, literal
+from reconciler.shadow.footprint import Watch, watch
 from reconciler.shadow.tenants import catalogue as catalogues
 from reconciler.shadow.tenants.catalogue import Catalogue, Relation
 from reconciler.shadow.tenants.values import Identity, Owned, World
@@ -43,7 +44,8 @@ class Scene:
     """Everything an attack is made from. `words` are texts that stand in B's rows and nowhere else.
 
     `kept` are the rows of each table and partition by OID; `base` says which tables make up a relation: itself, or its partitions
-    and heirs. `authority` are tables that say who belongs to what: an identity whose rows were taken from there would be nobody.
+    and heirs. `authority` are tables that say who belongs to what: an identity whose rows were taken from there would be nobody; `consulted`
+    are those that are read when somebody reads another table.
     """
 
     world: World
@@ -54,7 +56,18 @@ class Scene:
     kept: Mapping[int, tuple[Kept, ...]]
     words: frozenset[str]
     owned: Mapping[int, Owned]
+    unset: tuple[Session, Session] | None = None
+    thorough: Watch | None = None
     authority: set[int] = field(default_factory=set)
+    consulted: set[int] = field(default_factory=set)
+
+    def seeing(self, session: Session) -> Session:
+        """The session with a watch that sees also what is read through indexes."""
+        return replace(session, watch=self.thorough) if self.thorough is not None else session
+
+    def sessions(self, fresh: bool) -> tuple[Session, Session]:
+        """Where to attack, and where B does not exist; `fresh`: where no setting was ever made."""
+        return self.unset if fresh and self.unset else (self.both, self.alone)
 
     def relation(self, oid: int) -> Relation:
         return self.catalogue.relations[oid]
@@ -141,15 +154,18 @@ def words(text: str) -> frozenset[str]:
 def set_up(world: World) -> Iterator[Scene]:
     """Opens both databases, reads them, and closes them again."""
     names = sorted({name for identity in world.identities for name in identity.settings})
-    both = opened(world.both, names)
-    alone = None
-    try:
-        alone = opened(world.alone, names)
-        yield _read(world, both, alone)
-    finally:
-        both.connection.close()
-        if alone is not None:
-            alone.connection.close()
+    with ExitStack() as open_:
+        sessions = []
+        for url, settings in ((world.both, names), (world.alone, names), (world.both, []), (world.alone, [])):
+            session = opened(url, settings)
+            open_.callback(session.connection.close)
+            sessions.append(session)
+        both, alone, *unset = sessions
+        scene = replace(
+            _read(world, both, alone), unset=(unset[0], unset[1]), thorough=watch(both.connection)
+        )
+        _consulted(scene)
+        yield scene
 
 
 def _read(world: World, both: Session, alone: Session) -> Scene:
@@ -180,6 +196,19 @@ def _read(world: World, both: Session, alone: Session) -> Scene:
         if scene.owner_of(relation).ownership == "membership" or relation.id == world.tenancy.users:
             scene.authority.add(relation.oid)
     return scene
+
+
+def _consulted(scene: Scene) -> None:
+    """Which tables are read when people of A read others: their policies ask them something."""
+    for identity in scene.world.identities:
+        for relation in scene.catalogue.relations.values():
+            rights = scene.surface.of(identity.role, relation.oid)
+            if identity.sides != ("A",) or relation.kind not in ("r", "p") or not rights.may("SELECT"):
+                continue
+            answer = attempt(scene.seeing(scene.both), identity, f"select from {relation.sql}")
+            over(scene.both)
+            own = set(scene.leaves(relation))
+            scene.consulted.update(touched.oid for touched in answer.touched if touched.oid not in own)
 
 
 def _owned(world: World, catalogue: Catalogue) -> dict[int, Owned]:

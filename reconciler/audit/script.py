@@ -47,10 +47,18 @@ def script(scene: Scene, outcome: Outcome) -> str:
         parts += ["-- What stands in the way of the attack, and is not about rights.", *_ended(attack.setup)]
     parts.append("set local session_replication_role = origin;")
     settings = () if attack.fresh else scene.both.settings
+    asked = _question(scene, outcome) if outcome.shown and not written else ""
+    sent = [(asked or attack.sql) + ";"]
+    if outcome.shown and not written and not asked:
+        sent = [_caught(scene, outcome)]
     for someone, does in attack.before:
+        if asked and attack.query and attack.query in does:  # prepared there, executed by the attacker
+            does, sent = does.replace(attack.query, asked), [attack.sql + ";"]
         parts += [
             f"-- First {someone.name}.",
+            "\\o /dev/null",
             *_ended([acting(someone, settings), does, "set local role none"]),
+            "\\o",
         ]
     if written:
         parts.append(_before(written))
@@ -58,7 +66,7 @@ def script(scene: Scene, outcome: Outcome) -> str:
         "savepoint attack;",
         f"-- {actor.name} attacks.",
         acting(actor, settings) + ";",
-        *(_reading(scene, outcome) if outcome.shown and not written else [attack.sql + ";"]),
+        *sent,
         "\\if :ERROR",
         "  rollback to savepoint attack;",
         "  \\echo refused",
@@ -70,7 +78,7 @@ def script(scene: Scene, outcome: Outcome) -> str:
         "  \\endif",
         "\\endif",
         "set local role none;",
-        *(_check(scene, table) for table in written),
+        *(_check(scene, outcome, table) for table in written),
         "rollback;",
     ]
     return "\n".join(part for part in parts if part) + "\n"
@@ -139,9 +147,11 @@ def _before(tables: Iterable[Relation]) -> str:
     return f"create temporary table reconciler_before on commit drop as\n  {looks};"
 
 
-def _check(scene: Scene, table: Relation) -> str:
+def _check(scene: Scene, outcome: Outcome, table: Relation) -> str:
     """What is printed when a row of B was changed or removed, or a new one is B's."""
-    id, theirs = literal(str(table.id)), [row.text for row in scene.kept[table.oid] if row.whose == "B"]
+    id = literal(str(table.id))
+    theirs = [text for where, text in outcome.hurt if where == table.id]
+    theirs += [row.text for row in scene.kept[table.oid] if row.whose == "B" and row.text not in theirs]
     lines = ", ".join(literal(text) for text in theirs[:_AT_MOST]) or "null"
     owner = scene.owner_of(table).owner
     people = ", ".join(literal(key) for key in (scene.world.keys["B"], *scene.world.users["B"]) if key)
@@ -156,28 +166,35 @@ def _check(scene: Scene, table: Relation) -> str:
     )
 
 
-def _reading(scene: Scene, outcome: Outcome) -> list[str]:
-    """The attack inside a query that prints only what is B's; where an error tells it, caught and read."""
+def _question(scene: Scene, outcome: Outcome) -> str:
+    """The attack inside a query that prints only what is B's; empty when it did not answer with rows."""
     attack = outcome.attack
-    said = "\n".join((attack.sql, *(attack.by or outcome.identity).settings.values()))
-    found = sorted({word for text in outcome.shown for word in scene.said(text, said)})[:_AT_MOST]
-    if outcome.answer.trouble is None and outcome.rows:
-        lines = ", ".join(literal(text) for text in outcome.shown[:_AT_MOST])
-        words = [f"pg_catalog.strpos(x.line, {literal(word)}) > 0" for word in found]
-        tests = " or ".join([f"x.line in ({lines})", *words])
-        query, first = attack.sql, ""
-        if ";" in query:  # what must come first, as a statement of its own
-            first, _, query = attack.sql.rpartition(";")
-            first += ";\n"
-        return [f"{first}select 'LEAK: ' || x.line from (\n{query}\n) as x (line) where {tests} order by 1;"]
-    tests = " or ".join(f"pg_catalog.strpos(said, {literal(word)}) > 0" for word in found) or "false"
+    if outcome.trouble is not None or not outcome.rows:
+        return ""
+    lines = ", ".join(literal(text) for text in outcome.shown[:_AT_MOST])
+    words = [f"pg_catalog.strpos(x.line, {literal(word)}) > 0" for word in _words(scene, outcome)]
+    tests = " or ".join([f"x.line in ({lines})", *words])
+    return f"select 'LEAK: ' || x.line from (\n{attack.query or attack.sql}\n) as x (line) where {tests}"
+
+
+def _caught(scene: Scene, outcome: Outcome) -> str:
+    """The attack with its error caught and read, where that is what tells something of B."""
+    words = _words(scene, outcome)
+    tests = " or ".join(f"pg_catalog.strpos(said, {literal(word)}) > 0" for word in words) or "false"
     body = (
         "\ndeclare said text; detail text; hint text; context text;\nbegin\n"
-        f"  execute {dollar(attack.sql, 'attack')};\n"
+        f"  execute {dollar(outcome.attack.sql, 'attack')};\n"
         "exception when others then\n"
         "  get stacked diagnostics said = message_text, detail = pg_exception_detail, hint = pg_exception_hint,"
         " context = pg_exception_context;\n"
         "  said := pg_catalog.concat_ws(' | ', said, detail, hint, context);\n"
         f"  if {tests} then raise warning 'LEAK: %', said; end if;\n  raise;\nend\n"
     )
-    return [f"do {dollar(body, 'leak')};"]
+    return f"do {dollar(body, 'leak')};"
+
+
+def _words(scene: Scene, outcome: Outcome) -> list[str]:
+    """B's words in what came back, without those that the attacker said."""
+    actor = outcome.attack.by or outcome.identity
+    said = "\n".join((outcome.attack.sql, *actor.settings.values()))
+    return sorted({word for text in outcome.shown for word in scene.said(text, said)})[:_AT_MOST]

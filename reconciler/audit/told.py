@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from reconciler.audit.attacks.values import Outcome
 from reconciler.audit.rules.attacks import BY_ID
+from reconciler.audit.verdict import MILD
 from reconciler.model import Finding, ObjectId
 
 
@@ -38,6 +39,17 @@ def differing(outcomes: Iterable[Outcome]) -> Iterator[Remark]:
     for outcome in outcomes:
         if outcome.attack.oracle and outcome.differs and not outcome.leaked:
             yield _remark(outcome, outcome.attack.oracle, f"{outcome.attack.does}: {outcome.differs}")
+        elif outcome.leaked and outcome.attack.rule in MILD:
+            yield _remark(outcome, outcome.attack.rule, outcome.attack.does)
+
+
+def settable(outcomes: Iterable[Outcome]) -> Iterator[Remark]:
+    """A sequence that was set."""
+    return (
+        _remark(outcome, "ATK024", outcome.attack.does)
+        for outcome in outcomes
+        if outcome.attack.rule == "ATK024"
+    )
 
 
 def _remark(outcome: Outcome, rule: str, says: str) -> Remark:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from reconciler.audit.attacks.values import Attack, Outcome
-from reconciler.audit.attempt import Answer, Seen, attempt, look, looked, over
+from reconciler.audit.attempt import Answer, Seen, Session, attempt, look, looked, over
 from reconciler.audit.scene import Scene
 from reconciler.model import ObjectId
 from reconciler.shadow.tenants.values import Identity
@@ -24,12 +25,13 @@ _VARYING = re.compile(
 def tried(scene: Scene, attack: Attack, identity: Identity) -> Outcome:
     """Runs the attack as this identity and takes everything back."""
     actor = attack.by or identity
+    session, _ = scene.sessions(attack.fresh)
     try:
         looks = [_look(scene, oid) for oid in attack.watched]
-        answer = attempt(scene.both, actor, attack.sql, setup=attack.setup, before=attack.before, looks=looks)
-        hurt, planted, moved = _moved(scene, attack, answer)
+        answer = attempt(session, actor, attack.sql, setup=attack.setup, before=attack.before, looks=looks)
+        hurt, planted, moved = _moved(scene, session, attack, answer)
     finally:
-        over(scene.both)
+        over(session)
     rows = _lines(answer)
     known = "\n".join((attack.sql, *actor.settings.values()))
     shown = _telling(scene, answer, rows, known)
@@ -37,6 +39,23 @@ def tried(scene: Scene, attack: Attack, identity: Identity) -> Outcome:
     if attack.compared and answer.ready and not _denied(answer):
         shown, differs = _compared(scene, attack, actor, answer, rows, shown)
     return Outcome(attack, identity, answer, rows, hurt, planted, moved, shown, differs)
+
+
+def footprint(scene: Scene, outcome: Outcome) -> Outcome:
+    """The same outcome with every table that the attack read or wrote: it is run once more, and watched more closely."""
+    attack = outcome.attack
+    session, _ = scene.sessions(attack.fresh)
+    try:
+        answer = attempt(
+            scene.seeing(session),
+            attack.by or outcome.identity,
+            attack.sql,
+            setup=attack.setup,
+            before=attack.before,
+        )
+    finally:
+        over(session)
+    return replace(outcome, answer=replace(outcome.answer, touched=answer.touched))
 
 
 def _denied(answer: Answer) -> bool:
@@ -92,10 +111,11 @@ def _compared(
 
 
 def _alone(scene: Scene, attack: Attack, actor: Identity) -> Answer:
+    _, session = scene.sessions(attack.fresh)
     try:
-        return attempt(scene.alone, actor, attack.sql, setup=attack.setup, before=attack.before)
+        return attempt(session, actor, attack.sql, setup=attack.setup, before=attack.before)
     finally:
-        over(scene.alone)
+        over(session)
 
 
 def _essence(answer: Answer, rows: tuple[str, ...]) -> tuple[str, ...]:
@@ -122,14 +142,14 @@ def _look(scene: Scene, oid: int) -> str:
 
 
 def _moved(
-    scene: Scene, attack: Attack, answer: Answer
+    scene: Scene, session: Session, attack: Attack, answer: Answer
 ) -> tuple[tuple[tuple[ObjectId, str], ...], tuple[tuple[ObjectId, str], ...], int]:
     """B's rows that are no longer as they were, new rows that are B's, and how many others changed."""
     written = [touched.oid for touched in answer.touched if touched.written and touched.oid in scene.kept]
     written = [oid for oid in written if scene.relation(oid).kind == "r"]
     if not written:
         return (), (), 0
-    now, _ = looked(scene.both, [_look(scene, oid) for oid in written])
+    now, _ = looked(session, [_look(scene, oid) for oid in written])
     hurt: list[tuple[ObjectId, str]] = []
     planted: list[tuple[ObjectId, str]] = []
     moved = 0

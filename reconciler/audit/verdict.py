@@ -15,6 +15,9 @@ from reconciler.audit.surface import Rights
 from reconciler.model import Verdict
 from reconciler.shadow.tenants.values import Identity, Ownership
 
+MILD = frozenset({"ATK025"})
+"""What changes rows of B only after a step that nobody may do: told as a warning."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -42,7 +45,7 @@ class Decision:
 def decided(question: Question) -> Decision:
     """The verdict of one cell, with a sentence about why."""
     attacks = [o for o in question.outcomes if not o.attack.own]
-    leak = next((o for o in question.outcomes if o.leaked), None)
+    leak = next((o for o in question.outcomes if o.leaked and o.attack.rule not in MILD), None)
     if question.ownership == "global":
         return _shared(question, attacks)
     if leak is not None:
@@ -53,6 +56,28 @@ def decided(question: Question) -> Decision:
     if denied is not None and not any(o.reached for o in question.outcomes if o.attack.own):
         return Decision("isolated", denied.words)
     return _unharmed(question, [o for o in attacks if o.ready])
+
+
+def called(identity: Identity, outcomes: Sequence[Outcome], alive: str) -> Decision:
+    """The verdict about calling a function or procedure."""
+    leak = next((o for o in outcomes if o.leaked), None)
+    if leak is not None:
+        return Decision("leak", _told(leak), leak)
+    denied = next((o for o in outcomes if o.denied and o.attack.own), None)
+    if denied is not None:
+        return Decision("isolated", denied.words)
+    attacks = [o for o in outcomes if not o.attack.own and o.ready]
+    if not attacks:
+        return Decision("undecided", "no call could be made")
+    best = next((o for o in attacks if o.trouble is not None), attacks[0])
+    if any(o.trouble is None for o in outcomes if o.attack.own):
+        return Decision("isolated", f"works with A's own keys; {_came_to(best)}")
+    if any(o.trouble is None for o in attacks):
+        return Decision("isolated", f"answers; {_came_to(next(o for o in attacks if o.trouble is None))}")
+    refused = all(o.code in ("42501", "28000", "P0001", "P0002") for o in outcomes)
+    if refused and (alive or "A" not in identity.sides):
+        return Decision("isolated", f"refuses: {best.words}")
+    return Decision("undecided", f"does not work with A's own keys either: {outcomes[0].trouble}")
 
 
 def _unharmed(question: Question, attacks: Sequence[Outcome]) -> Decision:

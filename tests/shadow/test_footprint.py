@@ -43,6 +43,14 @@ def test_cascades_triggers_partitions_truncation_and_refresh_are_seen(connection
 
 
 @pytest.mark.majors
+def test_what_is_read_through_an_index_is_seen(connection: psycopg.Connection) -> None:
+    connection.execute(SCHEMA + "set enable_seqscan = off")
+    found = did(connection, "select from child where id = 10")
+    assert set(found) == {"child"}
+    assert found["child"].scans and not found["child"].written
+
+
+@pytest.mark.majors
 def test_what_was_counted_before_is_not_counted_again(connection: psycopg.Connection) -> None:
     connection.execute(SCHEMA)
     assert did(connection, "insert into log values ('a'), ('b')")["log"].inserted == 2

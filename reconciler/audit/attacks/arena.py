@@ -43,13 +43,18 @@ def unreferenced(scene: Scene, relation: Relation, rows: Sequence[Kept], *, own:
     return found
 
 
-def arena(scene: Scene, relation: Relation, rows: Sequence[Kept], *, own: bool = False) -> tuple[str, ...]:
+def arena(
+    scene: Scene, relation: Relation, rows: Sequence[Kept], *, own: bool = False, kept: bool = False
+) -> tuple[str, ...]:
     """Leaves only these rows in the relation, and none that refers to them.
 
-    Of a table that says who belongs to what A's rows stay, too: without them the attacker would be nobody.
+    Of a table that says who belongs to what A's rows stay, too: without them the attacker would be nobody. So they do with `kept`,
+    then without what refers to them.
     """
     found = unreferenced(scene, relation, rows, own=own)
-    if relation.oid not in scene.authority:
+    if kept:
+        found += unreferenced(scene, relation, scene.rows(relation, "A"), own=True)
+    elif relation.oid not in scene.authority:
         found.append(
             f"delete from {relation.sql} as x where not ({_any(relation, rows)}) returning {REMOVED}"
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from reconciler.audit.attacks.arena import arena
 from reconciler.audit.scene import Kept, Scene, value
 from reconciler.audit.surface import Rights
 from reconciler.model import ObjectId
@@ -93,6 +94,14 @@ class Target:
             mixed = {k: people[0] if v in theirs - tenant else v for k, v in row.values.items()}
             if mixed != dict(row.values):
                 found.append((" in the attacker's own name", mixed))
+        return found
+
+    def arenas(self, rows: Sequence[Kept]) -> list[tuple[str, ...]]:
+        """What the harness prepares for an attack without WHERE upon these rows. Where policies consult the table itself, also
+        with A's own rows in it."""
+        found = [arena(self.scene, self.base, rows)]
+        if self.base.oid in self.scene.consulted - self.scene.authority:
+            found.append(arena(self.scene, self.base, rows, kept=True))
         return found
 
     def values(self, columns: Sequence[str], of: Mapping[str, str | None]) -> str:

@@ -18,7 +18,8 @@ class Attack:
     without triggers, then others do `before`. `own`: upon A's own rows, where success is expected: a control. `compared`: also run where B does
     not exist; `reads`: the rows that come back are rows of the object, so that any more of them there are B's. `oracle` names the
     finding when the two answers differ and still show nothing. `watched` are tables (OIDs) whose rows are read again right before
-    the attack, because the steps before change them. `by` plays another identity than the cell's; `fresh`: in a session where no setting was ever made.
+    the attack, because the steps before change them. `by` plays another identity than the cell's; `fresh`: in a session where no setting was ever made. `query` is
+    the query whose lines come back, where `sql` is not that itself.
     """
 
     object: ObjectId
@@ -35,6 +36,7 @@ class Attack:
     watched: tuple[int, ...] = ()
     by: Identity | None = None
     fresh: bool = False
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)

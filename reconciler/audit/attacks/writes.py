@@ -72,14 +72,14 @@ def updates(target: Target) -> Attacks:
         if chosen or control.denied:
             break
     for row in target.foreign():
-        for column in [chosen] if chosen else columns[:1]:
+        for setup in target.arenas([row]) if columns else []:
             done = yield Attack(
                 target.id,
                 "UPDATE",
                 "changes rows of tenant B without a WHERE",
-                f"update {target.sql} set {target.assignments([column], row.values)}",
+                f"update {target.sql} set {target.assignments([chosen or columns[0]], row.values)}",
                 "ATK003",
-                arena(target.scene, target.base, [row]),
+                setup,
             )
             if done.leaked or done.denied:
                 return
@@ -103,15 +103,20 @@ def deletes(target: Target) -> Attacks:
             break
     rows = target.foreign()
     for some in [rows, *([row] for row in rows)] if rows else []:
-        done = yield Attack(
-            target.id,
-            "DELETE",
-            "deletes rows of tenant B without a WHERE",
-            f"delete from {target.sql}",
-            "ATK004",
-            arena(target.scene, target.base, some),
-        )
-        if done.trouble is None or done.leaked or done.denied:
+        outcomes = []
+        for setup in target.arenas(some):
+            done = yield Attack(
+                target.id,
+                "DELETE",
+                "deletes rows of tenant B without a WHERE",
+                f"delete from {target.sql}",
+                "ATK004",
+                setup,
+            )
+            if done.leaked or done.denied:
+                return
+            outcomes.append(done)
+        if all(done.trouble is None for done in outcomes):
             return
 
 

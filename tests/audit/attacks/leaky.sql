@@ -29,3 +29,25 @@ create or replace view counted as select count(*) as n from readable as t;
 grant select on totals to authenticated;
 create policy anybody on countries to authenticated using (true);
 grant insert, update on countries to authenticated;
+
+create or replace function title_of(p_id bigint) returns text language sql stable security definer set search_path = ''
+  as $$ select r.title from public.readable as r where r.id = p_id $$;
+create or replace function rename(p_id bigint, p_title text) returns void language sql security definer set search_path = ''
+  as $$ update public.updatable as u set title = p_title where u.id = p_id $$;
+create or replace procedure finish(p_id bigint) language sql security definer set search_path = ''
+  as $$ update public.updatable as u set done = true where u.id = p_id $$;
+create or replace function taken(p_title text) returns boolean language sql stable security definer set search_path = '' as $$
+  select exists (select from public.readable as r where r.title = p_title) $$;
+
+alter table files drop constraint in_folder;
+alter table files add constraint in_folder foreign key (folder_id) references folders (id) on delete cascade;
+alter table files drop constraint one_email;
+alter table files add constraint one_email unique (email);
+
+create function private.constant_claim() returns uuid language sql immutable set search_path = ''
+  as $$ select (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'tenant_id')::uuid $$;
+alter policy own on planned using (tenant_id = private.constant_claim());
+create policy boast on boasted for select to authenticated
+  using (tenant_id::text = nullif(current_setting('request.jwt.claims', true), '')::jsonb -> 'user_metadata' ->> 'tenant_id');
+create policy unmarked on unclaimed for select to authenticated using (coalesce(current_setting('request.jwt.claims', true), '') = '');
+grant update on sequence tickets to authenticated;
