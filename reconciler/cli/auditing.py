@@ -37,7 +37,9 @@ def audit(
     ] = None,
     fail_on: Annotated[
         Literal["error", "warning", "info"] | None,
-        typer.Option("--fail-on", help="The mildest finding that makes exit 1; default: error."),
+        typer.Option(
+            "--fail-on", help="The mildest finding that makes exit 1; default: as configured, or error."
+        ),
     ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="The schema of the live database, not its declarations.")
@@ -49,6 +51,17 @@ def audit(
     remedy: Annotated[
         Path | None,
         typer.Option("--remedy", metavar="FILE", help="Write the proposed remedies as one script."),
+    ] = None,
+    identity: Annotated[
+        list[str] | None, typer.Option("--identity", metavar="NAME", help="Who attacks; default: everybody.")
+    ] = None,
+    tables: Annotated[
+        str | None,
+        typer.Option(
+            "--tables",
+            metavar="TABLE=WHAT,…",
+            help="Whose a table is: global, root, user, or the column that says it.",
+        ),
     ] = None,
     no_attacks: Annotated[
         bool, typer.Option("--no-attacks", help="The rules alone; nothing is attacked.")
@@ -74,7 +87,9 @@ def audit(
                 f"attacks run on scratch databases of {subject.shadow.url.redacted}, which is not a server of our own",
                 style="yellow",
             )
-        found = audited(subject, database, attacks=not no_attacks, told=told)
+        found = audited(
+            subject, database, attacks=not no_attacks, only=identity or (), tables=_tables(tables), told=told
+        )
     if out is not None:
         screen.note(f"wrote {len(write(found, out))} files to {out}")
     if remedy is not None:
@@ -91,7 +106,22 @@ def audit(
         screen.raw(markdown(found))
     else:
         screen.say_all(audit_lines(found))
-    raise typer.Exit(_exit(found, fail_on or "error"))
+    raise typer.Exit(_exit(found, fail_on or database.audit.fail_on))
+
+
+def _tables(text: str | None) -> dict[str, str]:
+    from reconciler.errors import Usage
+
+    found = {}
+    for part in (text or "").split(","):
+        name, equals, what = part.strip().partition("=")
+        if equals and name.strip() and what.strip():
+            found[name.strip()] = what.strip()
+        elif part.strip():
+            raise Usage(
+                f"--tables: {part.strip()} is no TABLE=WHAT", hint="like --tables public.countries=global"
+            )
+    return found
 
 
 def _exit(found: Audit, fail_on: Literal["error", "warning", "info"]) -> int:

@@ -6,29 +6,37 @@ partial.
 
 from __future__ import annotations
 
+import datetime
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import psycopg
+from psycopg.rows import TupleRow
 
 from reconciler import __version__
-from reconciler.audit import rules
+from reconciler.audit import exemptions, rules
 from reconciler.audit.report import Audit, Exempted
 from reconciler.engine.subject import Subject
 from reconciler.engine.work import Told
-from reconciler.model import Cell, Finding
+from reconciler.model import Finding, ObjectId
 from reconciler.pg import connect
 from reconciler.settings import Database
+from reconciler.shadow.tenants import tenancy, world
+from reconciler.shadow.tenants.values import Identity, Tenancy
 
 
 @dataclass(slots=True)
 class _Found:
     """What is known so far."""
 
+    tenancy: Tenancy = field(default_factory=lambda: Tenancy({}))
+    identities: tuple[Identity, ...] = ()
     findings: list[Finding] = field(default_factory=list)
-    cells: list[Cell] = field(default_factory=list)
-    exempted: list[Exempted] = field(default_factory=list)
+    unseeded: Mapping[ObjectId, str] = field(default_factory=dict)
     untried: list[str] = field(default_factory=list)
+    attacked: bool = False
     partial: str = ""
     stage: str = ""
 
@@ -38,10 +46,14 @@ def audited(
     database: Database,
     *,
     attacks: bool = True,
+    only: Collection[str] = (),
+    tables: Mapping[str, str] | None = None,
     told: Told = lambda stage: None,
+    today: datetime.date | None = None,
 ) -> Audit:
     """Everything that is to be said about `subject`; `database` has the configuration that goes with it. Without `attacks` the rules alone
-    speak. An interruption (Ctrl-C) ends the attacks, and what was found until then is returned."""
+    speak; `only` are the names of the identities that attack, if not all; `tables` says whose tables are, over the configuration. An
+    interruption (Ctrl-C) ends the audit, and what was found until then is returned."""
     began = time.monotonic()
     found = _Found()
 
@@ -49,14 +61,68 @@ def audited(
         found.stage = stage
         told(stage)
 
-    with _until_interrupted(found), connect(subject.start) as session:
-        tell("ask the rules")
-        found.findings += rules.check(session, None, platform=subject.platform, schemas=subject.scope)
+    with _until_interrupted(found):
+        with connect(subject.start) as session:
+            tell("see whose the rows are")
+            found.tenancy = whose(session, database, tables)
+            tell("ask the rules")
+            found.findings += ruled(session, subject, found.tenancy)
+            attacks = attacks and _may_attack(session, found)
+        if attacks:
+            _attack(subject, found, only, tell)
+    complete = found.attacked and not found.partial and not only
+    kept, accepted = exempted(found.findings, database, complete=complete, today=today)
     return Audit(
-        source=subject.name, major=subject.shadow.major, cells=tuple(found.cells), findings=tuple(found.findings),
-        exempted=tuple(found.exempted), untried=tuple(found.untried), attacked=False, partial=found.partial, places=subject.places,
-        rules=rules.RULES, versions={"reconciler": __version__}, seconds=time.monotonic() - began,
+        source=subject.name, major=subject.shadow.major, tenancy=found.tenancy, identities=found.identities, findings=kept,
+        exempted=accepted, unseeded=found.unseeded, untried=tuple(found.untried), attacked=found.attacked, partial=found.partial,
+        places=subject.places, rules=rules.RULES, versions={"reconciler": __version__}, seconds=time.monotonic() - began,
     )  # fmt: skip
+
+
+def whose(
+    session: psycopg.Connection[TupleRow], database: Database, tables: Mapping[str, str] | None = None
+) -> Tenancy:
+    """Whose each table is, as far as schema and configuration tell."""
+    declared = {**database.audit.tables, **(tables or {})}
+    return tenancy.read(session, tenant_column=database.tenant_column or "", declared=declared)
+
+
+def ruled(session: psycopg.Connection[TupleRow], subject: Subject, whose: Tenancy) -> tuple[Finding, ...]:
+    """What can be said without any row."""
+    return rules.check(session, whose, platform=subject.platform, schemas=subject.scope)
+
+
+def exempted(
+    findings: Collection[Finding], database: Database, *, complete: bool, today: datetime.date | None = None
+) -> tuple[tuple[Finding, ...], tuple[Exempted, ...]]:
+    """The findings that count, and those that somebody accepted. That an exemption matches nothing is told only where everything was
+    looked at (`complete`)."""
+    asked = [exemptions.Exemption(one.key, one.reason, one.expires) for one in database.audit.exemptions]
+    kept, accepted, own = exemptions.exempted(
+        findings, asked, today or datetime.datetime.now(datetime.UTC).date()
+    )
+    said = tuple(one for one in own if complete or one.rule != exemptions.UNUSED.id)
+    return (*kept, *said), tuple(Exempted(one, by.reason, by.expires.isoformat()) for one, by in accepted)
+
+
+def _may_attack(session: psycopg.Connection[TupleRow], found: _Found) -> bool:
+    row = session.execute(
+        "select r.rolsuper from pg_catalog.pg_roles as r where r.rolname = current_user"
+    ).fetchone()
+    if row and row[0]:
+        return True
+    found.untried.append(
+        "nothing was attacked: on the shadow that needs a superuser, who puts rows in with triggers off and acts as other roles"
+    )
+    return False
+
+
+def _attack(subject: Subject, found: _Found, only: Collection[str], tell: Told) -> None:
+    with world.build(subject.shadow, subject.start, tenancy=found.tenancy, told=tell) as made:
+        if only:
+            made = replace(made, identities=tuple(one for one in made.identities if one.name in only))
+        found.identities, found.unseeded = made.identities, made.unseeded
+        found.untried += [f"{name}: {why}" for name, why in sorted(made.uncalibrated.items())]
 
 
 @contextmanager
