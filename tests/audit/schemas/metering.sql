@@ -227,8 +227,9 @@ create policy own on metering.readings to meter_user, meter_admin
 create policy own on metering.invoices for select to meter_user using (org_id = (select metering.org()));
 create policy own_admin on metering.invoices to meter_admin
   using (org_id = (select metering.org())) with check (org_id = (select metering.org()));
-create policy own on metering.alert_rules to meter_user, meter_admin
+create policy own on metering.alert_rules as restrictive to meter_user, meter_admin
   using (org_id = (select metering.org())) with check (org_id = (select metering.org()));
+create policy everyone on metering.alert_rules to meter_user, meter_admin using (true) with check (above > 0);
 create policy own on metering.alerts for select to meter_user, meter_admin using (org_id = (select metering.org()));
 create policy own_seen on metering.alerts for update to meter_user
   using (org_id = (select metering.org())) with check (org_id = (select metering.org()));

@@ -246,15 +246,14 @@ create policy tenant_reads on app.rooms for select to planner_user, planner_admi
 create policy admin_writes on app.rooms to planner_admin
   using (tenant_id = (select app.tenant())) with check (tenant_id = (select app.tenant()));
 
-create policy tenant_reads on app.bookings for select to planner_user, planner_admin
-  using (tenant_id = (select app.tenant()));
-create policy own_add on app.bookings for insert to planner_user
-  with check (tenant_id = (select app.tenant()) and user_id = (select app.me()));
+-- The wall stands for every command; the doors behind it ask for the user alone.
+create policy tenant_wall on app.bookings as restrictive to planner_user, planner_admin
+  using (tenant_id = (select app.tenant())) with check (tenant_id = (select app.tenant()));
+create policy colleagues_read on app.bookings for select to planner_user, planner_admin using (true);
+create policy own_add on app.bookings for insert to planner_user with check (user_id = (select app.me()));
 create policy own_change on app.bookings for update to planner_user
-  using (tenant_id = (select app.tenant()) and user_id = (select app.me()))
-  with check (tenant_id = (select app.tenant()) and user_id = (select app.me()));
-create policy own_remove on app.bookings for delete to planner_user
-  using (tenant_id = (select app.tenant()) and user_id = (select app.me()));
+  using (user_id = (select app.me())) with check (user_id = (select app.me()));
+create policy own_remove on app.bookings for delete to planner_user using (user_id = (select app.me()));
 
 create policy tenant_appends on app.changes for insert to planner_user
   with check (tenant_id = (select app.tenant()) and user_id = (select app.me()));
