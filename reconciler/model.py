@@ -205,6 +205,7 @@ class HazardCode(StrEnum):
     DEPENDS_ON_DATA = "DEPENDS_ON_DATA"
     NOT_TRANSACTIONAL = "NOT_TRANSACTIONAL"
     IRREVERSIBLE = "IRREVERSIBLE"
+    ADDS_FINDING = "ADDS_FINDING"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,12 +52,16 @@ def plan(
         str | None,
         typer.Option("--export", metavar="LAYOUT", help="supabase, flyway, dbmate, sqitch or alembic."),
     ] = None,
+    audit: Annotated[
+        bool,
+        typer.Option("--audit", help="Attack the state before and after, too; the rules are always asked."),
+    ] = False,
     down: Annotated[bool, typer.Option("--down", help="With --format sql: the way back.")] = False,
 ) -> None:
     """Plans and rehearses the way from the live database to the declarations, and writes it as a migration.
 
     Changes nothing on the database. Exit 0; with --check 1 when anything is pending; 3 when the rehearsal failed or something
-    could not be compared: then no file is written.
+    could not be compared, or when the change adds a finding of the audit that nobody allowed: then no file is written.
     """
     from reconciler.cli.present import plan as lines
     from reconciler.cli.present import script
@@ -68,8 +73,11 @@ def plan(
         raise Usage(f"there is no layout {export}", hint=f"layouts are {', '.join(LAYOUTS)}")
     database = target.one(screen)
     with screen.progress() as told:
-        found = propose(database, trust=trust_of(database), told=told, phases=phased)
+        found = propose(database, trust=trust_of(database), told=told, phases=phased, attacks=audit)
     code = exit_of(found.plan, found.rehearsal)
+    refused = adds_findings(found, database.allow)
+    if refused:
+        code = 3
     waiting = _pending(database)
     files: tuple[Path, ...] = ()
     if not check and code != 3 and found.migration is not None:
@@ -89,6 +97,12 @@ def plan(
         screen.say_all(lines.row_lines(found.rows))
         for one in waiting:
             screen.note(f"not applied yet: {one.filename}")
+        for line in refused:
+            screen.note(f"refused: {line}", style="bold red")
+        if refused:
+            screen.note(
+                "  → change the declaration, exempt the finding in the configuration, or --allow ADDS_FINDING"
+            )
         if found.rehearsal is not None and any(DENIED in line for line in found.rehearsal.residue):
             screen.note(MISSING_RIGHT)
     for file in files:
@@ -111,6 +125,7 @@ def proposal_document(found: Proposal, files: tuple[Path, ...]) -> dict[str, Any
         "in_sync": shown["in_sync"] and not found.extra,
         "extra": document.identities(found.extra),
         "notes": [*shown["notes"], *found.notes],
+        "findings": [document.finding(one) for one in found.added],
         "rows": document.answers(found.rows),
         "migration": None
         if migration is None
@@ -150,6 +165,16 @@ def _written(
     if waiting:
         screen.note("a new plan starts from the live state: it does not count on the migrations that wait")
     return (migrate.write(migration, folder),)
+
+
+def adds_findings(found: Proposal, allowed: Collection[str]) -> tuple[str, ...]:
+    """What the plan adds to the audit, unless that is allowed."""
+    from reconciler.model import HazardCode
+
+    code = HazardCode.ADDS_FINDING
+    if code in allowed:
+        return ()
+    return tuple(hazard.consequence for hazard in found.plan.hazards if hazard.code == code)
 
 
 def exit_of(plan: Plan, rehearsal: Rehearsal | None) -> int:

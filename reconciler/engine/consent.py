@@ -21,6 +21,7 @@ RULES: Final[Mapping[HazardCode, str]] = {
     HazardCode.WEAKENS_ISOLATION: "asked",
     HazardCode.REVOKES_ACCESS: "asked",
     HazardCode.IRREVERSIBLE: "asked",
+    HazardCode.ADDS_FINDING: "asked",
     HazardCode.REWRITES_TABLE: "told",
     HazardCode.SCANS_UNDER_LOCK: "told",
     HazardCode.BLOCKS_WRITES: "told",

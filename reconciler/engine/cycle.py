@@ -22,6 +22,7 @@ from reconciler.engine.landing import Warrant
 from reconciler.engine.phases import in_phases
 from reconciler.engine.planning import Proposal, propose
 from reconciler.engine.pushing import push
+from reconciler.engine.refusals import refuse_added
 from reconciler.engine.work import Told
 from reconciler.errors import ReconcilerError, Stalled, Usage, Waiting
 from reconciler.migrate import Progress
@@ -171,6 +172,7 @@ def _proposed(database: Database, trust: Trust, told: Told) -> tuple[str, Propos
             f"the rehearsal of the plan failed: {'; '.join(made.rehearsal.residue[:5])}",
             hint="reconciler plan",
         )
+    refuse_added(made.plan, database.allow)
     files = migrate.load_directory(database.migrations)
     with connect(database.target()) as live:
         history = migrate.read(live)

@@ -10,6 +10,7 @@ from reconciler.model import (
     Applied,
     Band,
     Change,
+    Finding,
     Measured,
     ObjectId,
     Plan,
@@ -45,6 +46,14 @@ def plan_document(plan: Plan, rehearsal: Rehearsal | None) -> dict[str, Any]:
         "notes": list(plan.notes),
         "unmodelled": list(plan.unmodelled),
     }
+
+
+def finding(found: Finding) -> dict[str, str]:
+    """What an audit says of one object."""
+    return {
+        "key": found.key, "rule": found.rule, "severity": found.severity, "kind": found.subject.kind, "id": str(found.subject),
+        "says": found.says, "evidence": found.evidence, "remedy": found.remedy,
+    }  # fmt: skip
 
 
 def in_sync(plan: Plan) -> bool:

@@ -126,4 +126,14 @@ EXPLANATIONS: tuple[Explanation, ...] = (
         "Take a backup, or split the migration so that what cannot be undone comes last and alone.",
         "alter type public.payment_state add value if not exists 'refunded'",
     ),
+    Explanation(
+        HazardCode.ADDS_FINDING,
+        "After the change the audit has an error or a warning that it did not have before: a table without row-level security, a"
+        " policy that lets everybody through, a function that runs with its owner's rights and is open to all.",
+        "Rows of one organisation may be read or changed by another, and no error will show it. What was wrong before is not counted,"
+        " so that this is about this very change.",
+        "Read the finding (reconciler explain RULE) and change the declaration; reconciler audit shows attacks and remedies. When it is"
+        " meant, exempt it in the configuration with a reason and a last day, or allow it once: --allow ADDS_FINDING.",
+        "create policy everybody on public.invoices using (true)",
+    ),
 )

@@ -10,14 +10,14 @@ from reconciler import __version__, migrate
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.compare import compare
 from reconciler.catalog.scope import EVERYTHING
-from reconciler.engine import slicing
+from reconciler.engine import gate, slicing
 from reconciler.engine.copy import database_owner
 from reconciler.engine.desired import Trust
 from reconciler.engine.phases import phased
 from reconciler.engine.preflight import Answers, ask_rows, refuse_rows
 from reconciler.engine.unmoved import Settled, settled
 from reconciler.engine.work import Told, Work, looked, opened, remember, with_extra
-from reconciler.model import Form, Migration, ObjectId, Plan, Rehearsal, Snapshot
+from reconciler.model import Finding, Form, Migration, ObjectId, Plan, Rehearsal, Snapshot
 from reconciler.pg import Url, connect
 from reconciler.plan.build import Bench, Renamed, build
 from reconciler.plan.doubts import Doubted
@@ -35,7 +35,8 @@ class Proposal:
 
     `before` is the live state, `after` the declared one; `extra` are undeclared objects that are left alone. `moved` says what
     the objects are called afterwards that the plan renames. `rows` is what the rows of the database say to it now, and
-    `lacking` what it would need before it may be applied to tables that are guarded for their size.
+    `lacking` what it would need before it may be applied to tables that are guarded for their size. `added` are findings of the audit that
+    hold after it and not before.
     """
 
     database: str
@@ -50,6 +51,7 @@ class Proposal:
     moved: Mapping[ObjectId, ObjectId] = field(default_factory=dict)
     rows: Answers = field(default_factory=Answers)
     lacking: tuple[str, ...] = ()
+    added: tuple[Finding, ...] = ()
 
 
 _BRIEFLY = 5.0
@@ -66,9 +68,10 @@ def propose(
     every_row: bool = True,
     phases: bool = False,
     form: Form = "quarantine",
+    attacks: bool = False,
 ) -> Proposal:
     """Plans and rehearses; changes nothing on the target and writes no file. With `phases` a column that is removed stays for this
-    time, and may be NULL. In the `form` "plain" drops destroy.
+    time, and may be NULL. In the `form` "plain" drops destroy. With `attacks` the states before and after are attacked, not only read by rules.
 
     Raises Stalled when no plan is possible, or when only another declaration would do for the rows there are. What else they
     forbid now stands in `rows`; without `every_row` nobody asks them.
@@ -83,7 +86,9 @@ def propose(
     with opened(look, trust=trust, told=told) as work:
         if not compare(work.live, work.wanted):
             return _nothing_to_do(database, remember(look, work.wanted, work.extra, trust), prove)
-        made = proposal(phased(work) if phases else work, told=told, prove=prove, now=now, form=form)
+        made = proposal(
+            phased(work) if phases else work, told=told, prove=prove, now=now, form=form, attacks=attacks
+        )
         told("ask the rows")
         said = work.declarations
         plan = Doubted(made.before, made.after, made.plan.changes, made.plan.up, made.moved, said.fills)
@@ -117,9 +122,11 @@ def proposal(
     prove: bool = True,
     now: datetime | None = None,
     form: Form = "quarantine",
+    attacks: bool = False,
 ) -> Proposal:
     """The same for a database that is open already."""
-    work, renamed, plan, rehearsal = _planned(work, told, prove, form)
+    work, renamed, plan, rehearsal, found = _planned(work, told, prove, form, attacks)
+    plan = gate.told_by(plan, found, work.live)
     moved = renamed.renames.moved if renamed else {}
     notes = _notes(work.extra)
     lacks: tuple[str, ...] = ()
@@ -139,15 +146,32 @@ def proposal(
         )  # fmt: skip
     return Proposal(
         work.database.name, plan, rehearsal if prove else None, work.extra, notes, work.live, work.wanted,
-        work.shadow.major, migration, moved, lacking=lacks,
+        work.shadow.major, migration, moved, lacking=lacks, added=found,
     )  # fmt: skip
 
 
-def _planned(work: Work, told: Told, prove: bool, form: Form) -> tuple[Work, Renamed | None, Plan, Rehearsal]:
+def _planned(
+    work: Work, told: Told, prove: bool, form: Form, attacks: bool
+) -> tuple[Work, Renamed | None, Plan, Rehearsal, tuple[Finding, ...]]:
     """On a slice of a large database, where one can stand for the whole; else on a copy of everything."""
     role = work.role if work.shadow.own else ""
     fills, downs = work.declarations.fills, work.declarations.downs
     notes: tuple[str, ...] = ()
+    found: list[Finding] = []
+
+    def audited(bench: Bench) -> Bench:
+        """Before anything is made of it: what a bench holds is copied while nobody is connected."""
+        found[:] = gate.added(
+            work.shadow,
+            bench.start_database,
+            bench.after,
+            work.database,
+            work.scope,
+            attacks=attacks,
+            told=told,
+        )
+        return bench
+
     large = slicing.worthwhile(work.live, work.wanted)
     if large and not renames(work.declarations.renames, work.live, work.asked).up:
         told("build the slice")
@@ -156,16 +180,16 @@ def _planned(work: Work, told: Told, prove: bool, form: Form) -> tuple[Work, Ren
         try:
             plan, rehearsal = slicing.planned(
                 work.shadow, work.whole, _surrounded(work), read_as=EVERYTHING, scope=work.scope, owners=(owner, work.role),
-                bench=lambda part: Bench(
+                bench=lambda part: audited(Bench(
                     work.shadow, part.before, part.after, part.states, role=role, fills=fills, downs=downs, places=work.declarations.places,
                     sizes=work.sizes, limits=work.database.limits, form=form, told=told
-                ),
+                )),
                 texts=(*fills.values(), *downs.values()), prove=prove, ends=(work.live.fingerprint, work.wanted.fingerprint),
             )  # fmt: skip
         except slicing.Unsliceable as reason:
             notes = (f"planned on the whole database, not on a slice of it: {reason}",)
         else:
-            return work, None, plan, rehearsal
+            return work, None, plan, rehearsal, tuple(found)
     told("copy the live schema")
     before = work.copy_of_live()
     renamed = _renamed(work, before)
@@ -177,8 +201,8 @@ def _planned(work: Work, told: Told, prove: bool, form: Form) -> tuple[Work, Ren
         role=role, renamed=renamed, fills=fills, downs=downs, places=work.declarations.places,
         sizes=work.sizes, limits=work.database.limits, form=form, told=told,
     )  # fmt: skip
-    plan, rehearsal = build(bench, prove=prove)
-    return work, renamed, replace(plan, notes=(*plan.notes, *notes)), rehearsal
+    plan, rehearsal = build(audited(bench), prove=prove)
+    return work, renamed, replace(plan, notes=(*plan.notes, *notes)), rehearsal, tuple(found)
 
 
 def _surrounded(work: Work) -> Snapshot:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from reconciler import migrate
 from reconciler.errors import Stalled
-from reconciler.model import Applied, Migration, Snapshot
+from reconciler.model import Applied, HazardCode, Migration, Plan, Snapshot
 from reconciler.pg import ident
 
 
@@ -39,6 +39,17 @@ def refuse_failed(
         if grant
         else "nothing was changed; reconciler plan shows every statement",
     )
+
+
+def refuse_added(plan: Plan, allowed: Collection[str]) -> None:
+    """A plan that adds a finding of the audit, where nobody allowed that."""
+    found = [hazard for hazard in plan.hazards if hazard.code == HazardCode.ADDS_FINDING]
+    if found and HazardCode.ADDS_FINDING not in allowed:
+        lines = "".join(f"\n  {hazard.consequence}" for hazard in found)
+        raise Stalled(
+            f"the plan adds what the audit warns of:{lines}",
+            hint="change the declaration, exempt the finding in the configuration, or allow: [ADDS_FINDING]",
+        )
 
 
 def refuse_lacking(sentences: Sequence[str], what: str = "the plan") -> None:

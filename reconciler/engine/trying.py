@@ -12,6 +12,7 @@ from reconciler.catalog.addresses import addresses
 from reconciler.catalog.compare import compare, residue
 from reconciler.catalog.kinds import Context, Unplannable
 from reconciler.catalog.scope import OUR_COLUMNS
+from reconciler.engine import gate
 from reconciler.engine.phases import phased
 from reconciler.engine.refusals import refuse_failed
 from reconciler.engine.work import Told, Work
@@ -55,7 +56,8 @@ def rehearsed_files(
         told(f"rehearse {migration.filename}")
         # What an interrupted run left behind is neither before nor after: from there only the way forward can be tried.
         halfway = migration.version in rows and migrate.state_of(rows[migration.version]).startswith("partly")
-        one = tried(work, start, state, migration, migration.up, () if halfway else migration.down, told)
+        back = () if halfway else migration.down
+        one = tried(work, start, state, migration, migration.up, back, told, gated=True)
         found.append(one)
         state = one.after
     if must_end_as_declared and found:
@@ -77,8 +79,11 @@ def tried(
     there: Sequence[Statement],
     back: Sequence[Statement],
     told: Told,
+    *,
+    gated: bool = False,
 ) -> Rehearsed:
-    """Rehearses on a copy of `start`, and leaves `start` where the migration leads."""
+    """Rehearses on a copy of `start`, and leaves `start` where the migration leads. Where it is `gated`, findings of the audit that it adds
+    are hazards."""
     role = work.role if work.shadow.own else ""
     template = work.shadow.create(template=start)
     with connect(start) as connection:
@@ -87,6 +92,9 @@ def tried(
     with connect(start) as connection:
         after = catalog.read(connection, work.scope)
         moved = moved_between(then, addresses(connection, work.scope))
+    added: tuple[Hazard, ...] = ()
+    if gated and any(id.schema for id in state.digests):
+        added = gate.hazards(gate.added(work.shadow, template, start, work.database, work.scope, told=told))
     measured: tuple[Measured, ...] = ()
     lacks: tuple[str, ...] = ()
     if back:
@@ -105,7 +113,8 @@ def tried(
     work.shadow.drop(template)
     seen = relabelled(state, moved, after)
     changes = (*rename_changes(moved), *compare(seen, after))
-    return Rehearsed(migration, state, after, changes, _hazards(seen, after, there), moved, measured, lacks)
+    hazards = tuple(dict.fromkeys((*_hazards(seen, after, there), *added)))
+    return Rehearsed(migration, state, after, changes, hazards, moved, measured, lacks)
 
 
 def _hazards(before: Snapshot, after: Snapshot, statements: Sequence[Statement]) -> tuple[Hazard, ...]:

@@ -25,11 +25,15 @@ class Policy:
     def on(self) -> str:
         return f"{self.name} on {self.table}"
 
-    def create(self, *, using: str = "", check: str = "", permissive: bool | None = None, roles: str = "") -> str:
+    def create(
+        self, *, using: str = "", check: str = "", permissive: bool | None = None, roles: str = ""
+    ) -> str:
         """The statements that make it anew, with these instead of its own."""
         kind = "permissive" if (self.permissive if permissive is None else permissive) else "restrictive"
         using, check = using or self.using, check or self.check
-        parts = [f"create policy {self.name} on {self.table} as {kind} for {self.command} to {roles or self.roles}"]
+        parts = [
+            f"create policy {self.name} on {self.table} as {kind} for {self.command} to {roles or self.roles}"
+        ]
         parts += [f"using ({using})"] if using else []
         parts += [f"with check ({check})"] if check else []
         return f"drop policy {self.name} on {self.table}; {' '.join(parts)};"
@@ -83,6 +87,7 @@ class Schema:
 
 def read(session: psycopg.Connection) -> Schema:
     session.execute("set search_path = ''")
+
     def asked(sql: str) -> list[tuple]:
         return session.execute(sql).fetchall()
 
@@ -104,17 +109,32 @@ def read(session: psycopg.Connection) -> Schema:
         granted: dict[str, list[str]] = {}
         for role in roles:
             for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE"):
-                may = session.execute("select has_table_privilege(%s, %s::oid, %s)", (role, oid, privilege)).fetchone()
+                may = session.execute(
+                    "select has_table_privilege(%s, %s::oid, %s)", (role, oid, privilege)
+                ).fetchone()
                 if may and may[0]:
                     granted.setdefault(role, []).append(privilege)
         tables.append(
             Table(
-                ident(schema, name), kind, rls, forced, partition, tuple(columns),
+                ident(schema, name),
+                kind,
+                rls,
+                forced,
+                partition,
+                tuple(columns),
                 {role: tuple(found) for role, found in granted.items()},
-            )  # fmt: skip
+            )
         )
     policies = tuple(
-        Policy(ident(schema, table), ident(name), permissive == "PERMISSIVE", ", ".join(to if to == "public" else ident(to) for to in roles_), command.lower(), using or "", check or "")
+        Policy(
+            ident(schema, table),
+            ident(name),
+            permissive == "PERMISSIVE",
+            ", ".join(to if to == "public" else ident(to) for to in roles_),
+            command.lower(),
+            using or "",
+            check or "",
+        )
         for schema, table, name, permissive, roles_, command, using, check in asked(
             "select schemaname, tablename, policyname, permissive, roles::text[], cmd, qual, with_check from pg_policies as p"
             " where schemaname not in ('auth') order by 1, 2, 3"
@@ -148,5 +168,12 @@ def read(session: psycopg.Connection) -> Schema:
         f" join pg_namespace as n on n.oid = r.relnamespace where not t.tgisinternal and t.tgparentid = 0 and {SCHEMAS} order by 1, 2"
     )
     return Schema(
-        tuple(tables), policies, functions, tuple(roles), tuple(keys), tuple(uniques), tuple(indexes), tuple(triggers)
+        tuple(tables),
+        policies,
+        functions,
+        tuple(roles),
+        tuple(keys),
+        tuple(uniques),
+        tuple(indexes),
+        tuple(triggers),
     )

@@ -30,7 +30,9 @@ class Bench:
     def __init__(self, session: psycopg.Connection, world: World) -> None:
         self.session = session
         self.tables = {
-            ident(id.schema, id.name): owned for id, owned in world.tenancy.tables.items() if id.schema != "auth"
+            ident(id.schema, id.name): owned
+            for id, owned in world.tenancy.tables.items()
+            if id.schema != "auth"
         }
         self.theirs = {world.keys["B"], *world.users["B"]} - {world.keys["A"], *world.users["A"]}
         parts = [
@@ -42,7 +44,9 @@ class Bench:
         self.base = self.state()
 
     def _partitioned(self, name: str) -> bool:
-        row = self.session.execute("select relkind = 'p' from pg_class where oid = %s::regclass", (name,)).fetchone()
+        row = self.session.execute(
+            "select relkind = 'p' from pg_class where oid = %s::regclass", (name,)
+        ).fetchone()
         return bool(row and row[0])
 
     def state(self) -> State:
@@ -51,8 +55,16 @@ class Bench:
     def touched(self) -> set[tuple[str, str]]:
         """Rows of B that are gone or changed, and rows that have become B's, as (table, what)."""
         now = self.state()
-        gone = {("gone", table) for (table, row), owner in self.base.items() if owner in self.theirs and (table, row) not in now}
-        new = {("new", table) for (table, row), owner in now.items() if owner in self.theirs and (table, row) not in self.base}
+        gone = {
+            ("gone", table)
+            for (table, row), owner in self.base.items()
+            if owner in self.theirs and (table, row) not in now
+        }
+        new = {
+            ("new", table)
+            for (table, row), owner in now.items()
+            if owner in self.theirs and (table, row) not in self.base
+        }
         return gone | new
 
 
@@ -64,8 +76,14 @@ def facts(world: World, both: Url, alone: Url) -> frozenset[Fact]:
         bench, other = Bench(there, world), Bench(here, world)
         found: set[Fact] = set()
         for identity in acting:
-            found |= {("see", identity.name, *one) for one in _seen(there, identity, world.keys['B']) - _seen(here, identity, world.keys['B'])}
-            found |= {("call", identity.name, *one) for one in _called(bench, world, identity) - _called(other, world, identity)}
+            found |= {
+                ("see", identity.name, *one)
+                for one in _seen(there, identity, world.keys["B"]) - _seen(here, identity, world.keys["B"])
+            }
+            found |= {
+                ("call", identity.name, *one)
+                for one in _called(bench, world, identity) - _called(other, world, identity)
+            }
             if not identity.bypasses:
                 found |= {("write", identity.name, *one) for one in _written(bench, world, identity)}
         return frozenset(found)
@@ -115,7 +133,10 @@ def _seen(session: psycopg.Connection, identity: Identity, key: str) -> set[tupl
                 rows = _try(session, f"select x::text from {relation} as x")
                 if rows is None:
                     for column in columns:
-                        found |= {(relation, f"{column}={v}") for (v,) in _try(session, f"select {ident(column)}::text from {relation}") or []}
+                        found |= {
+                            (relation, f"{column}={v}")
+                            for (v,) in _try(session, f"select {ident(column)}::text from {relation}") or []
+                        }
                 found |= {(relation, row[0]) for row in rows or []}
     return found
 
@@ -123,10 +144,10 @@ def _seen(session: psycopg.Connection, identity: Identity, key: str) -> set[tupl
 def _ways(identity: Identity, key: str) -> Iterator[dict[str, str]]:
     """As who they are; without claims; with the other tenant's key in the part of the token that users write."""
     yield dict(identity.settings)
-    yield {name: "" for name in identity.settings}
+    yield dict.fromkeys(identity.settings, "")
     claims = identity.settings.get("request.jwt.claims")
     if claims:
-        forged = {name: key for name in ("org_id", "workspace_id", "tenant_id")}
+        forged = dict.fromkeys(("org_id", "workspace_id", "tenant_id"), key)
         yield {"request.jwt.claims": json.dumps({**json.loads(claims), "user_metadata": forged})}
 
 
@@ -157,7 +178,9 @@ def _written(bench: Bench, world: World, identity: Identity) -> set[Fact]:
         for keyless, statement in itertools.product((False, True), statements):
             found |= {(statement, *one) for one in _effect(bench, identity, statement, keyless)}
         for statement, prepare in _inserts(world, id, columns):
-            found |= {(f"insert into {table}", *one) for one in _effect(bench, identity, statement, True, prepare)}
+            found |= {
+                (f"insert into {table}", *one) for one in _effect(bench, identity, statement, True, prepare)
+            }
     return found
 
 
@@ -173,13 +196,19 @@ def _inserts(world: World, id: ObjectId, columns: list[str]) -> Iterator[tuple[s
         for row in world.rows[side].get(id, ())[:2]:
             held = {column: row.values.get(column) for column in columns}
             where = " and ".join(
-                f"x.{ident(column)}::text is not distinct from {'null' if value is None else _quoted(value)}" for column, value in held.items()
+                f"x.{ident(column)}::text is not distinct from {'null' if value is None else _quoted(value)}"
+                for column, value in held.items()
             )
             values = ", ".join("null" if value is None else _quoted(value) for value in held.values())
-            yield f"insert into {table} ({names}) overriding system value values ({values})", f"delete from {table} as x where {where}"
+            yield (
+                f"insert into {table} ({names}) overriding system value values ({values})",
+                f"delete from {table} as x where {where}",
+            )
 
 
-def _effect(bench: Bench, identity: Identity, statement: str, keyless: bool, prepare: str = "") -> set[tuple[str, str]]:
+def _effect(
+    bench: Bench, identity: Identity, statement: str, keyless: bool, prepare: str = ""
+) -> set[tuple[str, str]]:
     session = bench.session
     with _undone(session):
         if keyless:
@@ -216,7 +245,10 @@ def _called(bench: Bench, world: World, identity: Identity) -> set[Fact]:
         (identity.role,),
     ).fetchall()
     for name, arguments, types, count in functions:
-        pools = [_pool(world, argument, type) for argument, type in zip(arguments or [""] * count, types or [], strict=True)]
+        pools = [
+            _pool(world, argument, type)
+            for argument, type in zip(arguments or [""] * count, types or [], strict=True)
+        ]
         for values in itertools.islice(itertools.product(*pools), 64):
             call = f"select x::text from {name}({', '.join(values)}) as x"
             with _undone(session):
@@ -233,8 +265,16 @@ def _called(bench: Bench, world: World, identity: Identity) -> set[Fact]:
 
 def _known(world: World, text: str) -> str:
     """A result without the keys that were made up while the call ran."""
-    known = {value for side in world.rows.values() for rows in side.values() for row in rows for value in row.values.values()}
-    return re.sub(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", lambda m: m[0] if m[0] in known else "?", text)
+    known = {
+        value
+        for side in world.rows.values()
+        for rows in side.values()
+        for row in rows
+        for value in row.values.values()
+    }
+    return re.sub(
+        r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", lambda m: m[0] if m[0] in known else "?", text
+    )
 
 
 def _pool(world: World, argument: str, type: str) -> list[str]:

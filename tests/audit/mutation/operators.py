@@ -73,7 +73,10 @@ def table_without_rls(schema: Schema) -> Made:
     for table in _guarded(schema):
         if not table.partition:
             copy, role = f"{table.name}_export".replace('"', ""), sorted(table.granted)[0]
-            yield table.name, f"create table {copy} as table {table.name}; grant select on {copy} to {ident(role)}"
+            yield (
+                table.name,
+                f"create table {copy} as table {table.name}; grant select on {copy} to {ident(role)}",
+            )
 
 
 @operator("behaviour")
@@ -81,7 +84,10 @@ def open_partition(schema: Schema) -> Made:
     for table in schema.tables:
         if table.partition:
             for role in schema.roles:
-                yield f"{table.name} {role}", f"alter table {table.name} disable row level security; grant select on {table.name} to {ident(role)}"
+                yield (
+                    f"{table.name} {role}",
+                    f"alter table {table.name} disable row level security; grant select on {table.name} to {ident(role)}",
+                )
 
 
 # Policies
@@ -131,9 +137,15 @@ def or_widening(schema: Schema) -> Made:
 def or_no_claim(schema: Schema) -> Made:
     """Whoever says nothing is let in: meant for maintenance scripts."""
     for policy in schema.policies:
-        source = re.search(r"auth\.uid\(\)|app\.me\(\)|app\.tenant\(\)|metering\.org\(\)|private\.current_org_id\(\)", policy.using)
+        source = re.search(
+            r"auth\.uid\(\)|app\.me\(\)|app\.tenant\(\)|metering\.org\(\)|private\.current_org_id\(\)",
+            policy.using,
+        )
         if source:
-            yield policy.on, f"alter policy {policy.name} on {policy.table} using (({policy.using}) or {source[0]} is null)"
+            yield (
+                policy.on,
+                f"alter policy {policy.name} on {policy.table} using (({policy.using}) or {source[0]} is null)",
+            )
 
 
 @operator("behaviour")
@@ -151,9 +163,17 @@ def claim_from_user_metadata(schema: Schema) -> Made:
     for policy in schema.policies:
         columns = dict(schema.table(policy.table).columns)
         for column in ("org_id", "workspace_id"):
-            if "authenticated" in policy.roles and columns.get(column) == "uuid" and policy.using and policy.command in ("select", "all"):
+            if (
+                "authenticated" in policy.roles
+                and columns.get(column) == "uuid"
+                and policy.using
+                and policy.command in ("select", "all")
+            ):
                 forged = f"((auth.jwt() -> 'user_metadata') ->> {literal(column)})::uuid"
-                yield policy.on, f"alter policy {policy.name} on {policy.table} using (({policy.using}) or {column} = {forged})"
+                yield (
+                    policy.on,
+                    f"alter policy {policy.name} on {policy.table} using (({policy.using}) or {column} = {forged})",
+                )
 
 
 @operator("behaviour")
@@ -173,7 +193,7 @@ def restrictive_made_permissive(schema: Schema) -> Made:
 @operator("behaviour")
 def restrictive_for_the_wrong_role(schema: Schema) -> Made:
     for policy in schema.policies:
-        others = [role for role in policy.roles.split(", ")]
+        others = policy.roles.split(", ")
         if not policy.permissive and len(others) > 1:
             for role in others:
                 yield f"{policy.on} {role}", f"alter policy {policy.name} on {policy.table} to {role}"
@@ -184,7 +204,10 @@ def debug_policy(schema: Schema) -> Made:
     for table in _guarded(schema):
         for role, privileges in sorted(table.granted.items()):
             if "SELECT" in privileges and not _readable(schema, table):
-                yield f"{table.name} {role}", f"create policy debug on {table.name} for select to {ident(role)} using (true)"
+                yield (
+                    f"{table.name} {role}",
+                    f"create policy debug on {table.name} for select to {ident(role)} using (true)",
+                )
 
 
 @operator("behaviour")
@@ -206,7 +229,10 @@ def anonymous_reads(schema: Schema) -> Made:
     if "anon" in schema.roles or "authenticated" in schema.roles:
         for table in _guarded(schema):
             if table.name.startswith("public.") and not _readable(schema, table):
-                yield table.name, f"grant select on {table.name} to anon; create policy for_anon on {table.name} for select to anon using (true)"
+                yield (
+                    table.name,
+                    f"grant select on {table.name} to anon; create policy for_anon on {table.name} for select to anon using (true)",
+                )
 
 
 @operator("hygiene")
@@ -267,7 +293,12 @@ def definer_without_search_path(schema: Schema) -> Made:
 @operator("behaviour")
 def invoker_made_definer(schema: Schema) -> Made:
     for function in schema.functions:
-        if not function.definer and not function.trigger and function.callers and re.search(r"\bfrom\s|update\s|delete\s", function.body):
+        if (
+            not function.definer
+            and not function.trigger
+            and function.callers
+            and re.search(r"\bfrom\s|update\s|delete\s", function.body)
+        ):
             yield function.name, f"alter function {function.name} security definer"
 
 
@@ -288,7 +319,9 @@ def unvalidated_function(schema: Schema) -> Made:
     for function in schema.functions:
         for number, pattern in enumerate(_CHECKS):
             bare = pattern.sub("", function.body, count=1)
-            if function.definer and not function.trigger and bare != function.body or number == 5 and bare != function.body:
+            if (function.definer and not function.trigger and bare != function.body) or (
+                number == 5 and bare != function.body
+            ):
                 yield f"{function.name} #{number}", _remade(function, bare)
 
 
@@ -303,7 +336,9 @@ def helper_says_yes(schema: Schema) -> Made:
 def helper_ignores_the_tenant(schema: Schema) -> Made:
     """A column compared with itself in the helper that policies ask."""
     for function in schema.functions:
-        found = re.sub(r"\b(m\.(?:org_id|workspace_id)) = (?:p_\w+|nullif\([^)]*\)::uuid)", r"\1 = \1", function.body)
+        found = re.sub(
+            r"\b(m\.(?:org_id|workspace_id)) = (?:p_\w+|nullif\([^)]*\)::uuid)", r"\1 = \1", function.body
+        )
         if function.definer and found != function.body:
             yield function.name, _remade(function, found)
 
@@ -311,7 +346,9 @@ def helper_ignores_the_tenant(schema: Schema) -> Made:
 @operator("behaviour")
 def helper_ignores_the_user(schema: Schema) -> Made:
     for function in schema.functions:
-        found = re.sub(r"m\.user_id = (?:\(select auth\.uid\(\)\)|auth\.uid\(\))", "m.user_id = m.user_id", function.body)
+        found = re.sub(
+            r"m\.user_id = (?:\(select auth\.uid\(\)\)|auth\.uid\(\))", "m.user_id = m.user_id", function.body
+        )
         if function.definer and found != function.body:
             yield function.name, _remade(function, found)
 
@@ -322,7 +359,10 @@ def service_function_for_all(schema: Schema) -> Made:
         if function.definer and not function.trigger and not function.callers:
             for role in schema.roles:
                 if role != "anon":
-                    yield f"{function.name} {role}", f"grant execute on function {function.name} to {ident(role)}"
+                    yield (
+                        f"{function.name} {role}",
+                        f"grant execute on function {function.name} to {ident(role)}",
+                    )
 
 
 @operator("behaviour")
@@ -333,9 +373,12 @@ def dump_function(schema: Schema) -> Made:
             continue
         name = f"{table.name.split('.')[0]}.all_{re.sub(r'[^a-z0-9]', '_', table.name.split('.')[1])}"
         role = ident(sorted(table.granted)[0])
-        yield table.name, (
-            f"create function {name}() returns setof {table.name} language sql stable security definer set search_path = '' as"
-            f" $$ select * from {table.name} $$; revoke all on function {name}() from public; grant execute on function {name}() to {role}"
+        yield (
+            table.name,
+            (
+                f"create function {name}() returns setof {table.name} language sql stable security definer set search_path = '' as"
+                f" $$ select * from {table.name} $$; revoke all on function {name}() from public; grant execute on function {name}() to {role}"
+            ),
         )
 
 
@@ -376,7 +419,10 @@ def new_view(schema: Schema) -> Made:
     for table in _guarded(schema):
         if not table.partition and not _readable(schema, table):
             name, role = f"{table.name}_list".replace('"', ""), ident(sorted(table.granted)[0])
-            yield table.name, f"create view {name} as select * from {table.name}; grant select on {name} to {role}"
+            yield (
+                table.name,
+                f"create view {name} as select * from {table.name}; grant select on {name} to {role}",
+            )
 
 
 @operator("behaviour")
@@ -384,7 +430,10 @@ def materialized(schema: Schema) -> Made:
     for table in _guarded(schema):
         if not table.partition and not _readable(schema, table):
             name, role = f"{table.name}_cached".replace('"', ""), ident(sorted(table.granted)[0])
-            yield table.name, f"create materialized view {name} as select * from {table.name}; grant select on {name} to {role}"
+            yield (
+                table.name,
+                f"create materialized view {name} as select * from {table.name}; grant select on {name} to {role}",
+            )
 
 
 @operator("behaviour")
@@ -410,12 +459,17 @@ def barrier_dropped(schema: Schema) -> Made:
 def key_without_tenant(schema: Schema) -> Made:
     """A foreign key that lost the tenant: rows may point to those of others."""
     for table, name, definition in schema.keys:
-        found = re.match(r"FOREIGN KEY \((\w+), (\w+)\) REFERENCES ([\w.\"]+)\((\w+), (\w+)\)(.*)", definition)
+        found = re.match(
+            r"FOREIGN KEY \((\w+), (\w+)\) REFERENCES ([\w.\"]+)\((\w+), (\w+)\)(.*)", definition
+        )
         if found and not re.search(r"readings|invoices", table):
             _, column, other, _, key, rest = found.groups()
-            yield f"{name} on {table}", (
-                f"alter table {table} drop constraint {name}; alter table {other} add unique ({key});"
-                f" alter table {table} add foreign key ({column}) references {other} ({key}){rest}"
+            yield (
+                f"{name} on {table}",
+                (
+                    f"alter table {table} drop constraint {name}; alter table {other} add unique ({key});"
+                    f" alter table {table} add foreign key ({column}) references {other} ({key}){rest}"
+                ),
             )
 
 
@@ -425,7 +479,10 @@ def unique_without_tenant(schema: Schema) -> Made:
     for table, name, definition in schema.uniques:
         found = re.match(r"UNIQUE \((\w+), (\w+)\)\Z", definition)
         if found:
-            yield f"{name} on {table}", f"alter table {table} drop constraint {name}; alter table {table} add unique ({found[2]})"
+            yield (
+                f"{name} on {table}",
+                f"alter table {table} drop constraint {name}; alter table {table} add unique ({found[2]})",
+            )
 
 
 @operator("hygiene")
@@ -447,10 +504,13 @@ def trigger_without_tenant(schema: Schema) -> Made:
         schema_, name = table.name.split(".")
         function, column = f"{schema_}.spread_{re.sub(r'[^a-z0-9]', '_', name)}", ident(texts[0])
         other = ident(texts[-1])
-        yield table.name, (
-            f"create function {function}() returns trigger language plpgsql security definer set search_path = '' as $$ begin"
-            f" update {table.name} as x set {other} = new.{other} where x.{column} = new.{column} and pg_catalog.pg_trigger_depth() < 2;"
-            f" return null; end $$; create trigger spread after insert on {table.name} for each row execute function {function}()"
+        yield (
+            table.name,
+            (
+                f"create function {function}() returns trigger language plpgsql security definer set search_path = '' as $$ begin"
+                f" update {table.name} as x set {other} = new.{other} where x.{column} = new.{column} and pg_catalog.pg_trigger_depth() < 2;"
+                f" return null; end $$; create trigger spread after insert on {table.name} for each row execute function {function}()"
+            ),
         )
 
 
@@ -458,8 +518,13 @@ def trigger_without_tenant(schema: Schema) -> Made:
 def join_without_tenant(schema: Schema) -> Made:
     """The tenant lost from a join within a function that runs with its owner's rights."""
     for function in schema.functions:
-        for pattern in (r"r\.org_id = w\.org_id and ", r"t\.org_id = p_org and ", r"m\.org_id = p_org and ", r" and theirs\.user_id = p_user"):
-            found = re.sub(pattern, "" if not pattern.startswith(" and") else "", function.body)
+        for pattern in (
+            r"r\.org_id = w\.org_id and ",
+            r"t\.org_id = p_org and ",
+            r"m\.org_id = p_org and ",
+            r" and theirs\.user_id = p_user",
+        ):
+            found = re.sub(pattern, "", function.body)
             if found != function.body and function.definer:
                 yield f"{function.name} {pattern[:12]}", _remade(function, found)
 
@@ -469,7 +534,11 @@ def swallowed(schema: Schema) -> Made:
     """Whatever a trigger raises, nobody hears of it."""
     for function in schema.functions:
         if function.trigger and function.language == "plpgsql":
-            body = re.sub(r"\nend\s*\Z", "\nexception when others then return null;\nend\n", function.body.rstrip() + "\n".rstrip())
+            body = re.sub(
+                r"\nend\s*\Z",
+                "\nexception when others then return null;\nend\n",
+                function.body.rstrip() + "\n".rstrip(),
+            )
             if body != function.body:
                 yield function.name, _remade(function, body)
 

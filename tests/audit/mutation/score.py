@@ -61,7 +61,9 @@ def judged(source: Path, database: Database, *, each: int, seed: int, only: str 
         with connect(subject.start) as session:
             todo = [one for one in chosen(mutants(read(session)), each, seed) if only in one.name]
         original = audited(subject, database)
-        assert not original.leaks, [f"{leak.command} {leak.object} {leak.identity}" for leak in original.leaks]
+        assert not original.leaks, [
+            f"{leak.command} {leak.object} {leak.identity}" for leak in original.leaks
+        ]
         column = database.tenant_column or ""
         with world.build(subject.shadow, subject.start, tenant_column=column) as made:
             base = facts(made, made.both, made.alone)
@@ -70,10 +72,26 @@ def judged(source: Path, database: Database, *, each: int, seed: int, only: str 
 
 
 def _one(
-    name: str, subject: Subject, database: Database, original: Audit, made: World, base: frozenset[Fact], mutant: Mutant
+    name: str,
+    subject: Subject,
+    database: Database,
+    original: Audit,
+    made: World,
+    base: frozenset[Fact],
+    mutant: Mutant,
 ) -> Judged:
     def answer(kind: str, hit: bool, by: Iterable[str] = (), note: str = "", seconds: float = 0.0) -> Judged:
-        return Judged(name, mutant.operator, mutant.target, mutant.aim, kind, hit, tuple(sorted(by))[:5], round(seconds, 2), note)
+        return Judged(
+            name,
+            mutant.operator,
+            mutant.target,
+            mutant.aim,
+            kind,
+            hit,
+            tuple(sorted(by))[:5],
+            round(seconds, 2),
+            note,
+        )
 
     start = subject.shadow.create(template=subject.start)
     try:
@@ -100,7 +118,9 @@ def _one(
         more = now - base
         if more:
             first = " ".join(str(word) for word in min(more))[:200]
-            return answer("behavioural", False, (f.key for f in new), f"{silent} reached: {first}", found.seconds)
+            return answer(
+                "behavioural", False, (f.key for f in new), f"{silent} reached: {first}", found.seconds
+            )
         if new or mutant.aim == "hygiene":
             return answer("hygiene", bool(new), (f.key for f in new), silent, found.seconds)
         note = "the matrix is the same" if now == base else "less is reached than before"
@@ -131,19 +151,27 @@ def runs(subject: Subject, start: Url, script: str) -> bool:
 
 
 def write(found: Iterable[Judged], log: Path) -> None:
-    log.write_text("".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in found), encoding="utf-8")
+    log.write_text(
+        "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in found), encoding="utf-8"
+    )
 
 
 def summed(found: list[Judged]) -> str:
     """The score, with every miss and what was left out."""
     kinds = Counter(one.kind for one in found)
     hits = Counter(one.kind for one in found if one.hit)
-    lines = [f"{len(found)} mutants of {len({one.operator for one in found})} operators in {len({one.schema for one in found})} schemas"]
+    lines = [
+        f"{len(found)} mutants of {len({one.operator for one in found})} operators in {len({one.schema for one in found})} schemas"
+    ]
     for kind in ("behavioural", "hygiene"):
         share = hits[kind] / kinds[kind] if kinds[kind] else 1.0
         lines.append(f"{kind}: {hits[kind]} of {kinds[kind]} ({share:.1%})")
-    lines.append(f"equivalent, left out: {kinds['equivalent']} ({kinds['equivalent'] / max(len(found), 1):.1%})")
+    lines.append(
+        f"equivalent, left out: {kinds['equivalent']} ({kinds['equivalent'] / max(len(found), 1):.1%})"
+    )
     for one in found:
         if not one.hit:
-            lines.append(f"  {one.kind:<11} {one.schema} {one.operator} {one.target}: {one.note} {' · '.join(one.by)}")
+            lines.append(
+                f"  {one.kind:<11} {one.schema} {one.operator} {one.target}: {one.note} {' · '.join(one.by)}"
+            )
     return "\n".join(lines)
