@@ -16,11 +16,12 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from reconciler import __version__
-from reconciler.audit import exemptions, rules
+from reconciler.audit import exemptions, probe, rules, triggers
 from reconciler.audit.report import Audit, Exempted
+from reconciler.catalog import snapshot as catalog
 from reconciler.engine.subject import Subject
 from reconciler.engine.work import Told
-from reconciler.model import Finding, ObjectId
+from reconciler.model import Cell, Finding, ObjectId, Snapshot
 from reconciler.pg import connect
 from reconciler.settings import Database
 from reconciler.shadow.tenants import tenancy, world
@@ -34,6 +35,7 @@ class _Found:
     tenancy: Tenancy = field(default_factory=lambda: Tenancy({}))
     identities: tuple[Identity, ...] = ()
     findings: list[Finding] = field(default_factory=list)
+    cells: tuple[Cell, ...] = ()
     unseeded: Mapping[ObjectId, str] = field(default_factory=dict)
     untried: list[str] = field(default_factory=list)
     attacked: bool = False
@@ -66,14 +68,15 @@ def audited(
             tell("see whose the rows are")
             found.tenancy = whose(session, database, tables)
             tell("ask the rules")
-            found.findings += ruled(session, subject, found.tenancy)
+            seen = catalog.read(session, subject.scope)
+            found.findings += ruled(session, subject, found.tenancy, seen)
             attacks = attacks and _may_attack(session, found)
         if attacks:
-            _attack(subject, found, only, tell)
+            _attack(subject, seen, found, only, tell)
     complete = found.attacked and not found.partial and not only
     kept, accepted = exempted(found.findings, database, complete=complete, today=today)
     return Audit(
-        source=subject.name, major=subject.shadow.major, tenancy=found.tenancy, identities=found.identities, findings=kept,
+        source=subject.name, major=subject.shadow.major, tenancy=found.tenancy, identities=found.identities, cells=found.cells, findings=kept,
         exempted=accepted, unseeded=found.unseeded, untried=tuple(found.untried), attacked=found.attacked, partial=found.partial,
         places=subject.places, rules=rules.RULES, versions={"reconciler": __version__}, seconds=time.monotonic() - began,
     )  # fmt: skip
@@ -87,9 +90,14 @@ def whose(
     return tenancy.read(session, tenant_column=database.tenant_column or "", declared=declared)
 
 
-def ruled(session: psycopg.Connection[TupleRow], subject: Subject, whose: Tenancy) -> tuple[Finding, ...]:
-    """What can be said without any row."""
-    return rules.check(session, whose, platform=subject.platform, schemas=subject.scope)
+def ruled(
+    session: psycopg.Connection[TupleRow], subject: Subject, whose: Tenancy, seen: Snapshot
+) -> tuple[Finding, ...]:
+    """What can be said without any row. `seen` is the snapshot of the subject in its scope."""
+    return (
+        *rules.check(session, whose, platform=subject.platform, schemas=subject.scope),
+        *triggers.designed(session, seen, whose, subject.designs),
+    )
 
 
 def exempted(
@@ -117,12 +125,22 @@ def _may_attack(session: psycopg.Connection[TupleRow], found: _Found) -> bool:
     return False
 
 
-def _attack(subject: Subject, found: _Found, only: Collection[str], tell: Told) -> None:
+def _attack(subject: Subject, seen: Snapshot, found: _Found, only: Collection[str], tell: Told) -> None:
     with world.build(subject.shadow, subject.start, tenancy=found.tenancy, told=tell) as made:
         if only:
             made = replace(made, identities=tuple(one for one in made.identities if one.name in only))
         found.identities, found.unseeded = made.identities, made.unseeded
         found.untried += [f"{name}: {why}" for name, why in sorted(made.uncalibrated.items())]
+        found.attacked = True
+
+        def counted(done: int, of: int, what: str) -> None:
+            tell(f"attack {what} ({done + 1} of {of})")
+
+        came = probe.attacked(made, seen, told=counted)
+        found.cells = came.cells
+        found.findings += came.findings
+        if came.interrupted:
+            found.partial = f"interrupted ({found.stage}): what was not reached is undecided"
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
+from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.scope import Scope
 from reconciler.engine.auditing import audited, exempted, ruled, whose
 from reconciler.engine.subject import Subject
@@ -48,7 +49,7 @@ def _found(
         found: Collection[Finding] = audited(subject, database, told=told).findings
     else:
         with connect(state) as session:
-            found = ruled(session, subject, whose(session, database))
+            found = ruled(session, subject, whose(session, database), catalog.read(session, scope))
         found, _ = exempted(found, database, complete=False)
     return tuple(finding for finding in found if finding.severity in _COUNTS)
 
