@@ -28,6 +28,7 @@ from reconciler.audit.rules import (
     identities,
     inheritance,
     keys,
+    performance,
     policies,
     rls,
     roles,
@@ -36,6 +37,7 @@ from reconciler.audit.rules import (
     triggers,
     views,
 )
+from reconciler.audit.rules.plans import explained
 from reconciler.audit.rules.read import read
 from reconciler.audit.rules.subject import Subject
 from reconciler.catalog.scope import Scope
@@ -61,6 +63,7 @@ _FAMILIES: Final[tuple[tuple[Rule, ...], ...]] = (
     roles.RULES,
     keys.RULES,
     exposure.RULES,
+    performance.RULES,
     attacks.RULES,
     triggers.RULES,
     exemptions.RULES,
@@ -85,7 +88,8 @@ def check(
 ) -> tuple[Finding, ...]:
     """What the rules find in this database, worst first. `tenancy` None: nobody knows whose the tables are, and the rules that
     need to know it are silent."""
-    return findings(Subject(read(connection, schemas, platform=platform), tenancy))
+    catalog = read(connection, schemas, platform=platform)
+    return findings(Subject(catalog, tenancy, explained(connection, catalog)))
 
 
 def findings(subject: Subject) -> tuple[Finding, ...]:

@@ -1,4 +1,4 @@
-create table public.invoices (id uuid primary key, org_id uuid not null, total numeric);
+create table public.invoices (org_id uuid not null, id uuid not null, total numeric, primary key (org_id, id));
 alter table public.invoices enable row level security;
 create policy members_read on public.invoices for select to authenticated
   using (org_id = (select nullif(auth.jwt() ->> 'org_id', '')::uuid));

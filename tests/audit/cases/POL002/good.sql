@@ -1,4 +1,4 @@
-create table public.invoices (id uuid primary key, org_id uuid not null, total numeric);
+create table public.invoices (org_id uuid not null, id uuid not null, total numeric, primary key (org_id, id));
 grant select, insert, update, delete on public.invoices to authenticated;
 alter table public.invoices enable row level security;
 

@@ -1,4 +1,4 @@
--- also: RLS009
+-- also: PRF002, RLS009
 create table public.notes (id uuid primary key, owner_email text not null, body text);
 grant select on public.notes to authenticated;
 alter table public.notes enable row level security;

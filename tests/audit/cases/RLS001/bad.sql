@@ -1,2 +1,2 @@
-create table public.invoices (id uuid primary key, org_id uuid not null, total numeric);
+create table public.invoices (org_id uuid not null, id uuid not null, total numeric, primary key (org_id, id));
 grant select, insert on public.invoices to authenticated;

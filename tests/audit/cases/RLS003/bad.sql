@@ -1,5 +1,5 @@
 create role app login;
-create table public.invoices (id uuid primary key, org_id uuid not null, total numeric);
+create table public.invoices (org_id uuid not null, id uuid not null, total numeric, primary key (org_id, id));
 alter table public.invoices owner to app;
 
 alter table public.invoices enable row level security;

@@ -1,4 +1,4 @@
-create table public.events (org_id uuid not null, at date not null, what text) partition by range (at);
+create table public.events (org_id uuid not null, at date not null, what text, primary key (org_id, at)) partition by range (at);
 create table public.events_2026 partition of public.events for values from ('2026-01-01') to ('2027-01-01');
 grant select on public.events, public.events_2026 to authenticated;
 

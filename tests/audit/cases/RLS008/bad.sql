@@ -1,4 +1,4 @@
-create table public.events (org_id uuid not null, at date not null, what text);
+create table public.events (org_id uuid not null, at date not null, what text, primary key (org_id, at));
 create table public.old_events () inherits (public.events);
 grant select on public.events, public.old_events to authenticated;
 

@@ -1,4 +1,5 @@
 create table public.customers (id uuid primary key, org_id uuid, name text);
+create index on public.customers (org_id);
 grant select, insert on public.customers to authenticated;
 alter table public.customers enable row level security;
 create policy members_read on public.customers for select to authenticated

@@ -1,4 +1,4 @@
-create table public.customers (id uuid primary key, org_id uuid not null, name text);
+create table public.customers (org_id uuid not null, id uuid not null, name text, primary key (org_id, id));
 grant select, insert on public.customers to authenticated;
 alter table public.customers enable row level security;
 create policy members_read on public.customers for select to authenticated
