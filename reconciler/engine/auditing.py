@@ -7,10 +7,12 @@ partial.
 from __future__ import annotations
 
 import datetime
+import json
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -21,11 +23,13 @@ from reconciler.audit.report import Audit, Exempted
 from reconciler.catalog import snapshot as catalog
 from reconciler.engine.subject import Subject
 from reconciler.engine.work import Told
+from reconciler.errors import Usage
 from reconciler.model import Cell, Finding, ObjectId, Snapshot
 from reconciler.pg import connect
 from reconciler.settings import Database
 from reconciler.shadow.tenants import tenancy, world
-from reconciler.shadow.tenants.values import Identity, Tenancy
+from reconciler.shadow.tenants.identities import Recipe
+from reconciler.shadow.tenants.values import Identity, Side, Tenancy
 
 
 @dataclass(slots=True)
@@ -72,7 +76,7 @@ def audited(
             found.findings += ruled(session, subject, found.tenancy, seen)
             attacks = attacks and _may_attack(session, found)
         if attacks:
-            _attack(subject, seen, found, only, tell)
+            _attack(subject, database, seen, found, only, tell)
     complete = found.attacked and not found.partial and not only
     kept, accepted = exempted(found.findings, database, complete=complete, today=today)
     return Audit(
@@ -125,8 +129,18 @@ def _may_attack(session: psycopg.Connection[TupleRow], found: _Found) -> bool:
     return False
 
 
-def _attack(subject: Subject, seen: Snapshot, found: _Found, only: Collection[str], tell: Told) -> None:
-    with world.build(subject.shadow, subject.start, tenancy=found.tenancy, told=tell) as made:
+def _attack(
+    subject: Subject, database: Database, seen: Snapshot, found: _Found, only: Collection[str], tell: Told
+) -> None:
+    made_of = world.build(
+        subject.shadow,
+        subject.start,
+        tenancy=found.tenancy,
+        scripts=_fixtures(database),
+        recipes=_recipes(database),
+        told=tell,
+    )
+    with made_of as made:
         if only:
             made = replace(made, identities=tuple(one for one in made.identities if one.name in only))
         found.identities, found.unseeded = made.identities, made.unseeded
@@ -141,6 +155,38 @@ def _attack(subject: Subject, seen: Snapshot, found: _Found, only: Collection[st
         found.findings += came.findings
         if came.interrupted:
             found.partial = f"interrupted ({found.stage}): what was not reached is undecided"
+            return
+        cells, findings = triggers.fired(made, seen, told=tell)
+        found.cells += cells
+        found.findings += findings
+
+
+def _fixtures(database: Database) -> list[str]:
+    """The declared rows of two tenants, in the order of the patterns and their files' names."""
+    scripts = []
+    for pattern in database.audit.fixtures:
+        files = sorted(Path(pattern.anchor or ".").glob(str(pattern.relative_to(pattern.anchor))))
+        if not files:
+            raise Usage(f"audit.fixtures: there is no file {pattern}", hint="correct the configuration")
+        scripts += [file.read_text(encoding="utf-8") for file in files]
+    return scripts
+
+
+_SIDES: Mapping[str, tuple[Side, ...]] = {"A": ("A",), "B": ("B",), "both": ("A", "B"), "none": ()}
+
+
+def _recipes(database: Database) -> list[Recipe]:
+    return [
+        Recipe(
+            one.name,
+            one.role,
+            _SIDES[one.tenant],
+            {"request.jwt.claims": json.dumps(one.claims)}
+            if one.claims is not None
+            else dict(one.settings or {}),
+        )
+        for one in database.audit.identities
+    ]
 
 
 @contextmanager

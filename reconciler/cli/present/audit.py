@@ -16,8 +16,8 @@ _SIGNS: dict[Severity, tuple[str, str]] = {
     "warning": ("!", "yellow"),
     "info": ("·", "dim"),
 }
-_MANY = 8
-"""How many findings of one rule, below an error, are named."""
+_MANY, _FEW = 8, 3
+"""How many warnings of one rule are shown, and of how many informations the objects are named."""
 
 
 def audit_lines(audit: Audit) -> Iterator[Text]:
@@ -33,8 +33,8 @@ def audit_lines(audit: Audit) -> Iterator[Text]:
         if finding.severity == "error":
             yield Text()
             yield from _whole(audit, finding)
-    for severity in SEVERITIES[1:]:
-        yield from _by_rule(audit, severity)
+    yield from _warnings(audit)
+    yield from _informations(audit)
     if audit.undecided:
         yield Text("\nUndecided", style="yellow")
         for (_, reason), cells in grouped(audit.undecided).items():
@@ -75,21 +75,40 @@ def _whole(audit: Audit, finding: Finding) -> Iterator[Text]:
         yield Text(f"    {place}", style="dim")
 
 
-def _by_rule(audit: Audit, severity: Severity) -> Iterator[Text]:
-    rules: dict[str, list[Finding]] = {}
-    for finding in audit.worst_first:
-        if finding.severity == severity:
-            rules.setdefault(finding.rule, []).append(finding)
-    for id, found in rules.items():
-        sign, colour = _SIGNS[severity]
-        rule = audit.rules.get(id)
-        head = Text(f"\n{sign} {id} ", style=colour)
-        yield head.append(rule.title if rule else f"{len(found)} findings", style="bold")
+def _warnings(audit: Audit) -> Iterator[Text]:
+    sign, colour = _SIGNS["warning"]
+    for id, found in _by_rule(audit, "warning").items():
+        yield Text(f"\n{sign} {id} ", style=colour).append(_title(audit, found), style="bold")
         for finding in found[:_MANY]:
             yield Text(f"    {words(finding.subject.kind)} {finding.subject}: {finding.says}")
         if len(found) > _MANY:
             yield Text(f"    and {len(found) - _MANY} more", style="dim")
         yield from _remedy(found[0])
+
+
+def _informations(audit: Audit) -> Iterator[Text]:
+    """One line a rule: the other formats have them whole."""
+    sign, colour = _SIGNS["info"]
+    rules = _by_rule(audit, "info")
+    if rules:
+        yield Text()
+    for id, found in rules.items():
+        named = ", ".join(dict.fromkeys(str(finding.subject) for finding in found[:_FEW]))
+        more = f" and {len(found) - _FEW} more" if len(found) > _FEW else ""
+        yield Text(f"{sign} {id} {_title(audit, found)}: {named}{more}", style=colour)
+
+
+def _by_rule(audit: Audit, severity: Severity) -> dict[str, list[Finding]]:
+    rules: dict[str, list[Finding]] = {}
+    for finding in audit.worst_first:
+        if finding.severity == severity:
+            rules.setdefault(finding.rule, []).append(finding)
+    return rules
+
+
+def _title(audit: Audit, found: list[Finding]) -> str:
+    rule = audit.rules.get(found[0].rule)
+    return rule.title if rule else f"{len(found)} findings"
 
 
 def _remedy(finding: Finding) -> Iterator[Text]:
