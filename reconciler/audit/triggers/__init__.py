@@ -6,5 +6,6 @@ is at most a warning. Never changes a trigger.
 
 from reconciler.audit.triggers.design import designed
 from reconciler.audit.triggers.measured import fired
+from reconciler.audit.triggers.service import served
 
-__all__ = ["designed", "fired"]
+__all__ = ["designed", "fired", "served"]
