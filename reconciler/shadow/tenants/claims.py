@@ -43,7 +43,7 @@ def meaning(ask: Ask) -> Meaning:
         return "user"
     if word in STEMS or word.endswith(tuple(f"_{s}" for s in STEMS)):
         return "tenant"
-    if word == "role" or word.endswith("_role"):
+    if word != "service_role" and (word == "role" or word.endswith("_role")):
         return "role"
     if word in ("email", "mail", "user_email"):
         return "email"

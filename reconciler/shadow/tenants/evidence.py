@@ -25,13 +25,14 @@ Bond = Literal["user", "tenant", "member", "other", "email"]
 class Evidence:
     """`bonds` by column with where that was read; `links` are columns that are equated with each other; `asking` are tables whose policies ask
     anything of the session; `constants` the texts that a column is compared with; `elsewhere` are columns held against the user by a function or by the policy of
-    another table, as memberships are; `asks` and `words` are all that policies ask, `answers` the constants with which an answer is compared."""
+    another table, `looked_up` the tables that these read beside their own, as memberships are; `asks` and `words` are all that policies ask, `answers` the constants with which an answer is compared."""
 
     bonds: dict[Place, dict[Bond, str]] = field(default_factory=dict)
     links: set[tuple[Place, Place]] = field(default_factory=set)
     asking: set[int] = field(default_factory=set)
     constants: dict[Place, dict[str, None]] = field(default_factory=dict)
     elsewhere: set[Place] = field(default_factory=set)
+    looked_up: set[int] = field(default_factory=set)
     asks: set[Ask] = field(default_factory=set)
     answers: dict[Ask, dict[str, None]] = field(default_factory=dict)
     words: set[str] = field(default_factory=set)
@@ -69,6 +70,8 @@ def gather(reader: Session) -> Evidence:
 
 def _read(reader: Session, made: Evidence, found: Sequence[Token], own: Relation | None, where: str) -> None:
     names = _named(reader.catalogue, found, own)
+    if reader.asked(found).anything:
+        made.looked_up |= {r.oid for r in names.values() if own is None or r.oid != own.oid}
     for one, other in expressions.equalities(found):
         said = dict.fromkeys(expressions.constants(other))
         if said and expressions.column(one) is None:

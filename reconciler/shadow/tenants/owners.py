@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.pg import ident
@@ -18,7 +18,8 @@ _CONFIGURED = 1_000
 @dataclass(frozen=True, slots=True)
 class Landmarks:
     """`root` and `users` are OIDs, 0 where there is none. `tenant_names` are the columns that name a tenant without a key to the root,
-    `user_tables` those whose primary key is a user's: the table of users first, then profiles.
+    `user_tables` those whose primary key is a user's: the table of users first, then profiles. `people` are, beyond these, tables with one row for each
+    user under a key of their own, by the column that holds the user's key.
     """
 
     root: int = 0
@@ -27,6 +28,7 @@ class Landmarks:
     user_key: str = ""
     tenant_names: frozenset[str] = frozenset()
     user_tables: Mapping[int, str] = field(default_factory=dict)
+    people: Mapping[int, str] = field(default_factory=dict)
 
 
 def landmarks(known: Catalogue, found: Evidence, tenant_column: str, said: Mapping[int, str]) -> Landmarks:
@@ -34,13 +36,26 @@ def landmarks(known: Catalogue, found: Evidence, tenant_column: str, said: Mappi
     users, user_key = _users(known, found)
     mirrors = _mirrors(known, users, user_key)
     declared = [oid for oid, word in said.items() if word == "root"]
-    root = declared[0] if declared else _root(known, found, tenant_column, mirrors)
+    people = _people(known, mirrors)
+    root = declared[0] if declared else _root(known, found, tenant_column, mirrors, people)
     root_key = ""
     if root:
         relation = known.relations[root]
         root_key = _root_key(known, relation)
     names = _names(known, found, tenant_column, root, mirrors)
-    return Landmarks(root, users, root_key, user_key, names, mirrors)
+    return Landmarks(root, users, root_key, user_key, names, mirrors, people)
+
+
+def _people(known: Catalogue, users: Mapping[int, str]) -> dict[int, str]:
+    """Tables that hold each user once, and that others point to by another key."""
+    pointed = {key.target for relation in known.tables for key in relation.keys}
+    return {
+        relation.oid: key.columns[0]
+        for relation in known.tables
+        if relation.oid not in users and relation.oid in pointed
+        for key in relation.keys
+        if key.columns in relation.unique and len(key.columns) == 1 and users.get(key.target) == key.theirs[0]
+    }
 
 
 def _users(known: Catalogue, found: Evidence) -> tuple[int, str]:
@@ -67,7 +82,19 @@ def _users(known: Catalogue, found: Evidence) -> tuple[int, str]:
         return 0, ""
     best = max(scores, key=lambda oid: (scores[oid], known.relations[oid].sql))
     relation = known.relations[best]
-    return best, (relation.primary[0] if len(relation.primary) == 1 else "id")
+    return best, _user_key(known, relation)
+
+
+def _user_key(known: Catalogue, users: Relation) -> str:
+    """The column of the table of users that others name a user by."""
+    if len(users.primary) == 1:
+        return users.primary[0]
+    pointed = [
+        k.theirs[0] for r in known.tables for k in r.keys if k.target == users.oid and len(k.theirs) == 1
+    ]
+    named = [name for name in ("id", "user_id", "uid", "uuid") if users.column(name)]
+    alone = [names[0] for names in users.unique if len(names) == 1]
+    return [*pointed, *named, *alone, users.columns[0].name][0]
 
 
 def _used(known: Catalogue, found: Evidence, users: Relation) -> bool:
@@ -92,12 +119,19 @@ def _mirrors(known: Catalogue, users: int, user_key: str) -> dict[int, str]:
         found |= new
 
 
-def _root(known: Catalogue, found: Evidence, tenant_column: str, users: Mapping[int, str]) -> int:
+def _root(
+    known: Catalogue, found: Evidence, tenant_column: str, users: Mapping[int, str], people: Mapping[int, str]
+) -> int:
     scores: dict[int, float] = {}
     strong: set[int] = set()
 
     def add(oid: int, score: float) -> None:
-        if oid not in users and oid in known.relations and not known.relations[oid].extension:
+        if (
+            oid not in users
+            and oid not in people
+            and oid in known.relations
+            and not known.relations[oid].extension
+        ):
             scores[oid] = scores.get(oid, 0) + score
             if score >= 2:
                 strong.add(oid)
@@ -117,8 +151,7 @@ def _root(known: Catalogue, found: Evidence, tenant_column: str, users: Mapping[
                 add(key.target, _CONFIGURED)
             if "tenant" in bonds or ("member" in bonds and telling):
                 add(key.target, 3)
-            user = _pairs(relation, column, users)
-            if user and (telling or (relation.oid, user) in found.elsewhere):
+            if _pairs(relation, column, {*users, *people}) and (telling or relation.oid in found.looked_up):
                 add(key.target, 3 if telling else 2)
         if len(relation.primary) == 1:
             bonds = found.of(relation.oid, relation.primary[0])
@@ -131,7 +164,8 @@ def _root(known: Catalogue, found: Evidence, tenant_column: str, users: Mapping[
                 add(relation.oid, _CONFIGURED)
     # what is called like a tenant, but only ever asked for its user, belongs to a user like everything else
     eligible = {o: s for o, s in scores.items() if s >= 1.5 and (o in strong or "user" not in found.table(o))}
-    if not eligible:
+    loose = any("tenant" in b and not _keyed(known.relations[oid], c) for (oid, c), b in found.bonds.items())
+    if not eligible or (loose and not strong & eligible.keys()):
         return _by_name(known, found, tenant_column, users)
     return max(eligible, key=lambda oid: (eligible[oid], known.relations[oid].sql))
 
@@ -150,11 +184,12 @@ def _by_name(known: Catalogue, found: Evidence, tenant_column: str, users: Mappi
     return 0
 
 
-def _pairs(relation: Relation, column: str, users: Mapping[int, str]) -> str:
-    """The column of the user with whom a unique key of the table pairs the column; empty when none does."""
+def _pairs(relation: Relation, column: str, users: Collection[int]) -> bool:
+    """Whether a unique key of the table pairs the column with a user."""
     named = [key.columns[0] for key in relation.keys if len(key.columns) == 1 and key.target in users]
-    paired = (u for u in named for names in relation.unique if {u, column} <= set(names) and len(names) <= 3)
-    return next(paired, "")
+    return any(
+        {user, column} <= set(names) and len(names) <= 3 for user in named for names in relation.unique
+    )
 
 
 def _root_key(known: Catalogue, root: Relation) -> str:
@@ -281,7 +316,7 @@ def direct(
     if relation.oid in marks.user_tables and not tenants:
         column = marks.user_tables[relation.oid]
         return Owned(id, "user", (column,), _text(column), f"its key {column} is a user")
-    user = _member(known, found, relation, tenants, users)
+    user = _member(known, found, marks, relation, tenants, users)
     if user:
         return Owned(
             id, "membership", (tenants[0], user), _text(tenants[0]), f"it pairs the tenant ({tenants[0]}) with a user ({user})"
@@ -319,10 +354,17 @@ def direct(
 
 
 def _member(
-    known: Catalogue, found: Evidence, relation: Relation, tenants: Sequence[str], users: Sequence[str]
+    known: Catalogue,
+    found: Evidence,
+    marks: Landmarks,
+    relation: Relation,
+    tenants: Sequence[str],
+    users: Sequence[str],
 ) -> str:
     """The column of the user in a table of memberships; empty when the table is none."""
-    if not tenants or not users:
+    persons = [k.columns[0] for k in relation.keys if len(k.columns) == 1 and k.target in marks.people]
+    users = [name for name in (*users, *persons) if name not in tenants]
+    if not tenants or not users or relation.oid in marks.user_tables:
         return ""
     for user in users:
         for names in relation.unique:

@@ -26,7 +26,7 @@ from reconciler.shadow.tenants.fixtures import Taken
 from reconciler.shadow.tenants.owners import tenant_columns, user_columns
 from reconciler.shadow.tenants.roles import labels, ordinary
 from reconciler.shadow.tenants.tenancy import Examined
-from reconciler.shadow.tenants.typical import typical
+from reconciler.shadow.tenants.typical import rules_over_all, typical
 from reconciler.shadow.tenants.values import Owned, Row, Side
 
 Connection = psycopg.Connection[TupleRow]
@@ -38,16 +38,18 @@ _ROWS = 2
 _MADE_NOW = "pg_catalog.age(xmin) <= 0"
 """Rows of this transaction (its savepoints included): a transaction is not older than itself (manual: age(xid))."""
 _SHARED = ("global", "unknown")
+RULES = "who stands in it rules over all tenants, which nobody of A is to do"
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What was made for one side: its key, its users' keys, its rows, and why a table got none."""
+    """What was made for one side: its key, its users' keys, its rows, why a table got none, and whether the other side's user was admitted."""
 
     key: str = ""
     users: tuple[str, ...] = ()
     rows: Mapping[ObjectId, tuple[Row, ...]] = field(default_factory=dict)
     failed: Mapping[ObjectId, str] = field(default_factory=dict)
+    admitted: bool = False
 
 
 def shared(connection: Connection, seen: Examined) -> Filled:
@@ -76,6 +78,8 @@ def side(
         connection.execute("select pg_catalog.pg_current_xact_id()")
         plain = seed_tables.read(connection)
         own = {oid for oid in plain.tables if _owned(seen, plain, oid).ownership not in _SHARED}
+        ruling = {oid for oid in own if which == "A" and rules_over_all(seen, oid, _owned(seen, plain, oid))}
+        own -= ruling
         known = _marked(plain, own, which)
         rows = {oid: _wanted(seen, known, oid, which) for oid in known.tables}
         troubles: dict[int, str] = {}
@@ -99,14 +103,15 @@ def side(
         key = key or members[0]
         known = _given(seen, known, own, key, members)
         troubles |= _stage(connection, known, own, own, rows)
-        if both:
-            _admit(connection, seen, known, own, key, both)
+        admitted = bool(both) and _admit(connection, seen, known, own, key, both)
         order = seed_order.ordered(known, own)
         found = _read(connection, known, order)
         empty = {
             oid for oid in order if known.tables[oid].leaves == () and not found.get(_id(known.tables[oid]))
         }
-        return Filled(key, members, found, _failures(seen, known, order, troubles, empty))
+        failed = _failures(seen, known, order, troubles, empty)
+        failed |= {_id(known.tables[oid]): RULES for oid in ruling}
+        return Filled(key, members, found, failed, admitted)
 
 
 def _owned(seen: Examined, known: Tables, oid: int) -> Owned:
@@ -248,15 +253,17 @@ def _with(column: Column, given: Mapping[str, tuple[str, ...]], usual: Mapping[s
     return replace(column, given=given.get(column.name, column.given), preferred=usual.get(column.name, ""))
 
 
-def _admit(connection: Connection, seen: Examined, known: Tables, own: set[int], key: str, user: str) -> None:
-    """Makes the other tenant's user a member of this one: a row more in each table of memberships."""
+def _admit(connection: Connection, seen: Examined, known: Tables, own: set[int], key: str, user: str) -> bool:
+    """Makes the other tenant's user a member of this one: a row more in each table of memberships. Whether one could be made."""
     counted = dict(known.counted)
-    for oid in own & seen.marks.user_tables.keys():
-        counted[oid] = f"{ident(seen.marks.user_tables[oid])}::text = {literal(user)}"
+    for oid, column in {**seen.marks.user_tables, **seen.marks.people}.items():
+        if oid in own and _owned(seen, known, oid).ownership == "user":
+            counted[oid] = f"{ident(column)}::text = {literal(user)}"
     known = replace(_given(seen, known, own, key, (user,)), first=FIRST["B"] + 40, counted=counted)
-    for oid in sorted(own):
-        if _owned(seen, known, oid).ownership == "membership" and not known.tables[oid].partitioned:
-            seed_fill.fill(connection, known, known.tables[oid], frozenset(), {}, 1)
+    members = [oid for oid in sorted(own) if _owned(seen, known, oid).ownership == "membership"]
+    tables = [known.tables[oid] for oid in members if not known.tables[oid].partitioned]
+    filled = [seed_fill.fill(connection, known, table, frozenset(), {}, 1) for table in tables]
+    return any(not one.trouble for one in filled)
 
 
 def _read(connection: Connection, known: Tables, order: Sequence[int]) -> dict[ObjectId, tuple[Row, ...]]:

@@ -125,14 +125,17 @@ def _leads(
     return not needed or all(c is not None and c.not_null for c in columns)
 
 
-_WRITES = {"insert": "a*", "update": "w*", "delete": "d*", "truncate": ""}
+_WRITES = {"insert": "a*", "update": "w*", "delete": "d*"}
 
 
 def _writers(known: Catalogue, relation: Relation) -> tuple[str, ...]:
     """The roles bound by row-level security that may write the table and meet no closed door."""
     found = set()
+    owners = {r.owner for r in known.tables}
     for role, privilege, _ in relation.rights:
-        bound = role == "public" or (role in known.roles and not known.roles[role].bypasses)
+        bound = role == "public" or (
+            role in known.roles and not known.roles[role].bypasses and role not in owners
+        )
         if not bound or privilege not in _WRITES:
             continue
         doors = [
@@ -140,7 +143,7 @@ def _writers(known: Catalogue, relation: Relation) -> tuple[str, ...]:
             for p in relation.policies
             if p.permissive and p.command in _WRITES[privilege] and {role, "public"} & set(p.roles)
         ]
-        if privilege == "truncate" or not relation.secured or doors:
+        if not relation.secured or doors:
             found.add(role)
     return tuple(sorted(found))
 

@@ -26,6 +26,9 @@ _GONE = re.compile(
 _UNTIL = re.compile(
     r"(expires?(_at|_on)?|expiry(_date)?|expiration(_date)?|valid_(until|to)|effective_to|ends?_(at|on)|end_date|until)$"
 )
+_RULERS = re.compile(
+    r"(^|_)(super_?)?(admins?|administrators?|super_?users?|staff|operators?|moderators?|roots?)$"
+)
 _CONSTANT = re.compile(r"('(?:[^']|'')*'|-?\d+(\.\d+)?|true|false)(::[\w .()\"]+)?\Z")
 
 
@@ -44,6 +47,18 @@ def typical(seen: Examined, relation: Relation, owned: Owned) -> dict[str, str]:
         if value:
             found[column.name] = value
     return found
+
+
+def rules_over_all(seen: Examined, oid: int, owned: Owned) -> bool:
+    """Whether the table says, by its name and by who asks it, which users may do everything: a row for a member would make them one."""
+    relation = seen.known.relations[oid]
+    asked = any((oid, column) in seen.found.elsewhere for column in owned.columns)
+    return (
+        owned.ownership == "user"
+        and asked
+        and bool(_RULERS.search(relation.name))
+        and oid != seen.marks.users
+    )
 
 
 def _mentioned(relation: Relation) -> set[str]:

@@ -80,7 +80,7 @@ def _world(
 ) -> World:
     keys: dict[Side, str] = {"A": a.key, "B": b.key}
     users: dict[Side, tuple[str, ...]] = {"A": a.users, "B": b.users}
-    acting, why = calibrate.acting(alone, both, seen, keys, users, shared=_both(seen, a, b))
+    acting, why = calibrate.acting(alone, both, seen, keys, users, shared=b.admitted or _both(seen, a, b))
     unseeded = {**common.failed, **trouble}
     for which, filled in (("A", a), ("B", b)):
         for id, reason in filled.failed.items():

@@ -31,6 +31,10 @@ EXPECTED = {
         "global": "categories", "unknown": ""},
     "metadata": {"root": "Tenants", "user": "todo users", "membership": "", "tenant": "Sales Orders,a,log,people",
         "via": "Order Lines,b,leave", "global": "", "unknown": ""},
+    "lookups": {"root": "gardens", "user": "gardeners likes super_admins users", "membership": "garden_members", "tenant": "beds pots",
+        "via": "plants", "global": "", "unknown": ""},
+    "profiles": {"root": "companies", "user": "users", "membership": "", "tenant": "api_calls customers messages profiles",
+        "via": "orders", "global": "rates", "unknown": ""},
     "logins": {"root": "", "user": "job_steps jobs", "membership": "", "tenant": "", "via": "", "global": "shifts", "unknown": ""},
 }  # fmt: skip
 

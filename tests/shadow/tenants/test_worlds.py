@@ -16,8 +16,21 @@ from reconciler.shadow.scratch import Shadow
 from reconciler.shadow.tenants import identities, world
 from reconciler.shadow.tenants.values import Identity, Side, World
 
-SCHEMAS = ("clearscrub", "memberships", "settings", "bare", "owned", "metadata", "logins")
-NEVER = {"settings": {"app.readings_1": "it is a partition for other tenants' rows"}}
+SCHEMAS = (
+    "clearscrub",
+    "memberships",
+    "settings",
+    "bare",
+    "owned",
+    "metadata",
+    "logins",
+    "lookups",
+    "profiles",
+)
+NEVER = {
+    "settings": {"app.readings_1": "it is a partition for other tenants' rows"},
+    "lookups": {"public.super_admins": "who stands in it rules over all tenants"},
+}
 """What cannot hold a row of these tenants, and how that is told."""
 
 
