@@ -156,9 +156,12 @@ def _attack(
         if came.interrupted:
             found.partial = f"interrupted ({found.stage}): what was not reached is undecided"
             return
-        cells, findings = triggers.fired(made, seen, told=tell)
-        found.cells += cells
-        found.findings += findings
+        for cells, findings in triggers.firing(made, seen, told=tell):
+            found.cells += cells
+            found.findings += findings
+        for cell, findings in triggers.serving(made, seen, told=tell):
+            found.cells += (cell,)
+            found.findings += findings
 
 
 def _fixtures(database: Database) -> list[str]:

@@ -5,7 +5,7 @@ is at most a warning. Never changes a trigger.
 """
 
 from reconciler.audit.triggers.design import designed
-from reconciler.audit.triggers.measured import fired
-from reconciler.audit.triggers.service import served
+from reconciler.audit.triggers.measured import fired, firing
+from reconciler.audit.triggers.service import served, serving
 
-__all__ = ["designed", "fired", "served"]
+__all__ = ["designed", "fired", "firing", "served", "serving"]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from reconciler.audit.rules.triggers import BY_ID
 from reconciler.audit.triggers import script, tries
 from reconciler.audit.triggers.deeper import Fault, deeper, may_write, shown
-from reconciler.audit.triggers.responsible import firing, responsible
+from reconciler.audit.triggers.responsible import fires, responsible
 from reconciler.audit.triggers.stage import Fired, Stage, fire, staged
 from reconciler.audit.triggers.trace import Note
 from reconciler.audit.triggers.tries import Try
@@ -53,12 +53,24 @@ def fired(
     world: World, snapshot: Snapshot, *, told: Callable[[str], None] = lambda sentence: None
 ) -> tuple[tuple[Cell, ...], tuple[Finding, ...]]:
     """Every trigger by every event of its table, as everybody of A and those of nobody, with A's rows and with B's keys in them."""
-    cells: list[Cell] = []
-    findings: dict[str, Finding] = {}
+    came = list(firing(world, snapshot, told=told))
+    return (
+        tuple(sorted(cell for cells, _ in came for cell in cells)),
+        tuple(sorted(finding for _, findings in came for finding in findings)),
+    )
+
+
+def firing(
+    world: World, snapshot: Snapshot, *, told: Callable[[str], None] = lambda sentence: None
+) -> Iterator[tuple[tuple[Cell, ...], tuple[Finding, ...]]]:
+    """The same, table by table and event by event, for those who may be interrupted. No finding comes twice."""
+    known: set[str] = set()
     with staged(world.both, world, snapshot) as both, staged(world.alone, world, snapshot) as alone:
         groups = list(_groups(both))
         for number, (table, event, triggers) in enumerate(groups, 1):
-            told(f"firing {event} on {table} ({number} of {len(groups)})")
+            told(f"fire {event} on {table} ({number} of {len(groups)})")
+            cells: list[Cell] = []
+            findings: dict[str, Finding] = {}
             named: set[str] = (
                 set()
             )  # one identity of each role sends B's keys: what a trigger does with them depends on the role
@@ -75,7 +87,8 @@ def fired(
                 for fault in faults:
                     findings.setdefault(fault.finding.key, fault.finding)
                 cells += [_cell(both, trigger, event, identity, seen, faults) for trigger in triggers]
-    return tuple(sorted(cells)), tuple(sorted(findings.values()))
+            yield tuple(cells), tuple(one for key, one in findings.items() if key not in known)
+            known |= set(findings)
 
 
 def actors(world: World) -> tuple[Identity, ...]:
@@ -164,7 +177,7 @@ def _cross(stage: Stage, attack: Try, one: Fired, seen: Seen) -> None:
         if note.by_function:
             trigger = responsible(stage, note, attack)
         else:
-            before = [t for t in firing(stage, note) if t.timing == "before"]
+            before = [t for t in fires(stage, note) if t.timing == "before"]
             trigger = before[0] if before and attack.payload and note.depth == 1 else None
         if trigger is not None:
             seen.crossed.setdefault(Crossing(trigger.id, note.table, attack.tenant), (attack, note))

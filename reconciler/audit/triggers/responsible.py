@@ -25,7 +25,7 @@ def responsible(stage: Stage, note: Note, attack: Try, *, outermost: bool = Fals
     return None
 
 
-def firing(stage: Stage, note: Note) -> tuple[Trigger, ...]:
+def fires(stage: Stage, note: Note) -> tuple[Trigger, ...]:
     """The triggers that a row written there fires."""
     return tuple(
         trigger

@@ -35,17 +35,22 @@ def served(
     world: World, snapshot: Snapshot, *, told: Callable[[str], None] = lambda sentence: None
 ) -> tuple[tuple[Cell, ...], tuple[Finding, ...]]:
     """Every function that only roles beyond row-level security may call, as each of them."""
-    cells: dict[tuple[object, str], Cell] = {}
-    findings: dict[str, Finding] = {}
+    came = list(serving(world, snapshot, told=told))
+    return tuple(sorted(cell for cell, _ in came)), tuple(sorted(one for _, found in came for one in found))
+
+
+def serving(
+    world: World, snapshot: Snapshot, *, told: Callable[[str], None] = lambda sentence: None
+) -> Iterator[tuple[Cell, tuple[Finding, ...]]]:
+    """The same, function by function, for those who may be interrupted. No finding comes twice."""
+    known: set[str] = set()
     with staged(world.both, world, snapshot) as stage:
         for identity in (one for one in world.identities if one.bypasses):
             for function in served_by(stage, identity):
-                told(f"calling {function.id} as {identity.name}")
+                told(f"call {function.id} as {identity.name}")
                 cell, found = _judged(stage, function, identity)
-                cells.setdefault((function.id, identity.name), cell)
-                for finding in found:
-                    findings.setdefault(finding.key, finding)
-    return tuple(sorted(cells.values())), tuple(sorted(findings.values()))
+                yield cell, tuple(one for one in found if one.key not in known)
+                known |= {one.key for one in found}
 
 
 def _judged(stage: Stage, function: Served, identity: Identity) -> tuple[Cell, list[Finding]]:
