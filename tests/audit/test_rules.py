@@ -16,7 +16,7 @@ import pytest
 
 from reconciler.audit import rules
 from reconciler.audit.report.remedy import mechanical
-from reconciler.audit.rules import examples
+from reconciler.audit.rules import examples, reference
 from reconciler.catalog.scope import Scope
 from reconciler.embedded import Server
 from reconciler.model import Finding, ObjectId
@@ -124,3 +124,9 @@ def test_a_rule_answers_every_question(id: str) -> None:
 
 def test_every_example_is_that_of_a_rule() -> None:
     assert {place.name for place in examples.folder().iterdir()} <= set(rules.RULES)
+
+
+def test_the_reference_is_current() -> None:
+    assert {reference.family(id) for id in rules.RULES} <= set(reference.FAMILIES)
+    current = reference.FILE.read_text(encoding="utf-8") == reference.markdown(rules.RULES)
+    assert current, "write it anew: python -m reconciler.audit.rules.reference"

@@ -249,6 +249,16 @@ class Catalog:
     def policies_of(self, relation: Relation) -> tuple[Policy, ...]:
         return self.by_table.get(relation.oid, ())
 
+    def indexes_of(self, table: Relation) -> tuple[Index, ...]:
+        return self._indexes.get(table.oid, ())
+
+    @cached_property
+    def _indexes(self) -> Mapping[int, tuple[Index, ...]]:
+        found: dict[int, list[Index]] = {}
+        for index in self.indexes:
+            found.setdefault(index.table, []).append(index)
+        return {table: tuple(indexes) for table, indexes in found.items()}
+
     @cached_property
     def by_id(self) -> Mapping[ObjectId, Relation]:
         return {relation.id: relation for relation in self.relations.values()}

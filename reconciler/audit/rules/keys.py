@@ -118,6 +118,12 @@ def _tells(subject: Subject) -> Iterator[Finding]:
         deciding = subject.deciding(table)
         if not (index.unique or index.exclusion) or not deciding or deciding & set(index.columns):
             continue
+        # What a narrower key makes unique already, this one tells nothing about.
+        if any(
+            o.unique and not o.partial and set(o.columns) < set(index.columns)
+            for o in catalog.indexes_of(table)
+        ):
+            continue
         held = reach.holders(catalog, table, "insert", "update")
         if held and not subject.is_shared(table) and not _is_made_up(table, index):
             columns = ", ".join(name or "an expression" for name in index.columns)

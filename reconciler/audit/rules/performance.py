@@ -107,7 +107,7 @@ def _wrapped(policy: Policy, functions: tuple[Function, ...]) -> str:
 UNWRAPPED = Rule(
     id="PRF001",
     title="A policy asks who is there again for every row",
-    severity="warning",
+    severity="info",
     condition="The USING of a policy calls current_setting(), auth.uid() or a function that looks at the session outside of a subquery,"
     " with arguments that do not depend on the row; and the plan shows the call in the filter of the table.",
     consequence="The answer is the same for all rows of a query, and is found anew for each: on a large table most of the time goes there.",
@@ -139,7 +139,7 @@ def _volatile(subject: Subject) -> Iterator[Finding]:
 VOLATILE = Rule(
     id="PRF003",
     title="A policy calls a volatile function",
-    severity="warning",
+    severity="info",
     condition="The USING of a policy calls a function declared VOLATILE (as every function is of which nothing else is said) for each row.",
     consequence="PostgreSQL may neither use an index for the comparison nor evaluate it once; and a function like random() gives another"
     " answer for the same row.",
@@ -180,11 +180,7 @@ def _unindexed(subject: Subject) -> Iterator[Finding]:
         wanted = {column for column, other in found if asks(catalog, other)}
         plans = subject.plans.get(table.oid, ())
         made = [plan for plan in plans if not plan.trouble]
-        leading = {
-            index.columns[0]
-            for index in catalog.indexes
-            if index.table == table.oid and index.columns and not index.partial
-        }
+        leading = {i.columns[0] for i in catalog.indexes_of(table) if i.columns and not i.partial}
         lacking = sorted(wanted - leading)
         if not lacking or any(plan.indexed for plan in made):
             continue
@@ -204,7 +200,7 @@ def _unindexed(subject: Subject) -> Iterator[Finding]:
 UNINDEXED = Rule(
     id="PRF002",
     title="No index begins with the column that policies compare",
-    severity="warning",
+    severity="info",
     condition="The policies for SELECT hold a column equal to something of the caller's, no index begins with that column, and the plan has no index condition even when reading the whole table is made dear.",
     consequence="Every query reads the rows of all tenants to show those of one: it grows slower with each tenant that comes.",
     remedy="create index concurrently on … (org_id); or put the column first in an index that exists.",
