@@ -158,12 +158,25 @@ def _sees(
         connection.execute("set local statement_timeout to '10s'")
         for sql in identities.become(identity):
             connection.execute(sql.encode())
-        for table in tables:
-            try:
-                with connection.transaction():
-                    row = connection.execute(f"select count(*) from {table.sql}".encode()).fetchone()
-                if row and row[0]:
-                    found[table.sql] = row[0]
-            except psycopg.Error as error:
-                said = said or (error.diag.message_primary or str(error)).strip()
+        for some in _batched(tables, 25):
+            said = _counted(connection, some, found) or said
     return found, said
+
+
+def _counted(connection: Connection, tables: Sequence[Relation], found: dict[str, int]) -> str:
+    """Adds the numbers of visible rows, of all tables in one question where none raises; else each alone. The last error."""
+    counts = ", ".join(f"(select count(*) from {table.sql})" for table in tables)
+    try:
+        with connection.transaction():
+            row = connection.execute(f"select {counts}".encode()).fetchone()
+    except psycopg.Error as error:
+        if len(tables) == 1:
+            return (error.diag.message_primary or str(error)).strip()
+        return max(_counted(connection, [table], found) for table in tables)
+    found |= {table.sql: count for table, count in zip(tables, row or (), strict=True) if count}
+    return ""
+
+
+def _batched(tables: Sequence[Relation], size: int) -> Iterator[Sequence[Relation]]:
+    for start in range(0, len(tables), size):
+        yield tables[start : start + size]

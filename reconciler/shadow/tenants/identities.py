@@ -181,7 +181,7 @@ def _put(document: dict[str, object], path: Sequence[str], value: object) -> Non
 
 
 def variants(identity: Identity, world: World) -> tuple[Identity, ...]:
-    """The same role with claims that must not help: none, empty ones, and B's keys where a user could have written them."""
+    """The same role with claims that must not help: none, empty ones, and B's keys where a client writes: user_metadata, request headers."""
     if not identity.settings:
         return ()
     nobody = replace(identity, sides=())
@@ -191,12 +191,35 @@ def variants(identity: Identity, world: World) -> tuple[Identity, ...]:
     ]
     if JWT in identity.settings and world.users["B"]:
         document = json.loads(identity.settings[JWT])
-        theirs = {k: _forged(v, world) for k, v in document.items() if k not in ("role", "user_metadata")}
-        theirs |= _inner(theirs)
-        forged = {**document, "user_metadata": theirs, "raw_user_meta_data": theirs}
+        theirs = {
+            key: _forged(value, world) for key, value in document.items() if key not in ("role", _WRITTEN)
+        }
+        written = _forged(document.get(_WRITTEN, {}), world)
+        theirs |= _inner(theirs) | _POWERS | (written if isinstance(written, dict) else {})
+        forged = {**document, _WRITTEN: theirs}
         name = f"{identity.name}, forged user_metadata"
         found.append(replace(identity, name=name, settings={**identity.settings, JWT: json.dumps(forged)}))
+    sent = {n: _replaced(v, world) for n, v in identity.settings.items() if n in _SENT}
+    if any(value != identity.settings[name] for name, value in sent.items()):
+        name = f"{identity.name}, forged headers"
+        found.append(replace(identity, name=name, settings={**identity.settings, **sent}))
     return tuple(found)
+
+
+_WRITTEN = "user_metadata"
+"""What users write themselves (Supabase: auth.updateUser)."""
+_POWERS = {"role": "admin", "is_admin": True, "is_super_admin": True}
+_SENT = ("request.headers", "request.cookies", "request.path")
+"""What PostgREST passes on as it came from the client."""
+
+
+def _replaced(text: str, world: World) -> str:
+    for mine, theirs in (
+        (world.keys["A"], world.keys["B"]),
+        *zip(world.users["A"], world.users["B"], strict=False),
+    ):
+        text = text.replace(mine, theirs) if len(mine) > 3 else text
+    return text
 
 
 def _inner(document: Mapping[str, object]) -> dict[str, object]:

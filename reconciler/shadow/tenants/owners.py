@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.pg import ident
 from reconciler.shadow.tenants.catalogue import Catalogue, Key, Relation
 from reconciler.shadow.tenants.claims import STEMS, USERS, stem
 from reconciler.shadow.tenants.evidence import Evidence
-from reconciler.shadow.tenants.values import Owned
+from reconciler.shadow.tenants.values import Owned, Tenancy
 
 _CONFIGURED = 1_000
 """What the configured column weighs: more than all that is read."""
@@ -44,6 +44,25 @@ def landmarks(known: Catalogue, found: Evidence, tenant_column: str, said: Mappi
         root_key = _root_key(known, relation)
     names = _names(known, found, tenant_column, root, mirrors)
     return Landmarks(root, users, root_key, user_key, names, mirrors, people)
+
+
+def settled(known: Catalogue, marks: Landmarks, tenancy: Tenancy) -> Landmarks:
+    """The landmarks that a tenancy names, whatever else was found."""
+    oids = {relation.id: oid for oid, relation in known.relations.items()}
+    root = oids.get(tenancy.root, 0) if tenancy.root else 0
+    users = oids.get(tenancy.users, 0) if tenancy.users else 0
+    kinds = ("tenant", "membership")
+    names = {
+        owned.columns[0] for owned in tenancy.tables.values() if owned.ownership in kinds and owned.columns
+    }
+    return replace(
+        marks,
+        root=root,
+        root_key=tenancy.tables[tenancy.root].columns[0] if root and tenancy.root else "",
+        users=users,
+        user_key=_user_key(known, known.relations[users]) if users else "",
+        tenant_names=frozenset(names),
+    )
 
 
 def _people(known: Catalogue, users: Mapping[int, str]) -> dict[int, str]:

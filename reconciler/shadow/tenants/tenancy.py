@@ -16,7 +16,7 @@ from reconciler.shadow.tenants import catalogue, claims, evidence
 from reconciler.shadow.tenants.catalogue import Catalogue, Key, Relation
 from reconciler.shadow.tenants.claims import Session
 from reconciler.shadow.tenants.evidence import Evidence
-from reconciler.shadow.tenants.owners import Landmarks, direct, landmarks, through
+from reconciler.shadow.tenants.owners import Landmarks, direct, landmarks, settled, through
 from reconciler.shadow.tenants.values import Owned, Tenancy
 
 Connection = psycopg.Connection[TupleRow]
@@ -55,6 +55,8 @@ def examine(
     known = catalogue.read(connection)
     reader = claims.session(known)
     found = evidence.gather(reader)
+    if given is not None:
+        return Examined(known, reader, found, settled(known, landmarks(known, found, "", {}), given), given)
     said = {r.oid: word for r in known.tables if (word := _declared(r, declared or {}))}
     marks = landmarks(known, found, tenant_column, said)
     decided: dict[int, Owned] = {}
@@ -72,7 +74,7 @@ def examine(
     tables = {known.relations[oid].id: owned for oid, owned in decided.items()}
     root = known.relations[marks.root].id if marks.root else None
     users = known.relations[marks.users].id if marks.users else None
-    return Examined(known, reader, found, marks, given or Tenancy(dict(sorted(tables.items())), root, users))
+    return Examined(known, reader, found, marks, Tenancy(dict(sorted(tables.items())), root, users))
 
 
 def _declared(relation: Relation, declared: Mapping[str, str]) -> str:

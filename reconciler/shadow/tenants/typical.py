@@ -29,6 +29,7 @@ _UNTIL = re.compile(
 _RULERS = re.compile(
     r"(^|_)(super_?)?(admins?|administrators?|super_?users?|staff|operators?|moderators?|roots?)$"
 )
+_NOW = re.compile(r"(pg_catalog\.)?now\(\)|CURRENT_TIMESTAMP|statement_timestamp\(\)")
 _CONSTANT = re.compile(r"('(?:[^']|'')*'|-?\d+(\.\d+)?|true|false)(::[\w .()\"]+)?\Z")
 
 
@@ -42,7 +43,7 @@ def typical(seen: Examined, relation: Relation, owned: Owned) -> dict[str, str]:
         if not value and people:
             value = _by_constant(seen, relation, column)
         if not value and (people or column.name in mentioned) and column.name not in owned.columns:
-            constant = _CONSTANT.fullmatch(column.default)
+            constant = _CONSTANT.fullmatch(column.default) or _NOW.fullmatch(column.default)
             value = column.default if constant else ("false" if column.type == "boolean" else "")
         if value:
             found[column.name] = value

@@ -49,22 +49,37 @@ def load(url: Url, name: str) -> Url:
     return url
 
 
+@pytest.fixture(scope="session")
+def started(scratch_server: Shadow) -> Callable[[str], Url]:
+    """The database of a schema, made once. Tests only read it."""
+    made: dict[str, Url] = {}
+
+    def start(name: str) -> Url:
+        if name not in made:
+            made[name] = load(scratch_server.create(), name)
+        return made[name]
+
+    return start
+
+
 @pytest.fixture
-def loaded(database: Callable[..., Url]) -> Callable[[str], Url]:
-    """A database of one's own by the name of a schema."""
-    return lambda name: load(database(), name)
+def loaded(scratch_server: Shadow, started: Callable[[str], Url]) -> Iterator[Callable[[str], Url]]:
+    """A copy of one's own of the database of a schema."""
+    with ExitStack() as stack:
+        yield lambda name: stack.enter_context(scratch_server.copy(started(name)))
 
 
 @pytest.fixture(scope="session")
-def built(scratch_server: Shadow) -> Iterator[Callable[[str], World]]:
+def built(scratch_server: Shadow, started: Callable[[str], Url]) -> Iterator[Callable[[str], World]]:
     """The world of a schema, made once. Whatever is done in it is rolled back."""
     with ExitStack() as stack:
         made: dict[str, World] = {}
 
         def build(name: str) -> World:
             if name not in made:
-                start = load(scratch_server.create(), name)
-                made[name] = stack.enter_context(world.build(scratch_server, start, tenant_column="org_id"))
+                made[name] = stack.enter_context(
+                    world.build(scratch_server, started(name), tenant_column="org_id")
+                )
             return made[name]
 
         yield build

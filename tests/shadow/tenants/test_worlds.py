@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -13,7 +14,7 @@ from reconciler.model import ObjectId
 from reconciler.pg import Url, connect, ident
 from reconciler.shadow.rows import plain_text
 from reconciler.shadow.scratch import Shadow
-from reconciler.shadow.tenants import identities, world
+from reconciler.shadow.tenants import identities, tenancy, world
 from reconciler.shadow.tenants.values import Identity, Side, World
 
 SCHEMAS = (
@@ -262,3 +263,45 @@ def test_fixtures_that_do_not_run_are_told(scratch_server: Shadow, loaded: Calla
         world.build(scratch_server, start, recipes=[identities.Recipe("x", "nobody_at_all", (), {})]),
     ):
         pass
+
+
+def test_headers_that_a_client_writes_are_forged_too(built: Callable[[str], World]) -> None:
+    found = built("metadata")
+    member = replace(
+        found.identities[0], settings={"request.headers": f'{{"x-tenant": "{found.keys["A"]}"}}'}
+    )
+    *_, forged = identities.variants(member, found)
+    assert forged.settings == {"request.headers": f'{{"x-tenant": "{found.keys["B"]}"}}'}
+    assert forged.sides == ("A",)
+
+
+def test_sequences_stand_alike_and_views_are_filled(built: Callable[[str], World]) -> None:
+    found = built("memberships")
+    counters, counts = [], []
+    for url in (found.alone, found.both):
+        with connect(url) as session:
+            counters.append(
+                session.execute("select sequencename, last_value from pg_sequences order by 1").fetchall()
+            )
+            row = session.execute("select count(*), sum(count) from public.task_counts").fetchone()
+            assert row is not None
+            counts.append(row)
+    assert counters[0] == counters[1]
+    assert all(last for name, last in counters[0] if name.startswith("tasks"))
+    assert counts[0][0] < counts[1][0]
+
+
+def test_a_tenancy_that_was_read_before_is_kept(scratch_server: Shadow, loaded: Callable[[str], Url]) -> None:
+    url = loaded("settings")
+    with connect(url) as session:
+        session.execute("alter table app.customers add region_id int not null")
+        session.execute("create table app.regions (region_id int primary key, name text)")
+        session.execute("alter table app.customers add foreign key (region_id) references app.regions")
+        whose = tenancy.read(session, tenant_column="region_id", declared={"app.currencies": "unknown"})
+    assert whose.root == ObjectId("table", "app", "regions")
+    with world.build(scratch_server, url, tenancy=whose) as found:
+        assert found.tenancy == whose
+        assert [row.values["region_id"] for row in found.rows["A"][whose.root]] == [found.keys["A"]]
+        assert {
+            row.values["region_id"] for row in found.rows["B"][ObjectId("table", "app", "customers")]
+        } == {found.keys["B"]}
