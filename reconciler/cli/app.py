@@ -47,7 +47,7 @@ def reconciler(
 # isort: off
 # fmt: off
 # The commands register themselves; the order is that of --help.
-from reconciler.cli import project, skeletons, planning, differing, auditing, approving, applying, looking, suspending, purging, advice, running, listening  # noqa: E402
+from reconciler.cli import project, skeletons, planning, differing, auditing, approving, applying, looking, suspending, purging, advice, running, listening, benching  # noqa: E402
 # fmt: on
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "applying",
     "approving",
     "auditing",
+    "benching",
     "differing",
     "listening",
     "looking",

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from reconciler.cli.app import app
-from reconciler.cli.options import Target, command, trust_of
+from reconciler.cli.options import Target, command
 from reconciler.cli.screen import Screen
+from reconciler.cli.subjects import subject_of
 
 if TYPE_CHECKING:
     from reconciler.audit.report import Audit
-    from reconciler.engine.subject import Subject
-    from reconciler.settings import Database
 
 
 @command(
@@ -80,7 +77,7 @@ def audit(
     from reconciler.cli.present.audit import audit_lines
     from reconciler.engine.auditing import audited
 
-    with screen.progress() as told, _subject(screen, target, source, live, platform, told) as opened:
+    with screen.progress() as told, subject_of(screen, target, source, live, platform, told) as opened:
         subject, database = opened
         if not no_attacks and not subject.shadow.own:
             screen.note(
@@ -126,55 +123,6 @@ def _tables(text: str | None) -> dict[str, str]:
 
 def _exit(found: Audit, fail_on: Literal["error", "warning", "info"]) -> int:
     return 1 if found.at_least(fail_on) else 0
-
-
-@contextmanager
-def _subject(
-    screen: Screen,
-    target: Target,
-    source: str | None,
-    live: bool,
-    platform: Literal["postgres", "supabase"] | None,
-    told: Callable[[str], None],
-) -> Iterator[tuple[Subject, Database]]:
-    """What is to be audited, and the configuration that goes with it. A database without a URL is its schema directory."""
-    from reconciler.engine.subject import of_database, of_source
-    from reconciler.errors import Usage
-
-    if source is not None:
-        if live:
-            raise Usage(
-                "--live means the configured database, and SOURCE something else", hint="give one of them"
-            )
-        database = _configured(screen, target)
-        with of_source(
-            source,
-            where=database.shadow if database.shadow != "target" else "auto",
-            platform=platform,
-            told=told,
-        ) as subject:
-            yield subject, database
-        return
-    database = target.one(screen)
-    if database.url is None and database.url_file is None and not live:
-        with of_source(
-            str(database.schema_dir), where=database.shadow if database.shadow != "target" else "auto",
-            platform=platform or database.platform, exclude=database.migrations, told=told,
-        ) as subject:  # fmt: skip
-            yield subject, database
-        return
-    with of_database(database, live=live, trust=trust_of(database), told=told) as subject:
-        yield subject, database
-
-
-def _configured(screen: Screen, target: Target) -> Database:
-    """The configuration that goes with a SOURCE: that of the one database there is, or of the named one, or the defaults."""
-    from reconciler.settings import Database
-
-    config = target.config(screen)
-    if target.database is not None or len(config.databases) == 1:
-        return config.database(target.database)
-    return Database(name="source")
 
 
 def _written(screen: Screen, script: str, file: Path) -> None:

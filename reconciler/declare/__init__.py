@@ -9,6 +9,7 @@ from reconciler.declare.read import content, read, read_file
 from reconciler.declare.roles import roles_named
 from reconciler.declare.sql_file import read_sql, split
 from reconciler.declare.values import (
+    Budget,
     Declarations,
     DeclaredFile,
     DeclaredStatement,
@@ -18,6 +19,7 @@ from reconciler.declare.values import (
 )
 
 __all__ = [
+    "Budget",
     "Declarations",
     "DeclaredFile",
     "DeclaredStatement",

@@ -12,6 +12,8 @@
     on_error raise|queue|log
     concurrency SENTENCE
     tenancy SENTENCE
+    budget single 10%, bulk 50%
+                          above `create trigger`: by how much it may slow down one row, and many by one statement
 
 A comment line that is indented by three spaces or more continues the one above it. Unknown words, and words in a
 place where they mean nothing, are refused: a hint that is silently ignored is worse than none.
@@ -25,17 +27,18 @@ from dataclasses import dataclass
 from typing import get_args
 
 from reconciler.declare import shapes
+from reconciler.declare.budget import of_words
 from reconciler.declare.gathered import Gathered
 from reconciler.declare.lexer import Raw, Text, Token, tokens
 from reconciler.declare.node import suggestion, together
-from reconciler.declare.values import Invariant, OnError, Rename, TriggerDesign
+from reconciler.declare.values import Budget, Invariant, OnError, Rename, TriggerDesign
 from reconciler.errors import Source, Usage
 from reconciler.model import ObjectId, quoted
 
 _DIRECTIVE = re.compile(r"--\s*reconciler:\s*(\S*)[ \t]*(.*)", re.DOTALL)
 _RENAMED = "renamed_from"
 _OF_COLUMN = (_RENAMED, "fill", "down")
-_OF_TRIGGER = ("invariant", "on_error", "concurrency", "tenancy")
+_OF_TRIGGER = ("invariant", "on_error", "concurrency", "tenancy", "budget")
 _PARTS = {
     "value": {"enum": "enum_value"},
     "attribute": {"composite": "attribute"},
@@ -263,6 +266,7 @@ def _design(trigger: ObjectId, said: list[Directive], source: Source, found: Gat
         answers.get("concurrency", ""),
         answers.get("tenancy", ""),
         source,
+        next((of_words(one.rest, one.source) for one in said if one.word == "budget"), Budget()),
     )
     found.designs.append(design)
 

@@ -203,6 +203,9 @@ class Trigger(Part):
     tenancy: str | None = Field(
         None, description="How it meets row-level security and the tenant column, in a sentence."
     )
+    budget: dict[Literal["single", "bulk"], str] = Field(
+        {}, description="By how much it may slow a statement down: {single: 10%, bulk: 50%}."
+    )
     comment: str | None = Field(None, description="The comment.")
 
 

@@ -66,6 +66,14 @@ class Invariant:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """By which share a trigger may make a statement slower that writes one row, or many; None: as the bench takes for granted."""
+
+    single: float | None = None
+    bulk: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TriggerDesign:
     """The author's answers about one trigger.
 
@@ -79,6 +87,7 @@ class TriggerDesign:
     concurrency: str
     tenancy: str
     source: Source
+    budget: Budget = Budget()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from reconciler.declare import names, render
+from reconciler.declare.budget import budget
 from reconciler.declare.format import SINGLE, Document, Procedure
 from reconciler.declare.format_table import Table, Trigger
 from reconciler.declare.gathered import Gathered, declared_twice
@@ -206,4 +207,5 @@ def _designs(schema: str, table: str, triggers: dict[str, Trigger]) -> Iterator[
             trigger.concurrency or "",
             trigger.tenancy or "",
             trigger.source(),
+            budget({str(size): share for size, share in trigger.budget.items()}, trigger.source()),
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.declare import Declarations, Invariant, Rename, TriggerDesign, read
+from reconciler.declare import Budget, Declarations, Invariant, Rename, TriggerDesign, read
 from reconciler.errors import Source, Usage
 from reconciler.model import ObjectId
 
@@ -214,6 +214,7 @@ def test_a_trigger_design(tmp_path: Path) -> None:
 -- reconciler: on_error queue
 -- reconciler: concurrency Touches its own row only.
 -- reconciler: tenancy Same row, same tenant.
+-- reconciler: budget single 12.5%, bulk 80%
 create constraint trigger "Tidy" after insert on app.t deferrable for each row execute function f();
 """,
     )
@@ -227,9 +228,18 @@ create constraint trigger "Tidy" after insert on app.t deferrable for each row e
             "queue",
             "Touches its own row only.",
             "Same row, same tenant.",
-            Source(f"{tmp_path}/a.sql", 10),
+            Source(f"{tmp_path}/a.sql", 11),
+            Budget(0.125, 0.8),
         ),
     )
+
+
+@pytest.mark.parametrize("said", ["single 10", "sngle 10%", "10%", "single -3%"])
+def test_a_budget_is_a_share_for_a_size(tmp_path: Path, said: str) -> None:
+    text = "create trigger g before insert on t for each row execute function f();"
+    with pytest.raises(Usage, match="is no budget of a trigger") as refused:
+        declared(tmp_path, f"-- reconciler: budget {said}\n{text}")
+    assert refused.value.sources[0].line == 1
 
 
 @pytest.mark.parametrize(

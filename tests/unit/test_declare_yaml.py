@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from reconciler.declare import Declarations, DeclaredStatement, Invariant, Rename, read
+from reconciler.declare import Budget, Declarations, DeclaredStatement, Invariant, Rename, read
 from reconciler.errors import Source, Usage
 from reconciler.model import ObjectId
 
@@ -134,6 +134,7 @@ def test_hints(tmp_path: Path) -> None:
                 invariants: {none: select 1 where false}
                 on_error: log
                 concurrency: None.
+                budget: {single: 5%}
         """,
     )
     path = f"{tmp_path}/a.yaml"
@@ -147,6 +148,7 @@ def test_hints(tmp_path: Path) -> None:
     assert design.trigger == ObjectId("trigger", "app", "t", "g")
     assert design.invariants == (Invariant("none", "select 1 where false"),)
     assert (design.on_error, design.concurrency, design.tenancy) == ("log", "None.", "")
+    assert design.budget == Budget(0.05)
     assert found.places[b] == Source(path, 8)
     assert found.places[ObjectId("trigger", "app", "t", "g")] == Source(path, 10)
 

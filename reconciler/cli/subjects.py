@@ -1,0 +1,63 @@
+"""What `audit`, `test` and `bench` look at: the schema of a SOURCE, or of the configured database, in a scratch database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+
+from reconciler.cli.options import Target, trust_of
+from reconciler.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from reconciler.engine.subject import Subject
+    from reconciler.settings import Database
+
+
+@contextmanager
+def subject_of(
+    screen: Screen,
+    target: Target,
+    source: str | None,
+    live: bool,
+    platform: Literal["postgres", "supabase"] | None,
+    told: Callable[[str], None],
+) -> Iterator[tuple[Subject, Database]]:
+    """What is to be audited, and the configuration that goes with it. A database without a URL is its schema directory."""
+    from reconciler.engine.subject import of_database, of_source
+    from reconciler.errors import Usage
+
+    if source is not None:
+        if live:
+            raise Usage(
+                "--live means the configured database, and SOURCE something else", hint="give one of them"
+            )
+        database = _configured(screen, target)
+        with of_source(
+            source,
+            where=database.shadow if database.shadow != "target" else "auto",
+            platform=platform,
+            told=told,
+        ) as subject:
+            yield subject, database
+        return
+    database = target.one(screen)
+    if database.url is None and database.url_file is None and not live:
+        with of_source(
+            str(database.schema_dir), where=database.shadow if database.shadow != "target" else "auto",
+            platform=platform or database.platform, exclude=database.migrations, told=told,
+        ) as subject:  # fmt: skip
+            yield subject, database
+        return
+    with of_database(database, live=live, trust=trust_of(database), told=told) as subject:
+        yield subject, database
+
+
+def _configured(screen: Screen, target: Target) -> Database:
+    """The configuration that goes with a SOURCE: that of the one database there is, or of the named one, or the defaults."""
+    from reconciler.settings import Database
+
+    config = target.config(screen)
+    if target.database is not None or len(config.databases) == 1:
+        return config.database(target.database)
+    return Database(name="source")
