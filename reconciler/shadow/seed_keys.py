@@ -6,8 +6,10 @@ the last choice. Where tables need each other, the rows of one are promised (`Ow
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import islice, product
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -22,6 +24,8 @@ Choice = Mapping[str, str | None]
 
 _TARGETS = 24
 _JOINED = 400
+_OPEN = 48
+"""Rows to try for one choice, where it leaves columns open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,21 +115,31 @@ def units(connection: Connection, tables: Tables, table: Table, found: Bound, n:
         # the second time round, other combinations of the same rows
         turn = (turns + k * (turns // len(full))) % len(full)
         turn_rest = turns % len(rest) if rest else 0
-        lines = []
+        open_ = {name: _open(connection, tables, table, name, n) for name in names}
+        lines: list[tuple[str, ...]] = []
         for choice in (*full[turn:], *full[:turn], *rest[turn_rest:], *rest[:turn_rest]):
-            line = []
-            for name in names:
-                column = table.column(name)
-                if name in choice:
-                    value = choice[name]
-                    made_of = "null" if value is None else literal(value)
-                    line.append(f"cast({made_of} as {column.type_text})")
-                else:
-                    free = free_unit(connection, tables, table, column, n).choices
-                    line.append(free[0][0] if free else "null")
-            lines.append(tuple(line))
+            options = [
+                [_made_of(table, name, choice[name])] if name in choice else open_[name]() for name in names
+            ]
+            lines += islice(product(*options), _OPEN)
         made.append(Unit(names, tuple(dict.fromkeys(lines))))
     return made
+
+
+def _open(connection: Connection, tables: Tables, table: Table, name: str, n: int) -> Callable[[], list[str]]:
+    """The values of a column that a choice leaves open: one, or several where a check may not like the first. Found when asked for."""
+
+    @cache
+    def found() -> list[str]:
+        values = [choice[0] for choice in free_unit(connection, tables, table, table.column(name), n).choices]
+        checked = any(name in check.columns for check in table.checks)
+        return (values if checked else values[:1]) or ["null"]
+
+    return found
+
+
+def _made_of(table: Table, name: str, value: str | None) -> str:
+    return f"cast({'null' if value is None else literal(value)} as {table.column(name).type_text})"
 
 
 def _null_choice(table: Table, key: Key) -> Choice | None:

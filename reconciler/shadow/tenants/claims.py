@@ -21,6 +21,8 @@ STEMS = (
     "business", "agency", "merchant", "shop", "store", "site", "school", "clinic", "practice", "firm", "household", "club", "group",
 )  # fmt: skip
 """What tenants are conventionally called, the most telling first."""
+SURE = STEMS[:8]
+"""Those that say enough in a database whose policies say nothing."""
 USERS = ("user", "users", "sub", "uid", "userid", "person", "actor", "principal", "subject")
 _WORDS = frozenset({"current_user", "session_user", "current_role"})
 

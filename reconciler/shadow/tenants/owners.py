@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.pg import ident
 from reconciler.shadow.tenants.catalogue import Catalogue, Key, Relation
-from reconciler.shadow.tenants.claims import STEMS, USERS, stem
+from reconciler.shadow.tenants.claims import STEMS, SURE, USERS, stem
 from reconciler.shadow.tenants.evidence import Evidence
 from reconciler.shadow.tenants.values import Owned, Tenancy
 
@@ -164,7 +164,7 @@ def _root(
             column = key.columns[0]
             bonds = found.of(relation.oid, column)
             telling = stem(column) in STEMS
-            if telling or column == tenant_column:
+            if (telling and (stem(column) in SURE or found.bonds)) or column == tenant_column:
                 add(key.target, 1 + (len(STEMS) - STEMS.index(stem(column))) / 1000 if telling else 1)
             if column == tenant_column:
                 add(key.target, _CONFIGURED)
@@ -246,7 +246,7 @@ def _names(
             for one in relation.columns:
                 if (
                     one.name.endswith(("_id", "_uuid"))
-                    and stem(one.name) in STEMS[:10]
+                    and stem(one.name) in SURE
                     and not _keyed(relation, one.name)
                 ):
                     counts[one.name] = counts.get(one.name, 0) + 1

@@ -21,8 +21,8 @@ EXPECTED = {
         "global": "countries plans", "unknown": "feedback",
     },
     "settings": {
-        "root": "tenants", "user": "", "membership": "", "via": "document_versions", "global": "currencies", "unknown": "",
-        "tenant": "bookings contracts customers documents events events_2024 events_2025 order_lines orders readings readings_0"
+        "root": "tenants", "user": "", "membership": "", "via": "branch_staff document_versions", "global": "currencies", "unknown": "",
+        "tenant": "bookings branches contracts customers documents events events_2024 events_2025 order_lines orders readings readings_0"
         " readings_1 users",
     },
     "bare": {"root": "", "user": "drafts", "membership": "", "tenant": "notes", "via": "note_links", "global": "feature_flags",

@@ -51,18 +51,25 @@ create table app.bookings (
 create table app.documents (id uuid primary key default gen_random_uuid(), tenant_id int not null, body text not null);
 create table app.document_versions (document_id uuid not null references app.documents (id), version int not null, body text not null, primary key (document_id, version));
 create table app.contracts (signed date not null) inherits (app.documents);
+-- a key of few values, part of a wider key that NULL opens
+create table app.branches (branch smallint primary key check (branch between 1 and 9), tenant_id int not null, head int);
+create table app.branch_staff (branch smallint not null references app.branches, id int not null, primary key (branch, id));
+alter table app.branches add foreign key (branch, head) references app.branch_staff (branch, id);
 
 create function app.tenant() returns int language sql stable as $$ select nullif(current_setting('app.tenant_id', true), '')::int $$;
 do $$
 declare t text;
 begin
   foreach t in array array['tenants', 'users', 'customers', 'orders', 'order_lines', 'events', 'events_2024', 'events_2025', 'readings', 'readings_0',
-                           'readings_1', 'bookings', 'documents', 'document_versions', 'contracts'] loop
+                           'readings_1', 'bookings', 'documents', 'document_versions', 'contracts',
+                           'branches', 'branch_staff'] loop
     execute format('alter table app.%I enable row level security, force row level security', t);
     if t = 'tenants' then
       execute format('create policy tenant on app.%I using (id = app.tenant())', t);
     elsif t = 'document_versions' then
       execute format('create policy tenant on app.%I using (exists (select from app.documents d where d.id = document_id and d.tenant_id = app.tenant()))', t);
+    elsif t = 'branch_staff' then
+      execute format('create policy tenant on app.%I using (branch in (select b.branch from app.branches b where b.tenant_id = app.tenant()))', t);
     else
       execute format('create policy tenant on app.%I using (tenant_id = app.tenant()) with check (tenant_id = app.tenant())', t);
     end if;
