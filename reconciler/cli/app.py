@@ -47,7 +47,7 @@ def reconciler(
 # isort: off
 # fmt: off
 # The commands register themselves; the order is that of --help.
-from reconciler.cli import project, skeletons, planning, differing, auditing, approving, applying, looking, suspending, purging, advice, running, listening, benching  # noqa: E402
+from reconciler.cli import project, skeletons, planning, differing, auditing, testing, approving, applying, looking, suspending, purging, advice, running, listening, benching  # noqa: E402
 # fmt: on
 
 __all__ = [
@@ -66,4 +66,5 @@ __all__ = [
     "running",
     "skeletons",
     "suspending",
+    "testing",
 ]

@@ -75,6 +75,8 @@ class Canon:
                 lines.append(_Line(f"failed {number}", (end.failure.sqlstate, plain), made))
                 continue
             for which, answer in enumerate(end.answers):
+                if answer.count is not None and not answer.rows:
+                    lines.append(_Line(f"answer {number}.{which}", (f"{answer.count} rows",), ()))
                 lines += [
                     self._answered(f"answer {number}.{which}", answer, row, fresh) for row in answer.rows
                 ]

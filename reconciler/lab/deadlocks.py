@@ -35,7 +35,7 @@ def explained(
         )
         said.append(f"transaction {pids[pid] + 1} waits for {what} ({mode}), which {others} holds")
     for number in sorted(set(pids.values())):
-        written = [step.began for step in steps if step.actor == number and " on " in step.began]
+        written = [step.began for step in steps if step.actor == number]
         if written:
             said.append(f"transaction {number + 1} came by: {', then '.join(dict.fromkeys(written))}")
     return Deadlock(tuple(said))

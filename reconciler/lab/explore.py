@@ -43,13 +43,14 @@ def follow(choices: Sequence[int]) -> Callable[[Sequence[int], int], int]:
     return choose
 
 
-def schedules(play: Play, limits: Limits) -> Iterator[Ran]:
-    """Plays them, each once."""
+def schedules(play: Play, limits: Limits, left: Callable[[int], None] = lambda number: None) -> Iterator[Ran]:
+    """Plays them, each once. `left` is told at the end how many beginnings were known and not followed; 0 means that all were played."""
     played: set[tuple[int, ...]] = set()
     waiting: dict[int, list[tuple[int, ...]]] = {0: [()]}
     for bound in range(limits.preemptions + 1):
         for prefix in _drain(waiting, bound):
             if len(played) >= limits.schedules:
+                waiting[bound].insert(0, prefix)
                 break
             ran = play(follow(prefix))
             if ran.choices in played:
@@ -63,6 +64,7 @@ def schedules(play: Play, limits: Limits) -> Iterator[Ran]:
                     start = (*ran.choices[:at], other)
                     count = preemptions(start, ran.open)
                     waiting.setdefault(count, []).append(start)
+    left(sum(len(found) for found in waiting.values()))
     chance = random.Random(limits.seed)  # noqa: S311 - which schedule is drawn is no secret
     for _ in range(limits.drawn):
         ran = play(lambda able, last: chance.choice(able))
@@ -79,9 +81,7 @@ def preemptions(choices: Sequence[int], opened: Sequence[Sequence[int]]) -> int:
 
 
 def _drain(waiting: dict[int, list[tuple[int, ...]]], bound: int) -> Iterator[tuple[int, ...]]:
-    """Also what is added meanwhile."""
+    """Also what is added meanwhile. What was given out is no longer waiting."""
     found = waiting.setdefault(bound, [])
-    at = 0
-    while at < len(found):
-        yield found[at]
-        at += 1
+    while found:
+        yield found.pop(0)

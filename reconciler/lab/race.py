@@ -17,16 +17,17 @@ from typing import Literal
 import psycopg
 from psycopg.rows import TupleRow
 
-from reconciler.errors import Stalled
 from reconciler.lab import gates
 from reconciler.lab.alike import Canon
 from reconciler.lab.explore import USUAL, Limits, follow, schedules
+from reconciler.lab.invariants import Invariants
+from reconciler.lab.material import prepared
+from reconciler.lab.reach import Reach, reach
 from reconciler.lab.saved import Saved, references, restore, save, state
 from reconciler.lab.stage import Stage
-from reconciler.lab.values import Actor, Race, Ran
+from reconciler.lab.values import Race, Ran
 from reconciler.model import ObjectId
 from reconciler.pg import Url, connect
-from reconciler.shadow import footprint
 
 Connection = psycopg.Connection[TupleRow]
 Kind = Literal["serial", "retry", "deadlock", "failure", "anomaly", "invariant"]
@@ -48,11 +49,13 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """All schedules of a race that were tried. `written` are the tables that its transactions write."""
+    """All schedules of a race that were tried. `written` are the tables that its transactions write; `left` says how many beginnings of further
+    schedules were known (0: there are no others)."""
 
     race: Race
     judged: tuple[Judged, ...]
     written: tuple[ObjectId, ...]
+    left: int = 0
 
     @property
     def worst(self) -> Judged:
@@ -66,14 +69,15 @@ class Explored:
 class Track:
     """A scratch database prepared for one race, in which schedules can be played and judged."""
 
-    def __init__(self, database: Url, race: Race, written: Sequence[ObjectId]) -> None:
+    def __init__(self, database: Url, race: Race, reached: Reach) -> None:
         self.race = race
         self._admin = connect(database, application_name="reconciler lab")
-        self.written = tuple(sorted(set(written)))
+        self.written = reached.written
+        self._invariants = Invariants(race.invariants)
         self._saved: Saved = save(self._admin, self.written)
         before = state(self._admin, self._saved)
         self._canon = Canon(self._saved.columns, references(self._admin), before, datetime.now(UTC))
-        self._stage = Stage(database, gates.install(self._admin, self.written), len(race.actors))
+        self._stage = Stage(database, gates.install(self._admin, reached.gated), len(race.actors))
         self._serial: dict[frozenset[int], dict[str, tuple[int, ...]]] = {}
 
     def close(self) -> None:
@@ -83,13 +87,12 @@ class Track:
     def play(self, choose: Callable[[Sequence[int], int], int], race: Race | None = None) -> Ran:
         """One schedule from the rows that stood at first."""
         restore(self._admin, self._saved)
-        return self._stage.play(race or self.race, choose)
+        return self._stage.play(race or self.race, choose, self._broken)
 
     def judge(self, ran: Ran) -> Judged:
         """What the schedule that was just played came to; reads the rows as they are now."""
-        broken = self._broken()
-        if broken:
-            return Judged(ran, "invariant", broken)
+        if ran.broken:
+            return Judged(ran, "invariant", ran.broken)
         found = state(self._admin, self._saved)
         failed = {n for n, end in enumerate(ran.ended) if end.failure is not None}
         again = {n for n in failed if (failure := ran.ended[n].failure) is not None and failure.retried}
@@ -115,12 +118,8 @@ class Track:
         return f"{names} must be run again"
 
     def _broken(self) -> str:
-        for name, query in self.race.invariants.items():
-            row = self._admin.execute(query.encode()).fetchone()
-            if row is not None:
-                shown = ", ".join(str(value) for value in row)
-                return f"the invariant “{name}” does not hold: {shown}"
-        return ""
+        found = self._invariants.broken(self._admin)
+        return str(found[0]) if found else ""
 
     def _orders(self, actors: Sequence[int]) -> Mapping[str, tuple[int, ...]]:
         """What each serial order of these comes to. Played when it is first asked for."""
@@ -168,13 +167,15 @@ def explored(
     Raises Stalled when the transactions cannot run alone.
     """
     judged: list[Judged] = []
+    unplayed = [0]
     with track(database, race) as on:
-        for ran in schedules(on.play, limits):
+        for ran in schedules(on.play, limits, unplayed.append):
             judged.append(on.judge(ran))
             told(len(judged), judged[-1])
             if enough(judged[-1]):
+                unplayed.append(1)
                 break
-        return Explored(race, tuple(judged), on.written)
+        return Explored(race, tuple(judged), on.written, unplayed[-1])
 
 
 def replayed(database: Url, race: Race, name: str) -> Judged:
@@ -186,35 +187,11 @@ def replayed(database: Url, race: Race, name: str) -> Judged:
 @contextmanager
 def track(database: Url, race: Race) -> Iterator[Track]:
     """Prepared once the tables are known that the transactions write, in any order."""
-    made = Track(database, race, written(database, race))
+    if race.given:
+        with connect(database) as admin, admin.transaction():
+            prepared(admin, race.given)
+    made = Track(database, race, reach(database, race))
     try:
         yield made
     finally:
         made.close()
-
-
-def written(database: Url, race: Race) -> tuple[ObjectId, ...]:
-    """The tables that the transactions write, one after another in each order; everything is rolled back."""
-    found: set[ObjectId] = set()
-    with connect(database, application_name="reconciler lab") as session:
-        watch = footprint.watch(session)
-        for order in permutations(race.actors):
-            session.execute("begin")
-            with footprint.touching(session, watch) as seen:
-                for actor in order:
-                    _tried(session, actor, race)
-            session.execute("rollback")
-            found |= {one.relation for one in seen if one.written}
-    return tuple(sorted(id for id in found if id.kind == "table"))
-
-
-def _tried(session: Connection, actor: Actor, race: Race) -> None:
-    session.execute("savepoint one")
-    try:
-        for statement in (*actor.first, *actor.statements):
-            session.execute(statement.encode())
-    except psycopg.Error as error:
-        if error.sqlstate and error.sqlstate.startswith("42"):
-            raise Stalled(f"{race.name}: {actor.name} cannot run alone: {error}") from None
-        session.execute("rollback to one")
-    session.execute("reset role")

@@ -56,7 +56,7 @@ def save(connection: Connection, tables: Iterable[ObjectId]) -> Saved:
     for number, table in enumerate(sorted(set(tables))):
         name, kept = ident(table.schema, table.name), f"{SCHEMA}.kept_{number}"
         columns[table] = tuple(
-            Column(column, type, computed, identity or _makes(default), (oid, place))
+            Column(column, type, computed, identity or makes(default), (oid, place))
             for column, computed, default, identity, type, oid, place in connection.execute(
                 _COLUMNS, (name,)
             ).fetchall()
@@ -93,7 +93,8 @@ def state(connection: Connection, saved: Saved) -> dict[ObjectId, Rows]:
     return found
 
 
-def _makes(default: str) -> bool:
+def makes(default: str) -> bool:
+    """Whether a default makes a key of its own for every row."""
     return any(
         word in default for word in ("nextval(", "gen_random_uuid(", "uuid_generate_", "uuidv7(", "uuidv4(")
     )

@@ -14,6 +14,7 @@ from psycopg.pq.abc import PGresult
 from reconciler.lab.values import Answer, Failure
 from reconciler.pg import Url, connect
 
+_GOOD = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 _BAD = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE)
 
 
@@ -48,7 +49,7 @@ class Session:
                 return True
             if found.status in _BAD:
                 self.failure = self.failure or _failure(found)
-            elif found.status == pq.ExecStatus.TUPLES_OK:
+            elif found.status in _GOOD:
                 columns = range(found.nfields)
                 self.answer = Answer(
                     tuple(
@@ -56,6 +57,7 @@ class Session:
                         for row in range(found.ntuples)
                     ),
                     tuple((found.ftable(column), found.ftablecol(column)) for column in columns),
+                    found.command_tuples,
                 )
         return False
 

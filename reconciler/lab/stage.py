@@ -74,8 +74,11 @@ class Stage:
             session.close()
         self._control.close()
 
-    def play(self, race: Race, choose: Choose) -> Ran:
-        """One schedule to its end. Raises Waiting when a session does not stand still in time."""
+    def play(self, race: Race, choose: Choose, ask: Callable[[], str] = lambda: "") -> Ran:
+        """One schedule to its end. `ask` is called after each commit and names an invariant that does not hold then.
+
+        Raises Waiting when a session does not stand still in time.
+        """
         players = [
             _Player(session, number, (*actor.statements, "rollback" if actor.aborts else "commit"))
             for number, (session, actor) in enumerate(zip(self._sessions, race.actors, strict=False))
@@ -89,6 +92,7 @@ class Stage:
         opened: list[tuple[int, ...]] = []
         steps: list[Step] = []
         deadlock: Deadlock | None = None
+        broken, commits = "", 0
         last = -1
         while any(player.at != "done" for player in players):
             able = tuple(p.number for p in players if p.at in ("idle", "gate"))
@@ -104,8 +108,11 @@ class Stage:
             self._go(player)
             self._settle(players)
             steps.append(Step(last, began, player.at, self._meaning(player) if player.at == "gate" else ""))
+            done = sum(1 for p in players if p.committed)
+            if done > commits:
+                commits, broken = done, broken or ask()
         ended = tuple(Ended(tuple(p.answers), p.failure, p.committed) for p in players)
-        return Ran(tuple(choices), tuple(steps), ended, tuple(opened), deadlock)
+        return Ran(tuple(choices), tuple(steps), ended, tuple(opened), deadlock, broken)
 
     def _meaning(self, player: _Player) -> str:
         return self._meanings[gates.gate_of(player.key)]

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from reconciler.model import ObjectId
+
 Isolation = Literal["read committed", "repeatable read", "serializable"]
 LEVELS: tuple[Isolation, ...] = ("read committed", "repeatable read", "serializable")
 At = Literal["gate", "idle", "blocked", "done"]
@@ -15,22 +17,29 @@ own, behind a lock, at its end."""
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """One transaction: `first` sets it up (role, claims), then its statements one by one, then COMMIT, or ROLLBACK when `aborts`."""
+    """One transaction: `first` sets it up (role, claims), then its statements one by one, then COMMIT, or ROLLBACK when `aborts`.
+
+    `first` must take no snapshot (SET does not, SELECT does): above READ COMMITTED no transaction could come after another otherwise.
+    """
 
     name: str
     statements: tuple[str, ...]
     first: tuple[str, ...] = ()
     aborts: bool = False
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """Two or three transactions at once, on the rows that stand when it begins. `invariants` are queries that must return no row."""
+    """Two or three transactions at once, on the rows that stand when it begins, after `given` (SQL of a superuser, triggers off).
+    `invariants` are queries that must return no row. `subject` is the table or trigger it was made for."""
 
     name: str
     actors: tuple[Actor, ...]
     isolation: Isolation = "read committed"
     invariants: Mapping[str, str] = field(default_factory=dict)
+    given: tuple[str, ...] = ()
+    subject: ObjectId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +74,11 @@ class Failure:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The rows that a statement gave, as text. `origins` says for each column which table (its OID) and column it shows, (0, 0) where
-    it is computed (libpq: PQftable)."""
+    it is computed (libpq: PQftable). `count` is how many rows it wrote or gave, where it says so (libpq: PQcmdTuples)."""
 
     rows: tuple[tuple[str | None, ...], ...] = ()
     origins: tuple[tuple[int, int], ...] = ()
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +99,15 @@ class Deadlock:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One schedule as it went. `choices` is its name: whose turn it was, from 1. `open` are the choices there were at each turn."""
+    """One schedule as it went. `choices` is its name: whose turn it was, from 1. `open` are the choices there were at each turn. `broken`
+    names an invariant that did not hold after some commit."""
 
     choices: tuple[int, ...]
     steps: tuple[Step, ...]
     ended: tuple[Ended, ...]
     open: tuple[tuple[int, ...], ...] = ()
     deadlock: Deadlock | None = None
+    broken: str = ""
 
     @property
     def name(self) -> str:

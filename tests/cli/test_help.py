@@ -11,13 +11,14 @@ from commands import run, spawn
 EVERY = ("--config", "--format", "--quiet")
 ON_A_DATABASE = ("--url", "--schema-dir", "--migrations-dir", "--schemas", "--shadow", "--yes", "--allow")
 COMMANDS = (
-    "demo", "init", "validate", "plan", "diff", "audit", "bench", "approve", "apply", "rollback", "purge", "suspend", "resume", "show", "history", "status", "drift", "explain", "doctor",
+    "demo", "init", "validate", "plan", "diff", "audit", "test", "bench", "approve", "apply", "rollback", "purge", "suspend", "resume", "show", "history", "status", "drift", "explain", "doctor",
     "schema", "run", "listener install", "listener remove", "new table", "new trigger", "new policy", "new migration",
 )  # fmt: skip
 WITH_DATABASE = (
     "plan",
     "audit",
     "bench",
+    "test",
     "approve",
     "apply",
     "rollback",
@@ -34,6 +35,7 @@ WITH_DATABASE = (
 OWN = {
     "audit": ("--fail-on", "--live", "--out", "--remedy", "--no-attacks", "--platform"),
     "bench": ("--trigger", "--live", "--single", "--bulk", "--seconds", "--plans"),
+    "test": ("--race", "--schedule", "--level", "--junit", "--seconds", "--list", "--live"),
     "diff": ("--prove", "--keep-data", "--down", "--scratch", "--schemas"),
     "plan": ("--check", "--out", "--phased", "--export"),
     "approve": ("--withdraw",),

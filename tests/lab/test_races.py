@@ -149,7 +149,10 @@ def test_the_fault_is_found_and_replays(database: Database, name: str) -> None:
     assert found.kind == fault.kind, found
     if fault.kind == "deadlock":
         assert "transaction 1 waits for a row of public.accounts" in found.says
-        assert "transaction 2 came by: INSERT on public.moves, then UPDATE on public.accounts" in found.says
+        assert (
+            "transaction 2 came by: insert into public.moves values (2, 1), then UPDATE on public.accounts"
+            in found.says
+        )
     with track(prepared(database, fault.broken), race(fault.actors)) as on:
         again = [_once_more(on, found.ran.name) for _ in range(TWICE)]
     assert again == [(found.kind, found.ran.steps)] * TWICE

@@ -1,0 +1,190 @@
+"""The races that a trigger asks for: its table written twice at once, and against what it points to or looks at.
+
+Every race is made from rows that stood in the world, by an identity that can run each transaction alone. What cannot be made is named with
+the reason. The names are stable: the same schema gives the same races.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from reconciler.lab.material import Material, Values, acting, change
+from reconciler.lab.reach import reads
+from reconciler.lab.triggers import Trigger
+from reconciler.lab.values import Race
+from reconciler.model import ObjectId
+from reconciler.shadow.tenants.catalogue import Key, Relation
+
+Connection = psycopg.Connection[TupleRow]
+_LOOKED_AT = 3
+"""How many tables that a trigger reads are changed meanwhile."""
+
+
+OPPOSITE = "updates-in-opposite-order"
+"""Whose deadlocks are the clients' own: two transactions of two statements each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A race before it is known who can run it: the statements of each transaction, and what is taken away first."""
+
+    name: str
+    scripts: tuple[tuple[str, ...], ...]
+    given: tuple[str, ...] = ()
+    fires: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A race of a table's triggers, or why there is none."""
+
+    table: ObjectId
+    name: str
+    race: Race | None
+    why: str = ""
+
+
+def races(
+    connection: Connection, material: Material, triggers: Iterable[Trigger], invariants: Mapping[str, str]
+) -> Iterator[Made]:
+    """Those of every table with triggers, at no level in particular yet. `connection` is a superuser's in the world's database."""
+    by_table: dict[int, set[str]] = {}
+    for trigger in triggers:
+        by_table.setdefault(trigger.relation, set()).update(trigger.events)
+    for oid, events in by_table.items():
+        relation = material.catalogue.relations.get(oid)
+        if relation is None or relation.kind not in ("r", "p"):
+            continue
+        for draft in drafts(connection, material, relation):
+            if not draft.fires & events:
+                continue
+            name = f"{relation.id}/{draft.name}"
+            tried = acting(connection, material, relation, draft.scripts, draft.given)
+            if tried.actors:
+                race = Race(name, tried.actors, invariants=invariants, given=draft.given, subject=relation.id)
+                yield Made(relation.id, name, race)
+            else:
+                yield Made(relation.id, name, None, f"nobody can run {tried.why}")
+        if not material.rows(relation):
+            why = material.world.unseeded.get(relation.id, "it has no row")
+            yield Made(relation.id, str(relation.id), None, why)
+
+
+def drafts(connection: Connection, material: Material, relation: Relation) -> Iterator[Draft]:
+    """Every race of one table."""
+    rows = material.rows(relation)
+    if not rows:
+        return
+    last = rows[-1]
+    other = rows[-2] if len(rows) > 1 else None
+    away = material.away(relation, last)
+    insert = material.insert(relation, last)
+    yield Draft("two-inserts-of-one-key", ((insert,), (insert,)), away, frozenset({"insert"}))
+    yield from _references(material, relation, last, insert, away)
+    yield from _looked_at(connection, material, relation, insert, away)
+    if other is None:
+        if one := change(connection, material, relation, last, last):
+            yield Draft("two-updates-of-one-row", ((one,), (one,)), (), frozenset({"update"}))
+        return
+    natural = material.natural(relation)
+    sibling = {**other, **_parents(relation, last)}
+    both = (*away, *material.away(relation, other))
+    if natural or not relation.unique or relation.primary:
+        yield Draft(
+            "two-inserts-beside-each-other",
+            ((insert,), (material.insert(relation, sibling),)),
+            both,
+            frozenset({"insert"}),
+        )
+    if natural:
+        take = material.update(relation, other, natural, last)
+        yield Draft(
+            "insert-against-update-to-its-key", ((insert,), (take,)), away, frozenset({"insert", "update"})
+        )
+    there = change(connection, material, relation, other, last, away)
+    if there:
+        yield Draft("insert-against-update", ((insert,), (there,)), away, frozenset({"insert", "update"}))
+    there = change(connection, material, relation, other, last)
+    back = change(connection, material, relation, other, other)
+    if there and back:
+        yield Draft("two-updates-of-one-row", ((there,), (back,)), (), frozenset({"update"}))
+        bare = material.away(relation, other, itself=False)
+        against = ((there,), (material.delete(relation, other),))
+        yield Draft("update-against-delete", against, bare, frozenset({"update", "delete"}))
+    first = change(connection, material, relation, last, last)
+    if there and first:
+        yield Draft("two-updates-of-two-rows", ((there,), (first,)), (), frozenset({"update"}))
+        crossed = ((there, first), (first, there))
+        yield Draft(OPPOSITE, crossed, (), frozenset({"update"}))
+    gone = (material.delete(relation, other),)
+    bare = material.away(relation, other, itself=False)
+    yield Draft("insert-against-delete", ((insert,), gone), (*away, *bare), frozenset({"insert", "delete"}))
+    bare = (*material.away(relation, last, itself=False), *bare)
+    both_gone = ((material.delete(relation, last),), gone)
+    yield Draft("two-deletes-of-two-rows", both_gone, bare, frozenset({"delete"}))
+
+
+def _parents(relation: Relation, row: Values) -> dict[str, str | None]:
+    """What a row points to."""
+    natural = {name for columns in relation.unique for name in columns if len(columns) == 1}
+    return {n: row[n] for key in relation.keys for n in key.columns if n in row and n not in natural}
+
+
+def _references(
+    material: Material, relation: Relation, row: Values, insert: str, away: Sequence[str]
+) -> Iterator[Draft]:
+    """The insert against the delete of each row that it points to. The row of the tenant itself is left alone."""
+    root = material.world.tenancy.root
+    for key in relation.keys:
+        target = material.catalogue.relations.get(key.target)
+        if target is None or target.id in (root, material.world.tenancy.users) or target.oid == relation.oid:
+            continue
+        pointed = _target(material, target, key, row)
+        if pointed is not None:
+            given = (*away, *material.away(target, pointed, itself=False))
+            yield Draft(
+                f"insert-against-delete-of-{target.name}",
+                ((insert,), (material.delete(target, pointed),)),
+                given,
+                frozenset({"insert"}),
+            )
+
+
+def _target(material: Material, target: Relation, key: Key, row: Values) -> Values | None:
+    wanted = [row.get(name) for name in key.columns]
+    for one in material.rows(target):
+        if None not in wanted and [one.get(name) for name in key.theirs] == wanted:
+            return one
+    return None
+
+
+def _looked_at(
+    connection: Connection, material: Material, relation: Relation, insert: str, away: Sequence[str]
+) -> Iterator[Draft]:
+    """The insert against a change, and against the delete, of rows that it makes its triggers read."""
+    tried = acting(connection, material, relation, [(insert,)], away)
+    if not tried.actors:
+        return
+    pointed = {key.target for key in relation.keys}
+    left_out = {relation.id, material.world.tenancy.root, material.world.tenancy.users}
+    left_out |= {id for id, owned in material.world.tenancy.tables.items() if owned.ownership == "membership"}
+    seen = reads(connection, tried.actors[0], away)
+    found = [material.catalogue.relations[oid] for oid in seen if oid in material.catalogue.relations]
+    for target in [one for one in found if one.id not in left_out][:_LOOKED_AT]:
+        rows = material.rows(target)
+        plain = material.plain(target)
+        if len(rows) > 1 and plain:
+            turned = tuple(
+                material.update(target, row, plain, rows[number - 1]) for number, row in enumerate(rows)
+            )
+            name = f"insert-against-update-of-{target.name}"
+            yield Draft(name, ((insert,), turned), tuple(away), frozenset({"insert"}))
+        if rows and target.oid not in pointed:
+            bare = tuple(s for row in rows for s in material.away(target, row, itself=False))
+            gone = tuple(material.delete(target, row) for row in rows)
+            name = f"insert-against-delete-of-{target.name}"
+            yield Draft(name, ((insert,), gone), (*away, *bare), frozenset({"insert"}))

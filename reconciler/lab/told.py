@@ -1,0 +1,65 @@
+"""What an explored race is called in the report: passed, failed, a warning; with its schedule, as a case."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.lab.diagram import lanes
+from reconciler.lab.pairs import OPPOSITE
+from reconciler.lab.race import Explored, Judged
+from reconciler.lab.report import Case, Verdict, counted
+from reconciler.lab.values import Race
+from reconciler.model import ObjectId
+
+_DIFFERENT = 12
+
+
+def case_of(explored: Explored, seconds: float) -> Case:
+    """The worst schedule stands for the race."""
+    worst = explored.worst
+    verdict, says = said(explored.race, worst)
+    if verdict == "passed":
+        number = len(explored.judged)
+        says = f"{number} schedules{'' if explored.left == 0 else ', not all there are'}: {says}"
+    return _case(explored.race, worst, verdict, says, seconds, counted(explored), explored.left == 0)
+
+
+def case_of_replay(race: Race, judged: Judged, seconds: float) -> Case:
+    """One schedule, told whatever it came to."""
+    verdict, says = said(race, judged)
+    case = _case(race, judged, verdict, says, seconds, {judged.kind: 1}, False)
+    return replace(case, diagram=lanes(race, judged.ran), schedule=judged.ran.name)
+
+
+def said(race: Race, judged: Judged) -> tuple[Verdict, str]:
+    """A deadlock between transactions of several statements comes from the order of the clients. Where the race was made to show just that,
+    it is no news; elsewhere it is a warning."""
+    if judged.kind in ("serial", "retry"):
+        again = " (some to be run again, 40001)" if judged.kind == "retry" else ""
+        return "passed", f"as one after another{again}"
+    if judged.kind == "deadlock" and any(len(actor.statements) > 1 for actor in race.actors):
+        waits = (
+            [s for s in judged.ran.deadlock.sentences if " waits for " in s] if judged.ran.deadlock else []
+        )
+        if race.name.endswith(OPPOSITE) and all(f" {race.subject} (" in sentence for sentence in waits):
+            return (
+                "passed",
+                "as one after another, but for deadlocks that the clients' own order makes (40P01, to be run again)",
+            )
+        return "warning", f"a deadlock from the order of the clients' statements: {judged.says}"
+    return "failed", judged.says
+
+
+def _case(
+    race: Race, judged: Judged, verdict: Verdict, says: str, seconds: float,
+    counts: dict[str, int], whole: bool,
+) -> Case:  # fmt: skip
+    bad = verdict != "passed"
+    return Case(
+        race.name, "race", race.subject or ObjectId("race", "", race.name), verdict, says, race.isolation, judged.kind,
+        schedule=judged.ran.name if bad else "",
+        statements=tuple(f"{n}: {sql}" for n, actor in enumerate(race.actors, 1) for sql in actor.statements),
+        difference=judged.difference[:_DIFFERENT],
+        diagram=lanes(race, judged.ran) if bad else (),
+        counts=counts, whole=whole, seconds=seconds,
+    )  # fmt: skip
