@@ -176,6 +176,8 @@ def _written(bench: Bench, world: World, identity: Identity) -> set[Fact]:
             for key in sorted(bench.theirs)
         ]
         for keyless, statement in itertools.product((False, True), statements):
+            if keyless and statement.startswith("truncate"):
+                continue  # that a key forbids it does not hang on the rows there are
             found |= {(statement, *one) for one in _effect(bench, identity, statement, keyless)}
         for statement, prepare in _inserts(world, id, columns):
             found |= {

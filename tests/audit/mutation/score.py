@@ -12,7 +12,7 @@ import json
 import random
 import subprocess
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -45,6 +45,10 @@ class Judged:
     seconds: float
     note: str = ""
 
+    @property
+    def line(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False)
+
 
 def chosen(found: Iterable[Mutant], each: int, seed: int) -> list[Mutant]:
     """At most `each` of every operator, the same ones for the same seed."""
@@ -55,11 +59,26 @@ def chosen(found: Iterable[Mutant], each: int, seed: int) -> list[Mutant]:
     return [one for them in by.values() for one in (them if len(them) <= each else dice.sample(them, each))]
 
 
-def judged(source: Path, database: Database, *, each: int, seed: int, only: str = "") -> Iterator[Judged]:
-    """Every chosen mutant of one schema."""
+def judged(
+    name: str,
+    source: Path,
+    database: Database,
+    *,
+    each: int,
+    seed: int,
+    only: str,
+    known: Collection[tuple[str, str, str]],
+) -> Iterator[Judged]:
+    """Every chosen mutant of one schema, but those that are `known`."""
     with of_source(str(source)) as subject:
         with connect(subject.start) as session:
-            todo = [one for one in chosen(mutants(read(session)), each, seed) if only in one.name]
+            todo = [
+                one
+                for one in chosen(mutants(read(session)), each, seed)
+                if only in one.name and (name, one.operator, one.target) not in known
+            ]
+        if not todo:
+            return
         original = audited(subject, database)
         assert not original.leaks, [
             f"{leak.command} {leak.object} {leak.identity}" for leak in original.leaks
@@ -68,7 +87,7 @@ def judged(source: Path, database: Database, *, each: int, seed: int, only: str 
         with world.build(subject.shadow, subject.start, tenant_column=column) as made:
             base = facts(made, made.both, made.alone)
             for mutant in todo:
-                yield _one(source.stem, subject, database, original, made, base, mutant)
+                yield _one(name, subject, database, original, made, base, mutant)
 
 
 def _one(
@@ -148,12 +167,6 @@ def runs(subject: Subject, start: Url, script: str) -> bool:
             input=script, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         return "LEAK" in done.stdout
-
-
-def write(found: Iterable[Judged], log: Path) -> None:
-    log.write_text(
-        "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in found), encoding="utf-8"
-    )
 
 
 def summed(found: list[Judged]) -> str:
