@@ -200,6 +200,15 @@ RULES: tuple[Rule, ...] = (
         (_TRIGGERS,),
     ),
     Rule(
+        "TRG107",
+        "a trigger fails for those who may fire it",
+        "warning",
+        "A statement that an identity is allowed ended in an error inside a trigger's function: a privilege that its role does not have, or a"
+        " name that does not exist.",
+        "The table cannot be written by those who are meant to, or the grants that let them are a mistake.",
+        "Let the function run with its owner's rights (SECURITY DEFINER, set search_path = ''), or grant its caller what it needs.",
+    ),
+    Rule(
         "SRV001",
         "a function of the service role mixes tenants",
         "error",

@@ -41,6 +41,7 @@ class Seen:
     fired: list[tuple[Try, Fired]] = field(default_factory=list)
     ran: set[ObjectId] = field(default_factory=set)
     crossed: dict[Crossing, tuple[Try, Note]] = field(default_factory=dict)
+    failing: dict[ObjectId, tuple[Try, Fired]] = field(default_factory=dict)
     endless: dict[ObjectId, Try] = field(default_factory=dict)
     refused: str = ""
     denied: bool = False
@@ -82,6 +83,7 @@ def firing(
                 faults = [
                     *_crossings(both, identity, seen),
                     *_deep(both, identity, triggers, seen),
+                    *_failing(identity, seen),
                     *deeper(both, alone, identity, triggers, seen.fired),
                 ]
                 for fault in faults:
@@ -161,6 +163,11 @@ def _take(stage: Stage, identity: Identity, attack: Try, triggers: Sequence[Trig
     if one.code:
         seen.refused = f"{one.code}: {one.message}"
         seen.denied = one.code == "42501" and "permission denied" in one.message
+    if one.code.startswith("42") and "row-level security" not in one.message:
+        inside = [trigger for trigger in triggers if f"{trigger.function.id.name}(" in one.context]
+        seen.failing.update(
+            {trigger.id: (attack, one) for trigger in inside if trigger.id not in seen.failing}
+        )
     if one.code == "54001":
         seen.endless.update({t.id: attack for t in triggers if f"{t.function.id.name}(" in one.context})
     return False
@@ -174,6 +181,8 @@ def _cross(stage: Stage, attack: Try, one: Fired, seen: Seen) -> None:
     for note in one.notes:
         if not note.of("B"):
             continue
+        if any(outer.by_function and outer.depth == note.depth - 1 and outer.of("B") for outer in one.notes):
+            continue  # what fires this trigger is B's already: the one before it went too far
         if note.by_function:
             trigger = responsible(stage, note, attack)
         else:
@@ -221,6 +230,18 @@ def _deep(stage: Stage, identity: Identity, triggers: Sequence[Trigger], seen: S
                 detail="endless",
             )
             yield Fault(finding, trigger.id)
+
+
+def _failing(identity: Identity, seen: Seen) -> Iterator[Fault]:
+    """Triggers that end in an error that no row has to do with: a privilege, a name that is not there."""
+    for trigger, (attack, one) in sorted(seen.failing.items()):
+        finding = BY_ID["TRG107"].finding(
+            trigger,
+            f"{trigger} fails whenever {identity.role} fires it: {one.message}.",
+            evidence=f"{identity.name} {attack.says}: {one.code}: {one.message}\n{attack.sql}",
+            detail=one.code,
+        )
+        yield Fault(finding, trigger)
 
 
 def _cell(

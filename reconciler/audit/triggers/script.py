@@ -23,7 +23,7 @@ def crossing(
     """Prints LEAK when the statement, or what it fires, added, changed or removed a row of B in `table`."""
     owned = stage.world.tenancy.tables[table]
     keys = ", ".join(literal(key) for key in (stage.world.keys["B"], *stage.world.users["B"]))
-    of_b = f"select pg_catalog.to_jsonb(x) as row from {ident(table.schema, table.name)} as x where {owned.owner} in ({keys})"
+    of_b = f"{_every(table)} where {owned.owner} in ({keys})"
     differ = f"((table {_BEFORE} except {of_b}) union all ({of_b} except table {_BEFORE}))"
     return _script(
         stage,
@@ -49,7 +49,7 @@ def starved(
 ) -> str:
     """Prints STARVED when the statement changes rows of `table` without row-level security, and none with it."""
     secured = [r for r in stage.catalogue.relations.values() if r.secured and r.kind in ("r", "p")]
-    rows = f"select pg_catalog.to_jsonb(x) as row from {ident(table.schema, table.name)} as x"
+    rows = _every(table)
     moved = f"(select count(*) from ((table {_BEFORE} except all {rows}) union all ({rows} except all table {_BEFORE})) as d)"
     return _script(
         stage,
@@ -81,7 +81,7 @@ def tampering(
     says: str,
 ) -> str:
     """Prints LEAK when `sql`, done by the same identity after the statement, changes the rows of `table`."""
-    rows = f"select pg_catalog.to_jsonb(x) as row from {ident(table.schema, table.name)} as x"
+    rows = _every(table)
     differ = f"((table {_BEFORE} except all {rows}) union all ({rows} except all table {_BEFORE}))"
     return _script(
         stage,
@@ -108,7 +108,7 @@ def calling(
 ) -> str:
     """Prints LEAK when a call changes rows of `tables`, or returns one of the texts in `shown`."""
     wanted = sorted(set(tables))
-    rows = [f"select pg_catalog.to_jsonb(x) as row from {ident(t.schema, t.name)} as x" for t in wanted]
+    rows = [_every(table) for table in wanted]
     before = [
         f"create temporary table {_BEFORE}_{n} on commit drop as {every}" for n, every in enumerate(rows)
     ]
@@ -134,6 +134,11 @@ def calling(
             *([_printed("LEAK", says, " or ".join(tests))] if tests else ()),
         ],
     )
+
+
+def _every(table: ObjectId) -> str:
+    """Each row with its place, so that an update to the same values is seen as well."""
+    return f"select x.tableoid as held, x.ctid::text as place, pg_catalog.to_jsonb(x) as row from {ident(table.schema, table.name)} as x"
 
 
 def _prepared(attack: Try) -> list[str]:

@@ -98,6 +98,10 @@ def test_swallowed_errors_and_endless_recursion_are_warned_of(faulty: Fired) -> 
     assert faulty.of("nodes", "visit")["TRG106"].detail == "endless"
 
 
+def test_a_trigger_that_lacks_a_privilege_is_warned_of(faulty: Fired) -> None:
+    assert "permission denied for table audit_log" in faulty.of("books", "note_book")["TRG107"].says
+
+
 def test_a_trigger_that_is_right_is_isolated(faulty: Fired) -> None:
     assert faulty.of("books", "copy_book") == {}
     cells = [cell for cell in faulty.cells if cell.object.part == "copy_book"]
