@@ -49,6 +49,21 @@ BAD = Status(
     extra=(ObjectId("table", "public", "forgotten"),),
     pending=("20261123040000_later",),
     facts={
+        "audit": {
+            "at": "2026-11-26T10:00:00+00:00",
+            "attacked": True,
+            "findings": {"error": 1, "warning": 2, "info": 0},
+            "decided": 0.987,
+            "worst": [
+                {
+                    "rule": "ATK001",
+                    "severity": "error",
+                    "kind": "table",
+                    "id": "public.<b>notes</b>",
+                    "says": "shows rows of others",
+                }
+            ],
+        },
         "drift_since": 1_795_400_000.0,
         "hazards_awaiting_approval": 2,
         "leader": False,

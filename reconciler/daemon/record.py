@@ -28,6 +28,7 @@ _LASTING = (
     "major",
     "plan",
     "source",
+    "audit",
 )
 """Facts that stay as last known when they could not be read."""
 
@@ -78,6 +79,11 @@ class Record:
         conditions = tuple(_since(one, before.conditions) for one in now.conditions)
         now = replace(now, pending=tuple(told.get("pending_migrations", before.pending)))
         self.status = replace(now, conditions=conditions, facts={**facts, **self._counted()})
+        return self.status
+
+    def audited(self, found: Json) -> Status:
+        """The status with what the audit says of the declarations."""
+        self.status = replace(self.status, facts={**self.status.facts, "audit": found})
         return self.status
 
     def failed(self, condition: Condition) -> Status:

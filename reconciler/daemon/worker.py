@@ -22,7 +22,7 @@ from reconciler.daemon.log import mask
 from reconciler.daemon.record import Record, moment
 from reconciler.daemon.standing import Standing
 from reconciler.daemon.wakeup import Trigger, Wakeup
-from reconciler.engine import telling
+from reconciler.engine import auditing, telling
 from reconciler.engine.checkout import used
 from reconciler.engine.cycle import Pass, acted, observed, stalled
 from reconciler.engine.document import plan_document
@@ -70,6 +70,8 @@ class Worker:
         self._said = ""
         self._done_of = ""
         self._plan: dict[str, Json] | None = None
+        self._audit_of = ""
+        self._audited: dict[str, Json] | None = None
         self._log = structlog.get_logger(__name__).bind(database=database.name)
         self.standing = Standing(
             database, self.record.events, heard=lambda: self.wakeup.ask("listener"), settled=lambda: self.wakeup.ask("start")
@@ -126,7 +128,8 @@ class Worker:
             with used(fetched.database):
                 self.declared = fetched.database
                 found = self._pass(triggers, fetched)
-            self._told(log, found, trigger, time.monotonic() - began)
+                self._told(log, found, trigger, time.monotonic() - began)
+                self._audit(log, found)
         except Exception as error:  # noqa: BLE001 - a fault of ours in one pass must not end the watch over a database
             self._faltered(log, error, trigger)
         finally:
@@ -160,6 +163,34 @@ class Worker:
         ):
             return found
         return self._act(found, of)
+
+    def _audit(self, log: structlog.BoundLogger, found: Pass) -> None:
+        """What the audit says of the declarations, once for each state that they ask for, and again the next day."""
+        if found.seen is None:
+            return
+        of = f"{found.seen.after.fingerprint} {moment()[:10]}"
+        if of == self._audit_of:
+            return
+        self.looks_since = None
+        began = time.monotonic()
+        try:
+            told = auditing.facts(
+                self.declared,
+                found.seen.after.fingerprint,
+                trust=self.declared.trust or "untrusted",
+                told=self._act_stages,
+            )
+        except (ReconcilerError, psycopg.Error) as error:
+            self._stop.check()
+            self._audit_of = of if isinstance(error, Stalled) else ""
+            log.info("no audit is possible now", why=str(error))
+            return
+        self._audit_of, self._audited = of, told
+        self.record.took("audit", time.monotonic() - began)
+        self._publish(self.record.audited(told))
+        counts = told["findings"]
+        if counts["error"] or counts["warning"]:
+            log.warning("the audit has something to say", **counts)
 
     def _look(self, asked: bool, hindrance: ReconcilerError | None) -> Pass:
         """How the database stands; declarations that could not be read or loaded are not tried again until something changed."""
@@ -235,6 +266,7 @@ class Worker:
         told: dict[str, Json] = {}
         with suppress(ReconcilerError, psycopg.Error):
             told = telling.facts(self.declared, found.seen)
+        told["audit"] = self._audited
         told["plan"] = self._plan if found.status.drift or found.seen is None else None
         self._publish(self.record.looked(found, told))
 

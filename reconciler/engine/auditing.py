@@ -19,12 +19,14 @@ from psycopg.rows import TupleRow
 
 from reconciler import __version__
 from reconciler.audit import exemptions, probe, rules, triggers
-from reconciler.audit.report import Audit, Exempted
+from reconciler.audit.report import Audit, Exempted, summary
 from reconciler.catalog import snapshot as catalog
-from reconciler.engine.subject import Subject
+from reconciler.engine import cache
+from reconciler.engine.desired import Trust
+from reconciler.engine.subject import Subject, of_database
 from reconciler.engine.work import Told
 from reconciler.errors import Usage
-from reconciler.model import Cell, Finding, ObjectId, Snapshot
+from reconciler.model import Cell, Finding, Json, ObjectId, Snapshot
 from reconciler.pg import connect
 from reconciler.settings import Database
 from reconciler.shadow.tenants import tenancy, world
@@ -84,6 +86,42 @@ def audited(
         exempted=accepted, unseeded=found.unseeded, untried=tuple(found.untried), attacked=found.attacked, partial=found.partial,
         places=subject.places, rules=rules.RULES, versions={"reconciler": __version__}, seconds=time.monotonic() - began,
     )  # fmt: skip
+
+
+def facts(
+    database: Database, fingerprint: str, *, trust: Trust, told: Told = lambda stage: None
+) -> dict[str, Json]:
+    """What a status says of the audit of the declarations whose state has this fingerprint. Attacks run only where the configuration wants
+    them. Remembered for the day: exemptions expire."""
+    about = (fingerprint, database.audit.model_dump(mode="json"), database.tenant_column, database.platform)
+    name = cache.key("audit", *about)
+    saved: dict[str, Json] | None = cache.load("audit", name)
+    if saved is not None:
+        return saved
+    with of_database(database, live=False, trust=trust, told=told) as subject:
+        found = audited(subject, database, attacks=database.audit.attacks, told=told)
+    value = {
+        "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "attacked": found.attacked,
+        **summary(found),
+        "worst": [
+            {
+                "rule": one.rule,
+                "severity": one.severity,
+                "kind": one.subject.kind,
+                "id": str(one.subject),
+                "says": one.says,
+            }
+            for one in found.at_least("warning")[:_SHOWN]
+        ],
+    }
+    if not found.partial:
+        cache.save("audit", name, value)
+    return value
+
+
+_SHOWN = 20
+"""How many findings a status names."""
 
 
 def whose(

@@ -45,7 +45,7 @@ def _found(
     shadow: Shadow, state: Url, database: Database, scope: Scope, attacks: bool, told: Told
 ) -> tuple[Finding, ...]:
     subject = Subject(database.name, shadow, state, database.platform, scope)
-    if attacks:
+    if attacks or database.audit.attacks:
         found: Collection[Finding] = audited(subject, database, told=told).findings
     else:
         with connect(state) as session:

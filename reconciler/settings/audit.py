@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
 
 from reconciler.model import Severity
-from reconciler.settings.fields import Name, mapping
+from reconciler.settings.fields import Flag, Name, mapping
 from reconciler.settings.section import Section
 
 Sides = Literal["A", "B", "both", "none"]
@@ -149,4 +149,7 @@ class Audit(Section):
         BeforeValidator(_list),
         Field(description="Findings that are accepted until a day", strict=False),
     ] = ()
+    attacks: Annotated[
+        Flag, Field(description="Whether plans and the daemon attack, too; the rules are always asked")
+    ] = False
     fail_on: Annotated[Severity, Field(description="The mildest finding that fails the audit")] = "error"

@@ -129,6 +129,13 @@ def _pending(status: Status) -> Iterator[Sample]:
         yield from _number("pending_statements")(status)
 
 
+def _audit_findings(status: Status) -> Iterator[Sample]:
+    """Nothing while nobody audited: 0 would say that nothing was found."""
+    found: dict[str, float] = (status.facts.get("audit") or {}).get("findings") or {}
+    for severity, value in sorted(found.items()):
+        yield (status.database, severity), float(value)
+
+
 def _source_info(status: Status) -> Iterator[Sample]:
     commit = str((status.facts.get("source") or {}).get("commit"))
     if re.fullmatch(r"[0-9a-f]{40,64}", commit):
@@ -160,6 +167,12 @@ TABLE = (
         _number("quarantine_oldest"),
     ),
     Row("hazards_awaiting_approval", "Hazards nobody allowed yet", _DB, _number("hazards_awaiting_approval")),
+    Row(
+        "audit_findings",
+        "What the audit finds in what is declared",
+        ("database", "severity"),
+        _audit_findings,
+    ),
     Row("source_info", "1 for the commit that is declared", ("database", "commit"), _source_info),
     Row("source_fetch_timestamp_seconds", "When its branch was last fetched", _DB, _source_fetch),
     Row("leader", "1 while this process may apply here", _DB, _number("leader")),

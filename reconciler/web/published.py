@@ -13,6 +13,8 @@ For the page:
                                        `since` and `by` (whoever the DDL listener saw) and each key of `by` may be missing
     plan                               the JSON of `reconciler plan`; of its `proof` the page shows passed, scope, the stages up,
                                        up_again, down, down_again, reup, then rows_kept, residue, unseeded, seconds
+    audit                              {"at": ISO, "attacked", "findings": {severity: n}, "exempted", "cells": {verdict: n}, "decided": 0 to 1,
+                                       "worst": [{"rule", "severity", "kind", "id", "says"}, …]} of the declared state
     history                            [{"version", "slug", "direction", "state", "applied_by", "started_at", "seconds", …}, …]
                                        as `reconciler history` writes it, oldest first; the page turns it round
     quarantine                         [{"kind", "id", "kept_as", "kept_at", "kept_by", "rows", "bytes", "held"}, …]
@@ -41,7 +43,7 @@ Counts by label; every label is a word of a closed list, never a name out of a d
 
 Distributions of seconds, each value one that `durations.added` made (its module says the shape):
 
-    reconcile_duration                 {phase: distribution}. phase: observe, propose, apply, whole
+    reconcile_duration                 {phase: distribution}. phase: observe, propose, apply, audit, whole
     lock_wait                          distribution: how long a statement of an apply waited for its locks
 """
 

@@ -35,6 +35,8 @@ def test_it_applies_what_is_declared_and_follows_the_files(ground: Ground) -> No
     until(lambda: daemon.condition() == "True", "and is known to be")
     assert daemon.get("healthz") == daemon.get("readyz") == "ok\n"
     assert daemon.metrics()['reconciler_leader{database="one"}'] == 1
+    audited = 'reconciler_audit_findings{database="one",severity="error"}'
+    until(lambda: daemon.metrics().get(audited) == 0, "what is declared is audited")
     assert daemon.end() == 0
     assert [line["result"] for line in daemon.lines if line.get("result") == "applied"] == [
         "applied",

@@ -138,7 +138,7 @@ def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
         "grace": "10s",
         "allow": "()",
         "retention": "14d",
-        "audit": "fixtures=() identities=() tables={} exemptions=() fail_on='error'",
+        "audit": "fixtures=() identities=() tables={} exemptions=() attacks=False fail_on='error'",
     }
     assert database.migrations == tmp_path / "schema/migrations"
     config = loaded(tmp_path)

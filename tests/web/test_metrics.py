@@ -59,6 +59,9 @@ def test_the_values_are_those_of_the_statuses(board, ask) -> None:
         (7, "ddl_events_total", {"database": "good"}),
         (1, "deadlocks_total", {"database": "good"}),
         (None, "deadlocks_total", {"database": "bad"}),
+        (1, "audit_findings", {"database": "bad", "severity": "error"}),
+        (0, "audit_findings", {"database": "bad", "severity": "info"}),
+        (None, "audit_findings", {"database": "good", "severity": "error"}),
         (4, "reconciles_total", {"database": "good", "trigger": "timer", "result": "in_sync"}),
         (2, "reconciles_total", {"database": "good", "trigger": "files", "result": "applied"}),
     ]

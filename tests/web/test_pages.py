@@ -227,3 +227,11 @@ def test_the_page_is_loaded_again_only_when_one_asks_for_it(board, ask) -> None:
     board.current = Published((GOOD,))
     assert 'http-equiv="refresh"' not in ask("/").text
     assert '<meta http-equiv="refresh" content="30">' in ask("/?again").text
+
+
+def test_the_audit_is_shown_worst_first_and_escaped(board, ask) -> None:
+    board.current = Published((GOOD, BAD))
+    text = ask("/databases/bad").text
+    assert "1 errors, 2 warnings" in text and "98.7 %" in text
+    assert "public.&lt;b&gt;notes&lt;/b&gt;" in text
+    assert "<h2>Audit" not in ask("/databases/good").text
