@@ -120,7 +120,11 @@ def routine(scene: Scene, about: Routine, attackers: Sequence[Identity]) -> Told
             told.decide(about.id, "EXECUTE", identity, "bypass", reason)
             continue
         alive = _alive(scene, identity, outcomes, "EXECUTE")
-        decision = called(identity, outcomes[identity.name], alive)
+        tries = outcomes[identity.name]
+        pure = len({o.attack.sql for o in tries}) == 1 or not any(
+            footprint(scene, o).answer.touched for o in tries if o.trouble is None
+        )
+        decision = called(identity, tries, alive, pure=pure)
         told.decided(scene, about.id, "EXECUTE", identity, decision)
         if decision.leak is None:
             told.remarks += differing(o for o in outcomes[identity.name] if not _owns(scene, identity, o))
@@ -182,7 +186,7 @@ def _works(outcomes: Sequence[Outcome], command: str) -> bool:
     if command == "SELECT":
         return any(o.rows for o in about)
     if command == "EXECUTE":
-        return any(o.trouble is None for o in about if o.attack.own)
+        return any(o.answered for o in about if o.attack.own)
     return any(o.reached for o in about if o.attack.own)
 
 

@@ -5,10 +5,11 @@ A row is B's when it is in the world of both and not in that of A alone. Promise
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -129,20 +130,32 @@ class Scene:
     def people(self, identity: Identity) -> list[str]:
         """The keys of A's users that this identity carries, else A's first user's."""
         users = self.world.users["A"]
-        carried = [
-            user for user in users if user and any(user in value for value in identity.settings.values())
-        ]
+        said = {word for value in identity.settings.values() for word in words(value)}
+        carried = [user for user in users if user in said]
         return carried or list(users[:1])
 
     def rival(self, identity: Identity) -> Identity:
         """Who is in B what this one is in A: the same role, with B's keys in the place of A's."""
-        world = self.world
-        pairs = [(world.keys["A"], world.keys["B"]), *zip(world.users["A"], world.users["B"], strict=False)]
-        settings = dict(identity.settings)
-        for mine, theirs in pairs:
-            if mine:
-                settings = {name: text.replace(mine, theirs) for name, text in settings.items()}
+        settings = {name: self._instead(name, text) for name, text in identity.settings.items()}
         return Identity(f"{identity.name}, of B instead", identity.role, settings, ("B",), identity.bypasses)
+
+    def _instead(self, name: str, text: str) -> str:
+        """A setting or a claim with B's key where A's is; where a tenant and a user have the same key, its name decides."""
+        if text[:1] in ("{", "["):
+            with suppress(ValueError):
+                return json.dumps(self._exchanged(name, json.loads(text)))
+        found = self._exchanged(name, text)
+        return found if isinstance(found, str) else text
+
+    def _exchanged(self, name: str, value: object) -> object:
+        if isinstance(value, dict):
+            return {key: self._exchanged(key, inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._exchanged(name, inner) for inner in value]
+        users = dict(zip(self.world.users["A"], self.world.users["B"], strict=False))
+        tenants = {self.world.keys["A"]: self.world.keys["B"]}
+        told = {**tenants, **users} if re.search(r"user|uid|sub\b", name) else {**users, **tenants}
+        return told.get(str(value), value)
 
 
 def words(text: str) -> frozenset[str]:

@@ -58,8 +58,8 @@ def decided(question: Question) -> Decision:
     return _unharmed(question, [o for o in attacks if o.ready])
 
 
-def called(identity: Identity, outcomes: Sequence[Outcome], alive: str) -> Decision:
-    """The verdict about calling a function or procedure."""
+def called(identity: Identity, outcomes: Sequence[Outcome], alive: str, *, pure: bool) -> Decision:
+    """The verdict about calling a function or procedure; `pure`: it touched no table, or there was nothing to choose."""
     leak = next((o for o in outcomes if o.leaked), None)
     if leak is not None:
         return Decision("leak", _told(leak), leak)
@@ -70,14 +70,24 @@ def called(identity: Identity, outcomes: Sequence[Outcome], alive: str) -> Decis
     if not attacks:
         return Decision("undecided", "no call could be made")
     best = next((o for o in attacks if o.trouble is not None), attacks[0])
-    if any(o.trouble is None for o in outcomes if o.attack.own):
+    controls = [o for o in outcomes if o.attack.own]
+    if any(o.answered for o in controls):
         return Decision("isolated", f"works with A's own keys; {_came_to(best)}")
-    if any(o.trouble is None for o in attacks):
-        return Decision("isolated", f"answers; {_came_to(next(o for o in attacks if o.trouble is None))}")
-    refused = all(o.code in ("42501", "28000", "P0001", "P0002") for o in outcomes)
-    if refused and (alive or "A" not in identity.sides):
+    if any(o.trouble is None for o in controls) and pure:
+        return Decision("isolated", "reads and writes no table, and takes no key")
+    if all(o.code in _RAISED for o in outcomes) and (alive or "A" not in identity.sides):
         return Decision("isolated", f"refuses: {best.words}")
+    if any(o.trouble is None for o in controls):
+        if alive or "A" not in identity.sides:
+            return Decision("isolated", f"does nothing; {_came_to(best)}")
+        return Decision(
+            "undecided", "does nothing with A's own keys either: which ones it wants is not known"
+        )
     return Decision("undecided", f"does not work with A's own keys either: {outcomes[0].trouble}")
+
+
+_RAISED = ("42501", "28000", "P0001", "P0002", "22023")
+"""What functions raise when they refuse: no privilege, no authorization, an exception of their own, no data, a bad argument."""
 
 
 def _unharmed(question: Question, attacks: Sequence[Outcome]) -> Decision:
@@ -92,11 +102,12 @@ def _unharmed(question: Question, attacks: Sequence[Outcome]) -> Decision:
         )
     if question.absent:
         return Decision("undecided", question.absent)
-    if not attacks:
+    if not any(o.attack.by is None and not o.attack.before for o in attacks):
         return Decision("undecided", "no attack could be made")
     controls = [o for o in question.outcomes if o.attack.own and o.ready]
     worked = any(o.reached for o in controls) or (command == "SELECT" and any(o.rows for o in attacks))
-    conclusive = [o for o in attacks if o.trouble is None or o.refused or o.denied]
+    plain = [o for o in attacks if o.attack.by is None and not o.attack.before]
+    conclusive = [o for o in plain if o.trouble is None or o.refused or o.denied]
     if worked:
         best = next(iter(conclusive), attacks[0])
         if conclusive or len({o.code for o in attacks}) == 1:

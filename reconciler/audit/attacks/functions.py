@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
+from reconciler.audit.attacks.arena import taken_away
 from reconciler.audit.attacks.values import Attack, Attacks
-from reconciler.audit.scene import Scene, Whose
+from reconciler.audit.scene import Kept, Scene, Whose
 from reconciler.audit.surface import Argument, Routine
 from reconciler.pg import literal
 from reconciler.shadow.tenants.catalogue import Relation
-from reconciler.shadow.tenants.values import Identity
+from reconciler.shadow.tenants.values import Identity, Side
 
 _PREFIX = re.compile(r"^(?:p|in|arg|v|i|_)_+|^_+|_+$")
 _SECRET = re.compile(r"token|secret|passw|hash|otp|nonce|signature|api_?key", re.IGNORECASE)
 _MOST = 6
+_READINGS = 4
+Pair = tuple[str, str]
+"""A constant of A's, and the same of B's."""
 _PLAIN = {
     "boolean": "true", "integer": "1", "bigint": "1", "smallint": "1", "numeric": "1", "real": "1",
     "double precision": "1", "date": "'2024-01-15'", "timestamp with time zone": "'2024-01-15'", "jsonb": "'{}'",
@@ -27,31 +32,93 @@ _PLAIN = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the arguments may mean together. `mine` and `theirs` take the row away from which they come, of A and of B: a function
+    that inserts can then put it back."""
+
+    pairs: list[Pair]
+    mine: tuple[str, ...] = ()
+    theirs: tuple[str, ...] = ()
+
+
 def attacks(scene: Scene, routine: Routine, identity: Identity) -> Attacks:
-    mine = [choice(scene, routine, argument, "A", identity) for argument in routine.arguments]
-    theirs = [choice(scene, routine, argument, "B", identity) for argument in routine.arguments]
-    worked = yield _attack(routine, mine, "is called with keys of A", own=True)
-    if worked.denied:
-        return
-    if worked.trouble is not None and routine.defaults:
-        kept = len(mine) - routine.defaults
-        shorter = yield _attack(routine, mine[:kept], "is called with keys of A", own=True)
-        if shorter.trouble is None:
-            mine, theirs = mine[:kept], theirs[:kept]
-    for arguments, which in islice(_mixed(routine, mine, theirs), _MOST):
-        done = yield _attack(routine, arguments, f"is called with {which} of tenant B")
-        if done.leaked:
+    working: list[Reading] = []
+    for reading in _readings(scene, routine, identity):
+        worked = yield _attack(routine, [a for a, _ in reading.pairs], "is called with keys of A", own=True)
+        if worked.code == "23505" and reading.mine:
+            worked = yield _attack(
+                routine, [a for a, _ in reading.pairs], "is called with keys of A", reading.mine, own=True
+            )
+        elif reading.mine:
+            reading = Reading(reading.pairs)
+        if worked.denied:
             return
+        if worked.answered:
+            working = [reading]
+            break
+        working.append(reading)
+    for reading in working:
+        for arguments, which in islice(_mixed(routine, reading.pairs), _MOST if len(working) < 2 else 1):
+            does = f"is called with {which} of tenant B"
+            done = yield _attack(routine, arguments, does, reading.theirs)
+            if done.leaked:
+                return
 
 
-def _mixed(routine: Routine, mine: Sequence[str], theirs: Sequence[str]) -> Iterator[tuple[list[str], str]]:
+def _readings(scene: Scene, routine: Routine, identity: Identity) -> Iterator[Reading]:
+    """First what one row of a table says about several arguments, then the best guess for each, the next ones, and at last the call
+    without those that have a default."""
+    meanings = [_meanings(scene, routine, argument, identity) for argument in routine.arguments]
+    yield from _joint(scene, routine, identity, [meaning[0] for meaning in meanings])
+    for place in range(max((len(meaning) for meaning in meanings), default=1)):
+        yield Reading([meaning[min(place, len(meaning) - 1)] for meaning in meanings])
+    if routine.defaults:
+        yield Reading([meaning[0] for meaning in meanings[: len(meanings) - routine.defaults]])
+
+
+def _joint(scene: Scene, routine: Routine, identity: Identity, guesses: list[Pair]) -> Iterator[Reading]:
+    for relation in scene.catalogue.relations.values():
+        if relation.kind not in ("r", "p") or not re.search(rf"\b{re.escape(relation.name)}\b", routine.body):
+            continue
+        columns: dict[int, str] = {}
+        for place, argument in enumerate(routine.arguments):
+            name = _PREFIX.sub("", argument.name.lower())
+            for known in (name, f"{name}_id", name.removesuffix("_id")):
+                column = relation.column(known)
+                if column is not None and _alike(column.type, argument.type) and not _SECRET.search(name):
+                    columns.setdefault(place, known)
+        rows = [_rows(scene, relation, whose, identity) for whose in ("A", "B")]
+        if len(columns) < 2 or not rows[0] or not rows[1]:
+            continue
+        pairs = list(guesses)
+        for place, known in columns.items():
+            type_ = routine.arguments[place].type
+            values = [found[0].values.get(known) for found in rows]
+            texts = ["null" if value is None else f"{literal(value)}::{type_}" for value in values]
+            pairs[place] = (texts[0], texts[1])
+        away = [(taken_away(relation, found[:1]),) for found in rows]
+        yield Reading(pairs, away[0], away[1])
+
+
+def _rows(scene: Scene, relation: Relation, whose: Whose, identity: Identity) -> list[Kept]:
+    """The rows of that tenant, for A the caller's own first; of a table that belongs to nobody, those."""
+    rows = scene.rows(relation, whose) or scene.rows(relation, "")
+    if whose == "A":
+        people = set(scene.people(identity))
+        rows = sorted(rows, key=lambda row: not people & set(row.values.values()))
+    return rows
+
+
+def _mixed(routine: Routine, pairs: Sequence[Pair]) -> Iterator[tuple[list[str], str]]:
     """Which calls are made: all B's, then each argument alone B's, then each alone A's."""
-    places = [i for i, (a, b) in enumerate(zip(mine, theirs, strict=True)) if a != b]
+    mine, theirs = [a for a, _ in pairs], [b for _, b in pairs]
+    places = [i for i, (a, b) in enumerate(pairs) if a != b]
     names = [argument.name or f"argument {i}" for i, argument in enumerate(routine.arguments, 1)]
     if not places:
-        yield list(mine), "nothing"
+        yield mine, "nothing"
         return
-    yield list(theirs), ", ".join(names[i] for i in places)
+    yield theirs, ", ".join(names[i] for i in places)
     if len(places) > 1:
         for place in places:
             yield [theirs[i] if i == place else a for i, a in enumerate(mine)], names[place]
@@ -60,33 +127,43 @@ def _mixed(routine: Routine, mine: Sequence[str], theirs: Sequence[str]) -> Iter
             yield [mine[i] if i == place else b for i, b in enumerate(theirs)], others
 
 
-def _attack(routine: Routine, arguments: Sequence[str], does: str, *, own: bool = False) -> Attack:
+def _attack(
+    routine: Routine, arguments: Sequence[str], does: str, setup: tuple[str, ...] = (), *, own: bool = False
+) -> Attack:
     call = f"{routine.sql}({', '.join(arguments)})"
     sql = f"call {call}" if routine.id.kind == "procedure" else f"select x::text from {call} as x"
-    return Attack(routine.id, "EXECUTE", does, sql, "ATK007", own=own, compared=True, oracle="ATK020")
+    return Attack(routine.id, "EXECUTE", does, sql, "ATK007", setup, own=own, compared=True, oracle="ATK020")
 
 
-def choice(scene: Scene, routine: Routine, argument: Argument, whose: Whose, identity: Identity) -> str:
-    """An SQL constant for an argument: what that tenant has in the column that it means."""
-    found = None
-    if whose == "B" and _SECRET.search(argument.name):
-        whose = "A"
-    if argument.type.endswith("[]"):
-        inner = Argument(argument.name.removesuffix("s"), argument.type[:-2])
-        return f"array[{choice(scene, routine, inner, whose, identity)}]::{argument.type}"
+def _meanings(scene: Scene, routine: Routine, argument: Argument, identity: Identity) -> list[Pair]:
+    """What an argument may mean, as constants of A's and of B's, the best guess first."""
+    type_ = argument.type
+    if type_.endswith("[]"):
+        inner = Argument(argument.name.removesuffix("s"), type_.removesuffix("[]"))
+        found = _meanings(scene, routine, inner, identity)
+        return [(f"array[{a}]::{type_}", f"array[{b}]::{type_}") for a, b in found]
     name = _PREFIX.sub("", argument.name.lower())
-    for relation, column in _meant(scene, routine, name, argument.type):
-        rows = scene.rows(relation, whose) or scene.rows(relation, "")
-        values = [row.values.get(column) for row in rows]
-        found = next((value for value in values if value is not None), None)
-        if found is not None:
-            break
-    if found is None:
-        found = _by_type(scene, name, argument.type, whose, identity)
-    if found is not None:
-        return f"{literal(found)}::{argument.type}"
-    plain = _PLAIN.get(argument.type.split("(")[0])
-    return f"{plain}::{argument.type}" if plain else f"null::{argument.type}"
+    texts: list[tuple[str | None, str | None]] = []
+    for relation, column in islice(_meant(scene, routine, name, type_), _MOST):
+        pair = _value(scene, relation, column, "A", identity), _value(scene, relation, column, "B", identity)
+        if pair[0] is not None and pair not in texts:
+            texts.append(pair)
+    guess = _by_type(scene, name, type_, "A", identity), _by_type(scene, name, type_, "B", identity)
+    if guess[0] is not None and guess not in texts:
+        texts.append(guess)
+    if _SECRET.search(argument.name):
+        texts = [(a, a) for a, _ in texts]
+    plain = _PLAIN.get(type_.split("(")[0], "null")
+    return [
+        (f"{literal(a or '')}::{type_}", f"{literal(b if b is not None else a or '')}::{type_}")
+        for a, b in texts[:_READINGS]
+    ] or [(f"{plain}::{type_}", f"{plain}::{type_}")]
+
+
+def _value(scene: Scene, relation: Relation, column: str, whose: Whose, identity: Identity) -> str | None:
+    """What a row of that tenant has there."""
+    rows = _rows(scene, relation, whose, identity)
+    return next((row.values[column] for row in rows if row.values.get(column) is not None), None)
 
 
 def _meant(scene: Scene, routine: Routine, name: str, type_: str) -> Iterator[tuple[Relation, str]]:
@@ -117,10 +194,8 @@ def _meant(scene: Scene, routine: Routine, name: str, type_: str) -> Iterator[tu
                 yield relation, key
 
 
-def _by_type(scene: Scene, name: str, type_: str, whose: Whose, identity: Identity) -> str | None:
+def _by_type(scene: Scene, name: str, type_: str, whose: Side, identity: Identity) -> str | None:
     """The tenant's or a user's key, where the type fits."""
-    if whose == "":
-        return None
     key = scene.world.keys[whose]
     people = scene.people(identity) if whose == "A" else list(scene.world.users["B"])
     numeric = type_ in ("integer", "bigint", "smallint", "numeric")

@@ -6,6 +6,7 @@ same name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from reconciler.pg import ident
 from reconciler.shadow.tenants.catalogue import Relation
 from reconciler.shadow.tenants.values import Identity
 
+_USER = re.compile(r"user|uid|owner|author|creat|assign|member|person|profile", re.IGNORECASE)
 MOST = 3
 """How many rows of a table are tried one by one."""
 
@@ -74,6 +76,12 @@ class Target:
         here = [column.name for column in self.relation.columns if not column.generated]
         return [name for name in here if name in base and name in granted]
 
+    def needed(self, columns: Sequence[str]) -> list[str]:
+        """Those of the columns that a row cannot do without, or that say whose it is: the rest fill themselves or stay empty."""
+        filled = self.scene.surface.filled
+        must = {c.name for c in self.base.columns if c.not_null and (self.base.oid, c.name) not in filled}
+        return [name for name in columns if name in must or name in self.deciding]
+
     def plain(self, granted: Sequence[str]) -> list[str]:
         """The same, the harmless ones first: no key, nothing that decides whose the row is, text before the rest."""
         keys = {name for columns in self.base.unique for name in columns}
@@ -89,12 +97,24 @@ class Target:
         """The row as it is, and with the attacker where it names people of B: what a policy may check instead of the tenant."""
         people, theirs = self.scene.people(self.identity), set(self.scene.world.users["B"])
         found: list[tuple[str, Mapping[str, str | None]]] = [("", row.values)]
-        if people and any(v in theirs for v in row.values.values()):
-            tenant = {self.scene.world.keys["B"]}
-            mixed = {k: people[0] if v in theirs - tenant else v for k, v in row.values.items()}
-            if mixed != dict(row.values):
-                found.append((" in the attacker's own name", mixed))
+        named = {name for name in self._people() if row.values[name] in theirs}
+        if people and named:
+            found.append((" in the attacker's own name", {**row.values, **dict.fromkeys(named, people[0])}))
         return found
+
+    def _people(self) -> set[str]:
+        """The columns that name a user: by a key to the table of users, or by what they are called."""
+        users = self.scene.world.tenancy.users
+        linked = {
+            key.columns[0]
+            for key in self.base.keys
+            if key.target in self.scene.catalogue.relations
+            and self.scene.relation(key.target).id == users
+            and len(key.columns) == 1
+        }
+        if self.scene.owner_of(self.base).ownership == "user":
+            linked |= set(self.deciding)
+        return linked | {c.name for c in self.base.columns if _USER.search(c.name) and not c.generated}
 
     def arenas(self, rows: Sequence[Kept]) -> list[tuple[str, ...]]:
         """What the harness prepares for an attack without WHERE upon these rows. Where policies consult the table itself, also

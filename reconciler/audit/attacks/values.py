@@ -85,6 +85,11 @@ class Outcome:
         return self.moved > 0 or self.code in ("23503", "23001")
 
     @property
+    def answered(self) -> bool:
+        """A call did something: it wrote, or it gave back more than nothing."""
+        return self.trouble is None and (self.moved > 0 or any(row not in ("", "()") for row in self.rows))
+
+    @property
     def code(self) -> str:
         return self.answer.trouble.code if self.answer.trouble else ""
 

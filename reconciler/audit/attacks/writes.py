@@ -5,6 +5,8 @@ Each first finds out, with a row of A's own, in which form the identity can do i
 
 from __future__ import annotations
 
+from itertools import product
+
 from reconciler.audit.attacks.arena import arena, taken_away
 from reconciler.audit.attacks.target import Target
 from reconciler.audit.attacks.values import Attack, Attacks
@@ -15,18 +17,19 @@ def inserts(target: Target) -> Attacks:
     if not target.possible("INSERT"):
         yield Attack(target.id, "INSERT", "inserts a row", target.insertion((), {}), "ATK002")
         return
-    columns = target.writable(target.rights.insert)
-    for row in target.own():
+    columns = all_columns = target.writable(target.rights.insert)
+    for row, some in product(target.own(), (all_columns, target.needed(all_columns))):
         control = yield Attack(
             target.id,
             "INSERT",
             "puts a row of A back",
-            target.insertion(columns, row.values),
+            target.insertion(some, row.values),
             "ATK002",
             (taken_away(target.base, [row]),),
             own=True,
         )
         if control.reached or control.denied:
+            columns = some
             break
     for row in target.foreign():
         for how, values in target.swapped(row):
@@ -57,7 +60,8 @@ def updates(target: Target) -> Attacks:
                 target.id,
                 "UPDATE",
                 "changes a row of A",
-                f"update {target.sql} set {target.assignments([column], row.values)}",
+                f"update {target.sql} set {target.assignments([column], row.values)}"
+                + (_where(target, row.values) if target.authority else ""),
                 "ATK003",
                 arena(target.scene, target.base, [row], own=True),
                 own=True,
