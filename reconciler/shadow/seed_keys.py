@@ -122,8 +122,18 @@ def units(connection: Connection, tables: Tables, table: Table, found: Bound, n:
                 [_made_of(table, name, choice[name])] if name in choice else open_[name]() for name in names
             ]
             lines += islice(product(*options), _OPEN)
-        made.append(Unit(names, tuple(dict.fromkeys(lines))))
+        made.append(Unit(names, tuple(sorted(dict.fromkeys(lines), key=_pleasing(tables, table, names, n)))))
     return made
+
+
+def _pleasing(tables: Tables, table: Table, names: Sequence[str], n: int) -> Callable[[Sequence[str]], int]:
+    """How many of the values that the row was to have these are not."""
+    given = [table.column(name).given for name in names]
+    wanted = [
+        _made_of(table, name, g[(n - tables.first) % len(g)]) if g else ""
+        for name, g in zip(names, given, strict=True)
+    ]
+    return lambda line: sum(bool(want) and want != value for want, value in zip(wanted, line, strict=True))
 
 
 def _open(connection: Connection, tables: Tables, table: Table, name: str, n: int) -> Callable[[], list[str]]:

@@ -18,7 +18,7 @@ from reconciler.shadow.tenants import claims, identities
 from reconciler.shadow.tenants.catalogue import Relation
 from reconciler.shadow.tenants.expressions import Ask
 from reconciler.shadow.tenants.identities import Person
-from reconciler.shadow.tenants.roles import ADMIN, labels
+from reconciler.shadow.tenants.roles import ADMIN, dealt, label, labels
 from reconciler.shadow.tenants.tenancy import Examined
 from reconciler.shadow.tenants.values import Identity, Side
 
@@ -38,7 +38,7 @@ def acting(
 ) -> tuple[tuple[Identity, ...], Mapping[str, str]]:
     """Everyone who acts, and by name why somebody could not be made to see what is theirs. `shared`: one user belongs to both tenants."""
     with connect(alone) as here, connect(both) as there:
-        found = tuple(identities.people(keys, users, _emails(here, seen), _admins(seen), shared))
+        found = tuple(identities.people(keys, users, _emails(here, seen), _admins(here, seen), shared))
         made: list[Identity] = []
         why: dict[str, str] = {}
         for identity, person in identities.members(seen, found):
@@ -50,7 +50,7 @@ def acting(
     return tuple(made), why
 
 
-def _admins(seen: Examined) -> bool:
+def _admins(connection: Connection, seen: Examined) -> bool:
     """Whether some member may do more than others."""
     members = [
         r
@@ -62,7 +62,9 @@ def _admins(seen: Examined) -> bool:
         for ask, words in seen.found.answers.items()
         if claims.meaning(ask) == "role" and len(ask.path) != 1
     )
-    return any(labels(seen, r) for r in members) or any(ADMIN.search(w) for words in asked for w in words)
+    return any(labels(seen, r) or dealt(connection, seen, r) for r in members) or any(
+        ADMIN.search(w) for words in asked for w in words
+    )
 
 
 def _emails(connection: Connection, seen: Examined) -> dict[str, str]:
@@ -122,7 +124,7 @@ def _readings(
         words = tuple(seen.found.answers.get(ask, ()))
         values = ["", *person.tenants[:1], person.user, person.email]
         if words:
-            values = ["", identities.label(words, person.admin), *words, *values]
+            values = ["", label(words, person.admin), *words, *values]
         choices.append(list(dict.fromkeys(values)))
     for combination in sorted(
         product(*(range(len(c)) for c in choices)), key=lambda c: (sum(1 for i in c if i), sum(c))

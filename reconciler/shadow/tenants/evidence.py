@@ -24,7 +24,7 @@ Bond = Literal["user", "tenant", "member", "other", "email"]
 @dataclass(slots=True)
 class Evidence:
     """`bonds` by column with where that was read; `links` are columns that are equated with each other; `asking` are tables whose policies ask
-    anything of the session; `constants` the texts that a column is compared with; `elsewhere` are columns held against the user by a function or by the policy of
+    more of the session than its role, `conditional` the policies (table, name) that ask anything at all; `constants` the texts that a column is compared with; `elsewhere` are columns held against the user by a function or by the policy of
     another table, `looked_up` the tables that these read beside their own, as memberships are; `asks` and `words` are all that policies ask, `answers` the constants with which an answer is compared."""
 
     bonds: dict[Place, dict[Bond, str]] = field(default_factory=dict)
@@ -33,6 +33,7 @@ class Evidence:
     constants: dict[Place, dict[str, None]] = field(default_factory=dict)
     elsewhere: set[Place] = field(default_factory=set)
     looked_up: set[int] = field(default_factory=set)
+    conditional: set[tuple[int, str]] = field(default_factory=set)
     asks: set[Ask] = field(default_factory=set)
     answers: dict[Ask, dict[str, None]] = field(default_factory=dict)
     words: set[str] = field(default_factory=set)
@@ -58,8 +59,10 @@ def gather(reader: Session) -> Evidence:
                 functions |= asked.functions
                 made.asks |= asked.asks
                 made.words |= asked.words
-                if asked.anything:
+                if asked.meanings - {"role"}:
                     made.asking.add(relation.oid)
+                if asked.anything:
+                    made.conditional.add((relation.oid, policy.name))
                 _read(reader, made, found, relation, where)
     for oid in sorted(functions):
         function = catalogue.functions[oid]
@@ -72,6 +75,10 @@ def _read(reader: Session, made: Evidence, found: Sequence[Token], own: Relation
     names = _named(reader.catalogue, found, own)
     if reader.asked(found).anything:
         made.looked_up |= {r.oid for r in names.values() if own is None or r.oid != own.oid}
+    for ask, type_ in expressions.casts(found, reader.documents):
+        for enum, words in reader.catalogue.labels.items():
+            if enum.rsplit(".", 1)[-1].strip('"') == type_:
+                made.answers.setdefault(ask, {}).update(dict.fromkeys(words))
     for one, other in expressions.equalities(found):
         said = dict.fromkeys(expressions.constants(other))
         if said and expressions.column(one) is None:

@@ -123,6 +123,16 @@ def asks(found: Sequence[Token], documents: dict[tuple[str, str], str]) -> set[A
     return made
 
 
+def casts(found: Sequence[Token], documents: dict[tuple[str, str], str]) -> Iterator[tuple[Ask, str]]:
+    """What is asked of the session and then cast, with the bare name of the type."""
+    for i, token in enumerate(found):
+        if token.text == "::" and i:
+            names = [t.text for t in found[i + 1 : i + 4 : 2] if t.kind == "name"]
+            dotted = i + 2 < len(found) and found[i + 2].text == "."
+            for ask in asks(found[_operand_start(found, i - 1) : i], documents):
+                yield ask, names[-1] if dotted else names[0]
+
+
 def _given(found: Sequence[Token]) -> set[str]:
     """Names that are given a value: variables assigned, targets of INTO, columns called by AS."""
     made = set()

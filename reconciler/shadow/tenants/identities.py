@@ -14,7 +14,7 @@ from reconciler.pg import ident, literal
 from reconciler.shadow.tenants import claims
 from reconciler.shadow.tenants.claims import Asked
 from reconciler.shadow.tenants.expressions import Ask
-from reconciler.shadow.tenants.roles import ADMIN, MEMBER, bypassing, named, ordinary, owners
+from reconciler.shadow.tenants.roles import bypassing, label, named, ordinary, owners
 from reconciler.shadow.tenants.tenancy import Examined
 from reconciler.shadow.tenants.values import Identity, Side, World
 
@@ -163,12 +163,6 @@ def _value(seen: Examined, ask: Ask, person: Person, role: str) -> str | list[st
         case "email":
             return person.email
     return ""
-
-
-def label(words: Sequence[str], admin: bool) -> str:
-    """The word among these that says what a person may do."""
-    fitting = [w for w in words if (ADMIN if admin else MEMBER).search(w) and (admin or not ADMIN.search(w))]
-    return fitting[0] if fitting else ("admin" if admin else "member")
 
 
 def _put(document: dict[str, object], path: Sequence[str], value: object) -> None:

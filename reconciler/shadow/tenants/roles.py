@@ -3,42 +3,80 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+import psycopg
+from psycopg.rows import TupleRow
+
+from reconciler.pg import ident
 from reconciler.shadow.tenants import expressions
 from reconciler.shadow.tenants.catalogue import Relation
 from reconciler.shadow.tenants.claims import stem
 from reconciler.shadow.tenants.tenancy import Examined
 
+Connection = psycopg.Connection[TupleRow]
+
 ADMIN = re.compile(r"owner|admin|super|manage|root", re.IGNORECASE)
+SUPER = re.compile(r"super|platform|system|root|global|site_?admin", re.IGNORECASE)
+"""Who may do things to all tenants: nobody of A is that."""
 MEMBER = re.compile(
     r"member|user|viewer|reader|editor|staff|employee|agent|guest|basic|standard", re.IGNORECASE
 )
+_ROLE = re.compile(r"role|level|permission|rank|kind|type")
+
+
+def label(words: Sequence[str], admin: bool) -> str:
+    """The word among these that says what a person may do in their own tenant; "admin" or "member" where none does."""
+    mine = [w for w in words if not SUPER.search(w)]
+    above = sorted((w for w in mine if ADMIN.search(w)), key=lambda w: not w.lower().startswith("admin"))
+    below = [w for w in mine if w not in above]
+    usual = [w for w in below if MEMBER.search(w)]
+    return [*above, "admin"][0] if admin else [*usual, *below, "member"][0]
 
 
 def labels(seen: Examined, membership: Relation) -> dict[str, tuple[str, ...]]:
     """The column that says what a member may do, and its values by turns: an ordinary member, one who may do more."""
     for column in membership.columns:
-        if column.generated or not re.search(r"role|level|permission|rank|kind|type", column.name):
+        if column.generated or not _ROLE.search(column.name):
             continue
         words = list(seen.found.constants.get((membership.oid, column.name), ()))
+        closed = list(seen.known.labels.get(column.type, ()))
         for check in membership.checks:
             found = expressions.tokens(check)
             if any(t.kind == "name" and t.text == column.name for t in found):
-                words += [t.text for t in found if t.kind == "string"]
-        words += seen.known.labels.get(column.type, ())
-        words = [w for w in dict.fromkeys(words) if re.fullmatch(r"[\w -]+", w)]
-        admin = next((w for w in words if re.match(r"admin", w, re.IGNORECASE)), None) or next(
-            (w for w in words if ADMIN.search(w)), None
-        )
-        member = next((w for w in words if MEMBER.search(w) and not ADMIN.search(w)), None)
-        member = member or next((w for w in words if w != admin), None)
-        free = (
-            stem(column.name) == "role"
-            and column.type in ("text", "character varying")
-            and not any(column.name in c for c in membership.checks)
-        )
-        if admin and (member or free):
-            return {column.name: (member or "member", admin, member or "member")}
+                closed += [t.text for t in found if t.kind == "string"]
+        words = [w for w in dict.fromkeys([*words, *closed]) if re.fullmatch(r"[\w -]+", w)]
+        free = not closed and stem(column.name) == "role" and column.type in ("text", "character varying")
+        dealt = (label(words, False), label(words, True))
+        if any(ADMIN.search(w) for w in words) and (free or set(dealt) <= set(words)):
+            return {column.name: (*dealt, dealt[0])}
+    return {}
+
+
+def dealt(connection: Connection, seen: Examined, membership: Relation) -> dict[str, tuple[str, ...]]:
+    """The same where the role is a row of a table of roles that all tenants share."""
+    for key in membership.keys:
+        target = seen.known.relations.get(key.target)
+        named = target is not None and (_ROLE.search(key.columns[0]) or _ROLE.search(target.name))
+        if target is None or not named or len(key.columns) != 1 or target.id not in seen.tenancy.tables:
+            continue
+        if seen.tenancy.tables[target.id].ownership not in ("global", "unknown"):
+            continue
+        texts = [
+            c.name
+            for c in target.columns
+            if c.type in ("text", "character varying", "citext") or c.type.startswith("character varying")
+        ]
+        told = [n for n in texts if re.search(r"name|slug|code|key|title|role|label", n)] or texts[:1]
+        if not told:
+            continue
+        rows = connection.execute(
+            f"select {ident(key.theirs[0])}::text, {ident(told[0])}::text from {target.sql} where {ident(told[0])} is not null order by 1".encode()
+        ).fetchall()
+        by_word = {word: value for value, word in rows}
+        member, admin = label(list(by_word), False), label(list(by_word), True)
+        if member in by_word and admin in by_word:
+            return {key.columns[0]: (by_word[member], by_word[admin], by_word[member])}
     return {}
 
 

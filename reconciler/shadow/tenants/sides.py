@@ -24,7 +24,7 @@ from reconciler.shadow.seed_verify import TAKEN_OUT
 from reconciler.shadow.tenants import claims, fixtures
 from reconciler.shadow.tenants.fixtures import Taken
 from reconciler.shadow.tenants.owners import tenant_columns, user_columns
-from reconciler.shadow.tenants.roles import labels, ordinary
+from reconciler.shadow.tenants.roles import dealt, labels, ordinary
 from reconciler.shadow.tenants.tenancy import Examined
 from reconciler.shadow.tenants.typical import rules_over_all, typical
 from reconciler.shadow.tenants.values import Owned, Row, Side
@@ -84,7 +84,7 @@ def side(
         rows = {oid: _wanted(seen, known, oid, which) for oid in known.tables}
         troubles: dict[int, str] = {}
         root, users = seen.marks.root, seen.marks.users
-        known = _given(seen, known, own, "", ())
+        known = _given(connection, seen, known, own, "", ())
         fixtures.put(connection, known, declared or {})
         key = ""
         if root:
@@ -93,7 +93,7 @@ def side(
         key = (
             key or _owner(connection, seen, known, own) or (_constant(seen, which) if _tenants(seen) else "")
         )
-        known = _given(seen, known, own, key, ())
+        known = _given(connection, seen, known, own, key, ())
         members: tuple[str, ...] = ()
         if users and users in own:
             troubles |= _stage(connection, known, own, {users}, rows)
@@ -101,7 +101,7 @@ def side(
             members = fixtures.ranked(connection, seen, known, members) if declared else members
         members = members or tuple(_constant_user(seen, which, n) for n in range(USERS[which]))
         key = key or members[0]
-        known = _given(seen, known, own, key, members)
+        known = _given(connection, seen, known, own, key, members)
         troubles |= _stage(connection, known, own, own, rows)
         admitted = bool(both) and _admit(connection, seen, known, own, key, both)
         order = seed_order.ordered(known, own)
@@ -229,7 +229,9 @@ def _value(type_: str, word: str, number: int) -> str:
     return "key_" + word.replace(" ", "_")
 
 
-def _given(seen: Examined, known: Tables, own: set[int], key: str, users: Sequence[str]) -> Tables:
+def _given(
+    connection: Connection, seen: Examined, known: Tables, own: set[int], key: str, users: Sequence[str]
+) -> Tables:
     """The columns that name a tenant or a user without a foreign key get these; the roles of members are dealt out."""
     tables = dict(known.tables)
     for oid in own:
@@ -243,7 +245,9 @@ def _given(seen: Examined, known: Tables, own: set[int], key: str, users: Sequen
             mine = user_columns(seen.known, seen.found, seen.marks, relation)
             given |= {n: tuple(users) for n in mine if n not in keyed and n not in given}
         if _owned(seen, known, oid).ownership == "membership":
-            given |= {n: v for n, v in labels(seen, relation).items() if n not in keyed}
+            given |= {n: v for n, v in labels(seen, relation).items() if n not in keyed} or dealt(
+                connection, seen, relation
+            )
         usual = typical(seen, relation, _owned(seen, known, oid))
         tables[oid] = replace(table, columns=tuple(_with(c, given, usual) for c in table.columns))
     return replace(known, tables=tables)
@@ -259,7 +263,9 @@ def _admit(connection: Connection, seen: Examined, known: Tables, own: set[int],
     for oid, column in {**seen.marks.user_tables, **seen.marks.people}.items():
         if oid in own and _owned(seen, known, oid).ownership == "user":
             counted[oid] = f"{ident(column)}::text = {literal(user)}"
-    known = replace(_given(seen, known, own, key, (user,)), first=FIRST["B"] + 40, counted=counted)
+    known = replace(
+        _given(connection, seen, known, own, key, (user,)), first=FIRST["B"] + 40, counted=counted
+    )
     members = [oid for oid in sorted(own) if _owned(seen, known, oid).ownership == "membership"]
     tables = [known.tables[oid] for oid in members if not known.tables[oid].partitioned]
     filled = [seed_fill.fill(connection, known, table, frozenset(), {}, 1) for table in tables]

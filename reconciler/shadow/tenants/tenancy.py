@@ -130,9 +130,9 @@ def _leads(
 _WRITES = {"insert": "a*", "update": "w*", "delete": "d*"}
 
 
-def _writers(known: Catalogue, relation: Relation) -> tuple[str, ...]:
+def _writers(known: Catalogue, found: Evidence, relation: Relation) -> tuple[str, ...]:
     """The roles bound by row-level security that may write the table and meet no closed door."""
-    found = set()
+    writers = set()
     owners = {r.owner for r in known.tables}
     for role, privilege, _ in relation.rights:
         bound = role == "public" or (
@@ -143,11 +143,14 @@ def _writers(known: Catalogue, relation: Relation) -> tuple[str, ...]:
         doors = [
             p
             for p in relation.policies
-            if p.permissive and p.command in _WRITES[privilege] and {role, "public"} & set(p.roles)
+            if p.permissive
+            and p.command in _WRITES[privilege]
+            and {role, "public"} & set(p.roles)
+            and (relation.oid, p.name) not in found.conditional
         ]
         if not relation.secured or doors:
-            found.add(role)
-    return tuple(sorted(found))
+            writers.add(role)
+    return tuple(sorted(writers))
 
 
 def _rest(known: Catalogue, found: Evidence, decided: Mapping[int, Owned], relation: Relation) -> Owned:
@@ -169,7 +172,7 @@ def _rest(known: Catalogue, found: Evidence, decided: Mapping[int, Owned], relat
         return Owned(
             relation.id, "global", why=f"nothing in it names a tenant, and rows of several tenants may point to it ({pointing[0]})"
         )  # fmt: skip
-    writers = _writers(known, relation)
+    writers = _writers(known, found, relation)
     if not writers:
         return Owned(
             relation.id,

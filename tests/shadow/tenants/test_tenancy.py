@@ -33,8 +33,8 @@ EXPECTED = {
         "via": "Order Lines,b,leave", "global": "", "unknown": ""},
     "lookups": {"root": "gardens", "user": "gardeners likes super_admins users", "membership": "garden_members", "tenant": "beds pots",
         "via": "plants", "global": "", "unknown": ""},
-    "profiles": {"root": "companies", "user": "users", "membership": "", "tenant": "api_calls customers messages profiles",
-        "via": "orders", "global": "rates", "unknown": ""},
+    "profiles": {"root": "companies", "user": "users", "membership": "company_members",
+        "tenant": "api_calls customers messages profiles trainings", "via": "orders", "global": "plans rates roles", "unknown": ""},
     "logins": {"root": "", "user": "job_steps jobs", "membership": "", "tenant": "", "via": "", "global": "shifts", "unknown": ""},
 }  # fmt: skip
 

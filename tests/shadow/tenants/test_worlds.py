@@ -305,3 +305,16 @@ def test_a_tenancy_that_was_read_before_is_kept(scratch_server: Shadow, loaded: 
         assert {
             row.values["region_id"] for row in found.rows["B"][ObjectId("table", "app", "customers")]
         } == {found.keys["B"]}
+
+
+def test_roles_of_a_table_are_dealt_out_and_an_enum_says_what_a_setting_may_be(
+    built: Callable[[str], World],
+) -> None:
+    found = built("profiles")
+    members = found.rows["A"][ObjectId("table", "public", "company_members")]
+    assert [row.values["role_id"] for row in members] == ["3", "2", "3"]
+    known = {identity.name: identity for identity in found.identities}
+    assert known["admin of A"].settings["app.mode"] == "office_admin"
+    assert "app.mode" not in known["member of A"].settings  # to whom it makes no difference
+    trainings = ObjectId("table", "public", "trainings")
+    assert visible(found.both, known["admin of A"], found)[trainings] == 2

@@ -36,3 +36,20 @@ create policy own on public.orders to authenticated using (exists (select 1 from
 create policy own on public.messages to authenticated using (company_id = (select public.my_company()));
 create policy all_read on public.rates for select to authenticated using (true);
 create policy own on public.api_calls to authenticated using (company = public.my_company());
+-- Members of teams in a table of roles; settings of an application that is not trusted with more than an enum.
+create table public.roles (id int primary key, name text not null unique);
+insert into public.roles values (1, 'platform_admin'), (2, 'captain_admin'), (3, 'player');
+create table public.company_members (company_id uuid not null references public.companies (id), user_id uuid not null references auth.users (id),
+  role_id int not null references public.roles (id), primary key (company_id, user_id));
+create type public.mode as enum ('superadmin', 'coach', 'office_admin');
+create table public.plans (id int primary key, name text not null);
+create table public.trainings (id uuid primary key default gen_random_uuid(), company_id uuid not null references public.companies (id), note text);
+alter table public.roles enable row level security;
+alter table public.company_members enable row level security;
+alter table public.plans enable row level security;
+alter table public.trainings enable row level security;
+create policy own on public.company_members to authenticated using (company_id = public.my_company());
+create policy robots on public.plans using (auth.role() = 'service_role');
+create policy staff on public.trainings to authenticated using (company_id = public.my_company() and exists (
+  select from public.company_members m where m.company_id = trainings.company_id and m.user_id = auth.uid() and m.role_id = 2)
+  and current_setting('app.mode', true)::public.mode <> 'superadmin');
