@@ -25,7 +25,7 @@ _PAUSE = 15.0
 
 
 def demo(*, once: bool, screen: Screen | None = None, folder: Path | None = None) -> None:
-    """Three acts: apply, drift and repair, change and rollback; then, unless `once`, the status page until a signal.
+    """Four acts: apply, drift and repair, change and rollback, audit; then, unless `once`, the status page until a signal.
 
     With `once` everything is removed at the end; else the server's data stays in `folder` (default: the user's data
     folder) for the next time. Raises `Stalled` when an act does not end as promised.
@@ -42,6 +42,7 @@ def demo(*, once: bool, screen: Screen | None = None, folder: Path | None = None
         _apply(screen, stage)
         _repair(screen, stage)
         _take_back(screen, stage)
+        _attack(screen, stage)
         status = _closing(screen, stage)
         screen.say(f"Done in {time.monotonic() - began:.0f} s.")
         if not once:
@@ -127,6 +128,26 @@ def _take_back(screen: Screen, stage: Stage) -> None:
     screen.say(
         "(Values written into the new column since the change would be kept, and be there again when it comes back.)"
     )
+
+
+def _attack(screen: Screen, stage: Stage) -> None:
+    from reconciler.cli.present.audit import audit_lines
+    from reconciler.engine import demo as play
+    from reconciler.errors import Stalled
+
+    _heading(screen, "Act 4: two tenants attack each other, on a copy")
+    with screen.progress() as told:
+        found, broken = play.audits(stage, told)
+    screen.say_all(audit_lines(found))
+    if found.leaks:
+        raise Stalled("the audit broke through the demonstration's schema", hint="please report this")
+    what, sql = play.OPENED
+    screen.say("", f"On another copy {what}:", f"    {sql}")
+    leak = next((one for one in broken.leaks if one.command == "SELECT"), None)
+    if leak is None:
+        raise Stalled("the audit did not see an open policy", hint="please report this")
+    screen.say(f"The audit, as {leak.identity}: {leak.reason}", f"    {leak.attack}")
+    screen.say("Its script shows the leak in psql; reconciler audit --out DIR writes one for each.")
 
 
 def _closing(screen: Screen, stage: Stage) -> Status:

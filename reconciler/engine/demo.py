@@ -17,11 +17,15 @@ from pathlib import Path
 from typing import Final
 
 from reconciler import embedded, migrate
+from reconciler.audit.report import Audit
 from reconciler.embedded import Server
 from reconciler.embedded.home import lock
+from reconciler.engine.auditing import audited
 from reconciler.engine.drift import drift
 from reconciler.engine.looking import look
+from reconciler.engine.subject import of_database
 from reconciler.engine.telling import facts
+from reconciler.engine.work import Told
 from reconciler.errors import Stalled
 from reconciler.model import Status
 from reconciler.pg import Secret, Url, connect, ident, literal
@@ -167,6 +171,25 @@ def observe(on: Stage) -> Status:
     status, _ = look(on.database, trust="reviewed")
     seen = drift(on.database, trust="reviewed") if status.drift else None
     return replace(status, facts={**status.facts, **facts(on.database, seen)})
+
+
+OPENED: Final = (
+    "somebody opens a policy while looking for a fault, and forgets",
+    "alter policy members_read on public.companies using (true)",
+)
+"""What the second audit finds: (what somebody does, the statement)."""
+
+
+def audits(on: Stage, told: Told = lambda stage: None) -> tuple[Audit, Audit]:
+    """The audit of what is declared, and of the same as `OPENED` leaves it, attacked by one member alone. On copies: the database stays as
+    it is."""
+    with of_database(on.database, live=False, trust="reviewed", told=told) as subject:
+        whole = audited(subject, on.database, told=told)
+        copy = subject.shadow.create(template=subject.start)
+        with connect(copy) as session:
+            session.execute(OPENED[1].encode())
+        member = next((one.name for one in whole.identities if one.sides == ("A",)), "")
+        return whole, audited(replace(subject, start=copy), on.database, only=(member,), told=told)
 
 
 def tamper(on: Stage) -> None:
