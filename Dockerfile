@@ -5,6 +5,8 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY reconciler ./reconciler
 COPY schema ./schema
+# The examples of the audit's rules, which `reconciler explain` shows.
+COPY tests/audit/cases ./tests/audit/cases
 # Compiled here, since the file system is to be read-only where it runs.
 RUN python -m venv /opt/reconciler \
     && /opt/reconciler/bin/pip install --no-cache-dir .

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,14 @@ def test_the_base_has_a_version_and_the_image_no_rights() -> None:
     for copied in lines("COPY"):
         sources = [word for word in shlex.split(copied)[:-1] if not word.startswith("--")]
         assert copied.startswith("--from") or all((ROOT / one).exists() for one in sources)
+
+
+def test_everything_the_wheel_is_made_of_is_copied() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    needed = {*wheel["packages"], *wheel["force-include"], "README.md", "LICENSE", "pyproject.toml"}
+    copied = {word for line in lines("COPY") if not line.startswith("--") for word in shlex.split(line)[:-1]}
+    assert needed <= copied
 
 
 @pytest.mark.parametrize(("deadline", "code"), [(None, 0), (0.0, 1)])
