@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from reconciler.audit.rules.tree import Node
+from reconciler.audit.rules.tree import read as tree
 from reconciler.model import ObjectId
 from reconciler.platforms import Platform
 
@@ -58,12 +59,12 @@ class Column:
     default: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Relation:
     """A table (`letter` r, p), view (v), materialized view (m), foreign table (f) or sequence (S).
 
-    `grants` are without the owner's. `parents` are what it is a partition of (`partition`) or inherits from. `query` is that of a
-    view. `updatable` holds the commands that can be run on a view as on a table. `member`: an extension brought it.
+    `grants` are without the owner's. `parents` are what it is a partition of (`partition`) or inherits from. `stored` is the query
+    of a view as PostgreSQL keeps it. `updatable` holds the commands that can be run on a view as on a table. `member`: an extension brought it.
     """
 
     oid: int
@@ -77,12 +78,18 @@ class Relation:
     columns: tuple[Column, ...] = ()
     parents: tuple[int, ...] = ()
     partition: bool = False
-    query: Node | None = None
+    stored: str = ""
     updatable: frozenset[Command] = frozenset()
     member: bool = False
 
     def column(self, number: int) -> Column | None:
         return next((one for one in self.columns if one.number == number), None)
+
+    @cached_property
+    def query(self) -> Node | None:
+        """The query of a view; read when a rule looks at it."""
+        found = tree(self.stored) if self.stored else None
+        return found[0] if isinstance(found, list) and found and isinstance(found[0], Node) else None
 
     @property
     def invoker(self) -> bool:

@@ -12,9 +12,11 @@ from reconciler.audit.rules.conditions import (
     bare,
     calls,
     columns,
+    comparisons,
     conjuncts,
     disjuncts,
     identity,
+    own_column,
     reached,
 )
 from reconciler.audit.rules.subject import Subject
@@ -203,13 +205,11 @@ CAST_OF_EMPTY = Rule(
 
 def _session_role(subject: Subject) -> Iterator[Finding]:
     for table, policy, name, condition in _every(subject):
-        words = set()
-        for node, _ in walk(condition.tree):
-            sides = [bare(side) for side in node.nodes("args")] if node.kind == "OPEXPR" else []
-            if len(sides) == 2:
-                for one, other in (sides, sides[::-1]):
-                    if identity(one) and other.kind == "VAR" and columns(other):
-                        words.add(identity(one))
+        words = {
+            identity(bare(other))
+            for one, other, depth, _ in comparisons(condition.tree)
+            if identity(bare(other)) and own_column(table, one, depth) is not None
+        }
         if words:
             yield SESSION_ROLE.finding(
                 policy.id,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from reconciler.audit.rules.catalog import Catalog, Condition, Function, Relation
+from reconciler.audit.rules.catalog import Catalog, Column, Condition, Function, Relation
 from reconciler.audit.rules.tree import Node, walk
 
 _IDENTITIES = {"9": "current_role", "10": "current_user", "11": "user", "12": "session_user"}
@@ -91,16 +91,21 @@ def bare(node: Node) -> Node:
         node = inner[0]
 
 
-def equalities(tree: Node, operators: frozenset[int]) -> Iterator[tuple[Node, Node]]:
-    """Both sides of each comparison at any depth that is made by one of these functions."""
-    for node, _ in walk(tree):
-        if (
-            node.kind in ("OPEXPR", "DISTINCTEXPR", "SCALARARRAYOPEXPR")
-            and node.number("opfuncid") in operators
-        ):
-            sides = node.nodes("args")
-            if len(sides) == 2:
-                yield sides[0], sides[1]
+def comparisons(tree: Node) -> Iterator[tuple[Node, Node, int, Node]]:
+    """Both sides of every operator with two, once from each; how deep in subqueries it stands; and the operator itself."""
+    for node, depth in walk(tree):
+        sides = node.nodes("args") if node.kind == "OPEXPR" else ()
+        if len(sides) == 2:
+            yield sides[0], sides[1], depth, node
+            yield sides[1], sides[0], depth, node
+
+
+def own_column(table: Relation, node: Node, depth: int = 0) -> Column | None:
+    """The column of the policy's own table that a node is, casts aside."""
+    inner = bare(node)
+    if inner.kind != "VAR" or inner.number("varno") != 1 or inner.number("varlevelsup") != depth:
+        return None
+    return table.column(inner.number("varattno"))
 
 
 def asks(catalog: Catalog, tree: Node) -> bool:
@@ -120,24 +125,29 @@ def identity(node: Node) -> str:
 def reached(catalog: Catalog, tree: Node) -> tuple[Function, ...]:
     """The users' functions that it calls and those that their bodies call, as far as the text tells."""
     found = {f.oid: f for f in called(catalog, tree) if f.id.schema != "pg_catalog"}
-    named = _by_name(catalog)
     waiting = list(found.values())
     while waiting:
-        for name in set(_CALL.findall(waiting.pop().body.lower())):
-            for function in named.get(name, ()):
-                if function.oid not in found:
-                    found[function.oid] = function
-                    waiting.append(function)
+        for function in _callees(catalog).get(waiting.pop().oid, ()):
+            if function.oid not in found:
+                found[function.oid] = function
+                waiting.append(function)
     return tuple(found.values())
 
 
 @lru_cache(maxsize=8)
-def _by_name(catalog: Catalog) -> Mapping[str, tuple[Function, ...]]:
-    found: dict[str, list[Function]] = {}
-    for function in catalog.functions.values():
-        if function.id.schema != "pg_catalog":
-            found.setdefault(function.id.name, []).append(function)
-    return {name: tuple(functions) for name, functions in found.items()}
+def _callees(catalog: Catalog) -> Mapping[int, tuple[Function, ...]]:
+    named: dict[str, list[Function]] = {}
+    theirs = [function for function in catalog.functions.values() if function.id.schema != "pg_catalog"]
+    for function in theirs:
+        named.setdefault(function.id.name, []).append(function)
+    return {
+        function.oid: tuple(
+            other
+            for name in sorted(set(_CALL.findall(function.body.lower())))
+            for other in named.get(name, ())
+        )
+        for function in theirs
+    }
 
 
 _CALL = re.compile(r"([a-z_][a-z0-9_$]*)\"?\s*\(")
@@ -151,17 +161,17 @@ _PLATFORM = frozenset({"uid", "jwt", "role", "email"})
 @lru_cache(maxsize=8)
 def asking(catalog: Catalog) -> frozenset[int]:
     """The functions that look at the session: current_setting() and what calls it, as far as the text of a body tells."""
+    callers: dict[int, list[int]] = {}
+    for oid, callees in _callees(catalog).items():
+        for callee in callees:
+            callers.setdefault(callee.oid, []).append(oid)
     found = {oid for oid, f in catalog.functions.items() if _asks_itself(f)}
-    others: Mapping[int, Function] = {oid: f for oid, f in catalog.functions.items() if oid not in found}
-    while True:
-        names = {catalog.functions[oid].id.name for oid in found} - {"current_setting"}
-        if not names:
-            return frozenset(found)
-        pattern = re.compile(r"\b(" + "|".join(map(re.escape, sorted(names))) + r")\"?\s*\(", re.IGNORECASE)
-        more = {oid for oid, f in others.items() if oid not in found and pattern.search(f.body)}
-        if not more:
-            return frozenset(found)
+    waiting = list(found)
+    while waiting:
+        more = set(callers.get(waiting.pop(), ())) - found
         found |= more
+        waiting += more
+    return frozenset(found)
 
 
 def _asks_itself(function: Function) -> bool:

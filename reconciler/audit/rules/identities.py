@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 
 from reconciler.audit.rule import Rule
-from reconciler.audit.rules.conditions import bare, calls
+from reconciler.audit.rules.conditions import bare, calls, comparisons
 from reconciler.audit.rules.subject import Subject
-from reconciler.audit.rules.tree import walk
 from reconciler.model import Finding
 
 _EMAIL = re.compile(r"\bauth\.email\(\)|->> 'email'::text")
@@ -45,12 +44,10 @@ def _unknown_role(subject: Subject) -> Iterator[Finding]:
     for table, policy in catalog.own_policies():
         unknown: set[str] = set()
         for _, condition in policy.conditions:
-            for node, _ in walk(condition.tree):
-                sides = [bare(side) for side in node.nodes("args")] if node.kind == "OPEXPR" else []
-                for one, other in (sides, sides[::-1]) if len(sides) == 2 else ():
-                    function = catalog.functions.get(one.number("funcid"))
-                    if function is not None and (function.id.schema, function.id.name) == ("auth", "role"):
-                        unknown |= {other.text} - set(catalog.roles) if other.text is not None else set()
+            for one, other, _, _ in comparisons(condition.tree):
+                function, word = catalog.functions.get(bare(one).number("funcid")), bare(other).text
+                if function is not None and (function.id.schema, function.id.name) == ("auth", "role"):
+                    unknown |= {word} - set(catalog.roles) if word is not None else set()
         if unknown:
             listed = ", ".join(f"'{name}'" for name in sorted(unknown))
             yield UNKNOWN_ROLE.finding(

@@ -72,11 +72,7 @@ def _plan(connection: psycopg.Connection[TupleRow], catalog: Catalog, table: Rel
         narrowed = _explain(connection, table, role, _WITH_INDEXES)
     except psycopg.Error as error:
         return Plan(role, trouble=(error.diag.message_primary or str(error)).strip())
-    names = {
-        (r.id.schema, r.id.name)
-        for r in catalog.relations.values()
-        if r == table or table in catalog.ancestors(r)
-    }
+    names = _names(catalog, table)
     filters = tuple(
         str(node["Filter"])
         for node in _nodes(plain)
@@ -86,16 +82,24 @@ def _plan(connection: psycopg.Connection[TupleRow], catalog: Catalog, table: Rel
     return Plan(role, filters, bool(scans) and all(_is_indexed(node) for node in scans))
 
 
+def _names(catalog: Catalog, table: Relation) -> set[tuple[str, str]]:
+    """The table and what is read with it: its partitions and heirs."""
+    below = (r for r in catalog.relations.values() if r.parents and table in catalog.ancestors(r))
+    return {(r.id.schema, r.id.name) for r in (table, *below)}
+
+
 def _explain(
     connection: psycopg.Connection[TupleRow], table: Relation, role: str, dear: tuple[str, ...]
 ) -> Mapping[str, Any]:
+    """One question in one message: a large database has thousands of tables."""
+    settings = "".join(f"set local {setting} = off; " for setting in dear)
     with connection.transaction(force_rollback=True):
-        for setting in dear:
-            connection.execute(f"set local {setting} = off")
-        connection.execute(f"set local role {ident(role)}")
-        row = connection.execute(
-            f"explain (format json, verbose, costs off) select 1 from {on(table)}"
-        ).fetchone()
+        answer = connection.execute(
+            f"{settings}set local role {ident(role)}; explain (format json, verbose, costs off) select 1 from {on(table)}"
+        )
+        while answer.nextset():
+            pass
+        row = answer.fetchone()
     assert row is not None
     plan: Mapping[str, Any] = row[0][0]["Plan"]
     return plan

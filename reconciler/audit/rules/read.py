@@ -6,6 +6,7 @@ that is as it was afterwards. Decides nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -15,7 +16,7 @@ from psycopg.rows import DictRow, TupleRow, dict_row
 
 from reconciler.audit.rules import catalog as c
 from reconciler.audit.rules import queries
-from reconciler.audit.rules.tree import Node, walk
+from reconciler.audit.rules.tree import Node, Value, walk
 from reconciler.audit.rules.tree import read as tree_of
 from reconciler.catalog.scope import Scope
 from reconciler.model import ObjectId
@@ -41,14 +42,16 @@ def read(connection: psycopg.Connection[TupleRow], scope: Scope, *, platform: Pl
             return cursor.execute(sql, parameters or None).fetchall()
 
         found = major(connection)
+        trees: dict[str, Value] = {}
         rows = asked(queries.POLICIES)
-        policies = [_policy(row) for row in rows]
+        policies = [_policy(row, trees) for row in rows]
         relations = {row["oid"]: _relation(row) for row in asked(queries.RELATIONS)}
         schemas = {
             row["name"]: c.Schema(row["name"], row["owner"], _grants(row["grants"]))
             for row in asked(queries.SCHEMAS)
         }
-        named = _called(policies, relations.values())
+        stored = [text for row in rows for text in (row["using_tree"], row["check_tree"])]
+        named = _called([*stored, *(relation.stored for relation in relations.values())])
         functions = {row["oid"]: _function(row) for row in asked(queries.FUNCTIONS, list(named))}
         policies = [_settled(policy, functions, connection) for policy in policies]
         return c.Catalog(
@@ -82,7 +85,6 @@ def _grants(rows: Iterable[Mapping[str, Any]]) -> tuple[c.Grant, ...]:
 
 
 def _relation(row: DictRow) -> c.Relation:
-    query = tree_of(row["query"])
     return c.Relation(
         oid=row["oid"],
         id=ObjectId(_KINDS[row["letter"]], row["schema"], row["name"]),
@@ -95,36 +97,39 @@ def _relation(row: DictRow) -> c.Relation:
         columns=tuple(c.Column(**column) for column in row["columns"]),
         parents=tuple(row["parents"]),
         partition=row["partition"],
-        query=query[0] if isinstance(query, list) and query else None,
+        stored=row["query"] or "",
         updatable=frozenset(command for bit, command in _UPDATABLE if row["updatable"] & bit),
         member=row["member"],
     )
 
 
-def _policy(row: DictRow) -> c.Policy:
+def _policy(row: DictRow, trees: dict[str, Value]) -> c.Policy:
     return c.Policy(
         id=ObjectId("policy", row["schema"], row["table"], row["name"]),
         table=row["relid"],
         permissive=row["permissive"],
         commands=_COMMANDS[row["command"]],
         roles=tuple(row["roles"]),
-        using=_condition(row["using"], row["using_tree"]),
-        check=_condition(row["check"], row["check_tree"]),
+        using=_condition(row["using"], row["using_tree"], trees),
+        check=_condition(row["check"], row["check_tree"], trees),
     )
 
 
-def _condition(text: str | None, tree: str | None) -> c.Condition | None:
-    read = tree_of(tree)
-    return c.Condition(text, read, read.truth) if text is not None and isinstance(read, Node) else None
+def _condition(text: str | None, tree: str | None, trees: dict[str, Value]) -> c.Condition | None:
+    """Policies of many tables say the same: each tree is made once."""
+    if text is None or tree is None:
+        return None
+    found = trees.get(tree) or tree_of(tree)
+    trees[tree] = found
+    return c.Condition(text, found, found.truth) if isinstance(found, Node) else None
 
 
-def _called(policies: Iterable[c.Policy], relations: Iterable[c.Relation]) -> set[int]:
-    """The functions behind the calls and operators of all conditions and views: those of PostgreSQL's own are read by name."""
-    trees = [condition.tree for policy in policies for _, condition in policy.conditions]
-    trees += [relation.query for relation in relations if relation.query is not None]
-    return {
-        node.number(key) for tree in trees for node, _ in walk(tree) for key in ("funcid", "opfuncid")
-    } - {0}
+_OIDS: Final = re.compile(r":(?:funcid|opfuncid) (\d+)")
+
+
+def _called(texts: Iterable[str | None]) -> set[int]:
+    """The functions behind the calls and operators of conditions and views."""
+    return {int(oid) for text in texts if text for oid in _OIDS.findall(text)} - {0}
 
 
 _CONSTANT: Final = frozenset({"CONST", "BOOLEXPR", "OPEXPR", "FUNCEXPR", "RELABELTYPE", "NULLTEST", "BOOLEANTEST", "COALESCEEXPR",

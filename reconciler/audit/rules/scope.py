@@ -16,14 +16,16 @@ from reconciler.audit.rules.conditions import (
     asks,
     bare,
     columns,
+    comparisons,
     conjuncts,
     disjuncts,
     mentioned,
+    own_column,
     reads,
 )
 from reconciler.audit.rules.policies import is_floored
 from reconciler.audit.rules.subject import Subject
-from reconciler.audit.rules.tree import Node, walk
+from reconciler.audit.rules.tree import Node
 from reconciler.model import Finding
 
 
@@ -179,11 +181,10 @@ def _literal(subject: Subject) -> Iterator[Finding]:
     for table, policy, name, condition in _permissive(subject):
         deciding = subject.deciding(table)
         pinned: set[str] = set()
-        for node, _ in walk(condition.tree):
-            sides = [bare(side) for side in node.nodes("args")] if node.kind == "OPEXPR" else []
-            for one, other in (sides, sides[::-1]) if len(sides) == 2 else ():
-                if one.kind == "VAR" and other.kind == "CONST" and other["constisnull"] == "false":
-                    pinned |= mentioned(table, one) & deciding
+        for one, other, depth, _ in comparisons(condition.tree):
+            column, value = own_column(table, one, depth), bare(other)
+            if column is not None and value.kind == "CONST" and value["constisnull"] == "false":
+                pinned |= {column.name} & deciding
         if pinned:
             yield LITERAL.finding(
                 policy.id,

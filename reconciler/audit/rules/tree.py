@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 Value = Any
@@ -29,12 +30,17 @@ _RENAMED = {
 """What the server called nodes before 16, and what it calls them since."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Node:
-    """One node: its kind in capitals, and its fields by name."""
+    """One node: its kind in capitals, and its fields by name. Equal to itself alone: two places are two nodes."""
 
     kind: str
     fields: Mapping[str, Value]
+
+    @cached_property
+    def below(self) -> tuple[tuple[Node, int], ...]:
+        """Every node below this one and itself, with the number of queries around it: what `varlevelsup` counts back from."""
+        return tuple(_walk(self, 0))
 
     def __getitem__(self, name: str) -> Value:
         return self.fields.get(name)
@@ -72,9 +78,9 @@ class Node:
         return bytes(int(word) & 255 for word in value[2:-1])
 
 
-def read(text: str | None) -> Value:
-    """The tree behind the text of a pg_node_tree column; None for NULL."""
-    return _value(_Words(text)) if text else None
+def read(text: str) -> Value:
+    """The tree behind the text of a pg_node_tree column."""
+    return _value(_Words(text))
 
 
 class _Words:
@@ -127,14 +133,18 @@ def _node(words: _Words) -> Node:
     return Node(_RENAMED.get(kind, kind), fields)
 
 
-def walk(value: Value, depth: int = 0) -> Iterator[tuple[Node, int]]:
-    """Every node below `value` and itself, with the number of queries around it: what `varlevelsup` counts back from."""
+def walk(node: Node) -> tuple[tuple[Node, int], ...]:
+    """Every node of a tree, with the number of queries around it."""
+    return node.below
+
+
+def _walk(value: Value, depth: int) -> Iterator[tuple[Node, int]]:
     if isinstance(value, list):
         for one in value:
-            yield from walk(one, depth)
+            yield from _walk(one, depth)
     elif isinstance(value, Node):
         yield value, depth
         inner = depth + 1 if value.kind == "QUERY" else depth
         for one in value.fields.values():
             if isinstance(one, Node | list):
-                yield from walk(one, inner)
+                yield from _walk(one, inner)

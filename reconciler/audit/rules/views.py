@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from reconciler.audit.rule import Rule
 from reconciler.audit.rules import names, reach
 from reconciler.audit.rules.catalog import Catalog, Function, Relation
-from reconciler.audit.rules.conditions import asks, called, reads
+from reconciler.audit.rules.conditions import asking, asks, reads
 from reconciler.audit.rules.subject import Subject
 from reconciler.audit.rules.subqueries import binds
-from reconciler.audit.rules.tree import Node, walk
+from reconciler.audit.rules.tree import walk
 from reconciler.model import Finding
 
 
@@ -52,7 +52,8 @@ def _behind(catalog: Catalog, view: Relation, seen: frozenset[int]) -> Iterator[
 
 def _is_filtered(catalog: Catalog, view: Relation) -> bool:
     """Whether a condition of the view's own asks who is there."""
-    quals = (q for node, _ in walk(view.query) if node.kind == "FROMEXPR" for q in node.nodes("quals"))
+    everything = walk(view.query) if view.query is not None else ()
+    quals = (q for node, _ in everything if node.kind == "FROMEXPR" for q in node.nodes("quals"))
     return any(asks(catalog, tree) for tree in quals)
 
 
@@ -152,6 +153,9 @@ MATERIALIZED = Rule(
 )
 
 
+_CALLED = re.compile(r":(?:funcid|opfuncid) (\d+)")
+
+
 def _tables_in(subject: Subject, function: Function) -> tuple[Relation, ...]:
     """The tables of somebody that the text of a function reads."""
     body = function.body.replace('"', "")
@@ -165,12 +169,13 @@ def _tables_in(subject: Subject, function: Function) -> tuple[Relation, ...]:
 
 def _by_function(subject: Subject) -> Iterator[Finding]:
     catalog = subject.catalog
-    for view in catalog.relations_of("v"):
-        if view.query is None or not reach.holders(catalog, view, "select"):
+    definers = {f.oid: f for f in catalog.functions.values() if f.definer and f.oid not in asking(catalog)}
+    for view in catalog.relations_of("v") if definers else ():
+        if not reach.holders(catalog, view, "select"):
             continue
-        for function in called(catalog, view.query):
-            if not function.definer or _asks_itself(catalog, function):
-                continue
+        for function in (
+            definers[int(oid)] for oid in set(_CALLED.findall(view.stored)) if int(oid) in definers
+        ):
             tables = tuple(t for t in _tables_in(subject, function) if not binds(catalog, function.owner, t))
             if tables:
                 yield BY_FUNCTION.finding(
@@ -178,10 +183,6 @@ def _by_function(subject: Subject) -> Iterator[Finding]:
                     f"View {view.id} calls {function.id}, which reads {_listed(tables)} as {function.owner} and does not ask who is there.",
                     detail=str(function.id),
                 )
-
-
-def _asks_itself(catalog: Catalog, function: Function) -> bool:
-    return asks(catalog, Node("FUNCEXPR", {"funcid": str(function.oid)}))
 
 
 BY_FUNCTION = Rule(
