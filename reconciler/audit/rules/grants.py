@@ -42,10 +42,19 @@ TRUNCATE = Rule(
 )
 
 
+def _is_told(subject: Subject, relation: Relation) -> bool:
+    """Whether RLS001 and RLS002 say already that nothing stands between such a grant and the rows."""
+    return relation.letter in "rp" and not relation.rls and not subject.is_shared(relation)
+
+
 def _to_public(subject: Subject) -> Iterator[Finding]:
     for relation in subject.catalog.relations_of("r", "p", "v", "m"):
         privileges = tuple(reach.granted(relation.grants, *COMMANDS).get(PUBLIC, ()))
-        if privileges and not (subject.is_shared(relation) and privileges == ("select",)):
+        if (
+            privileges
+            and not _is_told(subject, relation)
+            and not (subject.is_shared(relation) and privileges == ("select",))
+        ):
             yield TO_PUBLIC.finding(
                 relation.id,
                 f"Every role, today's and tomorrow's, may {', '.join(privileges)} on {relation.id}.",
@@ -57,8 +66,8 @@ TO_PUBLIC = Rule(
     id="GRANT002",
     title="A privilege on a table is granted to PUBLIC",
     severity="warning",
-    condition="PUBLIC holds SELECT, INSERT, UPDATE or DELETE on a table or view. A table that is shared on purpose may be"
-    " readable so.",
+    condition="PUBLIC holds SELECT, INSERT, UPDATE or DELETE on a view or a table with row-level security; without that RLS001 speaks. A"
+    " table that is shared on purpose may be readable so.",
     consequence="Every role of the server has it, also one that is made for something else next year.",
     remedy="Revoke it, and grant it to the roles that need it.",
     references=("pgrls SEC003",),
@@ -71,7 +80,7 @@ def _to_anonymous(subject: Subject) -> Iterator[Finding]:
     nobody = reach.anonymous(catalog.platform) - {PUBLIC}
     for relation in catalog.relations_of("r", "p", "v", "m"):
         held = {to: p for to, p in reach.holders(catalog, relation, *COMMANDS).items() if to in nobody}
-        if held and not subject.is_shared(relation):
+        if held and not subject.is_shared(relation) and not _is_told(subject, relation):
             protection = (
                 "only row-level security stands before its rows"
                 if relation.rls
@@ -88,8 +97,8 @@ TO_ANONYMOUS = Rule(
     id="GRANT003",
     title="Callers who have not signed in hold privileges on a table",
     severity="info",
-    condition="The role of anonymous callers (anon on Supabase) holds SELECT, INSERT, UPDATE or DELETE on a table or view that is not"
-    " shared on purpose. Supabase grants them on everything new in public.",
+    condition="The role of anonymous callers (anon on Supabase) holds SELECT, INSERT, UPDATE or DELETE on a view or a table with row-level"
+    " security; without that RLS001 speaks. Tables that are shared on purpose do not count. Supabase grants them on everything new in public.",
     consequence="One policy for everybody, or one moment with row-level security off, opens it to the internet. Names and columns can be"
     " read in the API's description already.",
     remedy="Revoke what anonymous callers do not need.",
