@@ -52,6 +52,9 @@ def arena(
     then without what refers to them.
     """
     found = unreferenced(scene, relation, rows, own=own)
+    others = [row for row in scene.rows(relation, "B") if row not in rows]
+    if (kept or relation.oid in scene.authority) and not own and others:
+        found.append(taken_away(relation, others))
     if kept:
         found += unreferenced(scene, relation, scene.rows(relation, "A"), own=True)
     elif relation.oid not in scene.authority:

@@ -171,17 +171,18 @@ def moves(target: Target) -> Attacks:
                     break
     keys = {name for key in target.base.keys for name in key.columns}
     taken = list(dict.fromkeys([*deciding, *(name for name in may if name in keys)]))
-    where = _where(target, foreign.values) if target.authority else ""
-    if target.authority and not where:
-        return
-    yield Attack(
-        target.id,
-        "UPDATE",
-        "takes a row of tenant B over",
-        f"update {target.sql} set {target.assignments(taken, own.values)}{where}",
-        "ATK006",
-        arena(target.scene, target.base, [foreign]),
-    )
+    setup = arena(target.scene, target.base, [foreign])
+    for columns in [deciding] if target.authority or taken == deciding else [taken, deciding]:
+        done = yield Attack(
+            target.id,
+            "UPDATE",
+            "takes a row of tenant B over",
+            f"update {target.sql} set {target.assignments(columns, own.values)}",
+            "ATK006",
+            setup,
+        )
+        if done.leaked or done.trouble is None:
+            return
 
 
 MOST_COLUMNS = 3
