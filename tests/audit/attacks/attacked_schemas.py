@@ -13,7 +13,7 @@ from reconciler.audit.probe import Attacked, attacked
 from reconciler.catalog import snapshot as snapshots
 from reconciler.catalog.scope import Scope
 from reconciler.embedded import available
-from reconciler.model import Cell
+from reconciler.model import Cell, Snapshot
 from reconciler.pg import Url, connect
 from reconciler.platforms import managed_schemas, prelude
 from reconciler.shadow.scratch import Shadow
@@ -28,6 +28,7 @@ class Seen:
     """What attacks on a schema came to, and an empty copy of it for scripts."""
 
     empty: Url
+    snapshot: Snapshot
     world: World
     result: Attacked
 
@@ -54,7 +55,7 @@ def attacks_on(server: Shadow, *scripts: str) -> Iterator[Seen]:
     with world.build(
         server, start, tenant_column="tenant_id", declared={"public.countries": "global"}
     ) as made:
-        yield Seen(start, made, attacked(made, snapshot))
+        yield Seen(start, snapshot, made, attacked(made, snapshot))
 
 
 def printed(seen: Seen, script: str) -> str:

@@ -7,6 +7,9 @@ from collections.abc import Callable
 import pytest
 from attacked_schemas import Seen, printed
 
+from reconciler.audit.probe import attacked
+from reconciler.pg import connect, ident
+
 MEMBER, ADMIN, ANON = "member of A", "admin of A", "anon"
 HOLES = {
     ("public.readable", "SELECT", MEMBER): "ATK001",
@@ -110,3 +113,36 @@ def test_the_script_of_each_leak_shows_it_in_psql_and_shows_nothing_where_it_is_
     for cell in leaks:
         assert "LEAK" in printed(leaky, cell.script), (cell, printed(leaky, cell.script))
         assert "LEAK" not in printed(closed, cell.script), cell
+
+
+def test_what_was_decided_before_an_interruption_is_kept(leaky: Seen) -> None:
+    told: list[str] = []
+
+    def stop(done: int, of: int, what: str) -> None:
+        told.append(what)
+        if done == 3:
+            raise KeyboardInterrupt
+
+    found = attacked(leaky.world, leaky.snapshot, told=stop)
+    assert found.interrupted
+    assert len(told) == 4
+    whole = leaky.result.cells
+    assert [(c.object, c.command, c.identity) for c in found.cells] == [
+        (c.object, c.command, c.identity) for c in whole
+    ]
+    missed = [c for c in found.cells if c.reason == "not reached"]
+    assert {c.verdict for c in missed} == {"undecided"}
+    done = len(whole) - len(missed)
+    assert done and found.cells[:done] == whole[:done]
+    assert told[3] == str(found.cells[done].object)
+
+
+def test_nothing_that_was_tried_is_left_behind(leaky: Seen) -> None:
+    with connect(leaky.world.both) as both, connect(leaky.world.alone) as alone:
+        for table, rows in leaky.world.rows["B"].items():
+            count = f"select count(*) from {ident(table.schema, table.name)}".encode()
+            (there,), (here,) = (
+                both.execute(count).fetchone() or (0,),
+                alone.execute(count).fetchone() or (0,),
+            )
+            assert there - here == len(rows), table
