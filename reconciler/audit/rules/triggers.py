@@ -209,6 +209,15 @@ RULES: tuple[Rule, ...] = (
         "Let the function run with its owner's rights (SECURITY DEFINER, set search_path = ''), or grant its caller what it needs.",
     ),
     Rule(
+        "TRG108",
+        "a trigger shows another tenant's data",
+        "error",
+        "Fired by a row of one tenant with another tenant's key in it, a trigger put what is the other one's into that row, another row or an"
+        " error.",
+        "Whoever may write the table reads what the trigger looks up, for anybody.",
+        "Look rows up with the tenant of the row that fired the trigger; make foreign keys include the tenant.",
+    ),
+    Rule(
         "SRV001",
         "a function of the service role mixes tenants",
         "error",

@@ -126,6 +126,14 @@ def shown(identity: Identity, attack: Try, note: Note) -> str:
     return f"{identity.name} {attack.says}; {path(note)} as {note.role}\n{attack.sql}"
 
 
+def may_touch(stage: Stage, trigger: Trigger) -> bool:
+    """Whether its function, or one that it calls, reads or writes anything but its row, as far as its text can tell."""
+    return any(
+        routine.text.unreadable or routine.text.dynamic or routine.text.uses
+        for routine in stage.wiring.bodies(trigger.function)
+    )
+
+
 def may_write(stage: Stage, trigger: Trigger) -> bool:
     """Whether its function, or one that it calls, writes a table, as far as its text can tell."""
     return any(

@@ -7,47 +7,19 @@ when the trigger's function ran, or when the identity is refused altogether. Not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from reconciler.audit.rules.triggers import BY_ID
-from reconciler.audit.triggers import script, tries
-from reconciler.audit.triggers.deeper import Fault, deeper, may_write, shown
-from reconciler.audit.triggers.responsible import fires, responsible
-from reconciler.audit.triggers.stage import Fired, Stage, fire, staged
-from reconciler.audit.triggers.trace import Note
+from reconciler.audit.triggers import tries
+from reconciler.audit.triggers.crossing import Seen, cross, crossings, disclose, disclosures
+from reconciler.audit.triggers.deeper import Fault, deeper, may_touch, shown
+from reconciler.audit.triggers.responsible import responsible
+from reconciler.audit.triggers.stage import Stage, fire, staged
 from reconciler.audit.triggers.tries import Try
 from reconciler.audit.triggers.wiring import Trigger
 from reconciler.model import Cell, Finding, ObjectId, Snapshot
-from reconciler.shadow.tenants.values import Identity, Row, World
+from reconciler.shadow.tenants.values import Identity, World
 
 _DEEP = 3
-
-
-class Crossing(NamedTuple):
-    """A row of B that a trigger wrote; `chosen` when B's key stood in what the client sent."""
-
-    trigger: ObjectId
-    table: ObjectId
-    chosen: bool
-
-
-@dataclass
-class Seen:
-    """What firing the triggers of one table by one event as one identity came to. `refused` is why it was not, `denied` that it never could,
-    `rows` how many rows of A were tried, `hidden` how many of them row-level security kept from it, `good` one that
-    it could do it with."""
-
-    fired: list[tuple[Try, Fired]] = field(default_factory=list)
-    ran: set[ObjectId] = field(default_factory=set)
-    crossed: dict[Crossing, tuple[Try, Note]] = field(default_factory=dict)
-    failing: dict[ObjectId, tuple[Try, Fired]] = field(default_factory=dict)
-    endless: dict[ObjectId, Try] = field(default_factory=dict)
-    refused: str = ""
-    denied: bool = False
-    rows: int = 0
-    hidden: int = 0
-    good: Row | None = None
 
 
 def fired(
@@ -81,7 +53,8 @@ def firing(
                     named.add(identity.role)
                     _name(both, identity, table, event, triggers, seen)
                 faults = [
-                    *_crossings(both, identity, seen),
+                    *crossings(both, identity, seen),
+                    *disclosures(both, identity, seen),
                     *_deep(both, identity, triggers, seen),
                     *_failing(identity, seen),
                     *deeper(both, alone, identity, triggers, seen.fired),
@@ -130,15 +103,16 @@ def _seen(stage: Stage, identity: Identity, table: ObjectId, event: str, trigger
 def _name(
     stage: Stage, identity: Identity, table: ObjectId, event: str, triggers: Sequence[Trigger], seen: Seen
 ) -> None:
-    """Fires them with B's keys, where they write anything or say whose a row is."""
+    """Fires them with B's keys, where they touch anything beside their row or say whose it is."""
     owners = set(stage.world.tenancy.tables[table].columns) if table in stage.world.tenancy.tables else set()
-    matter = any(may_write(stage, t) or {"*", *owners} & set(t.function.text.assigned) for t in triggers)
+    matter = any(may_touch(stage, t) or {"*", *owners} & set(t.function.text.assigned) for t in triggers)
     if seen.good is not None and matter:
         for base in _telling(seen):
             for attack in tries.naming(stage, identity, table, event, seen.good, triggers, base):
                 one = fire(stage, identity, attack.sql, setup=attack.setup)
                 seen.ran |= one.ran
-                _cross(stage, attack, one, seen)
+                cross(stage, attack, one, seen)
+                disclose(stage, attack, one, seen)
 
 
 def _telling(seen: Seen) -> list[Mapping[str, str | None]]:
@@ -158,7 +132,7 @@ def _take(stage: Stage, identity: Identity, attack: Try, triggers: Sequence[Trig
     seen.ran |= one.ran
     if one.done or (attack.event == "truncate" and not one.code):
         seen.fired.append((attack, one))
-        _cross(stage, attack, one, seen)
+        cross(stage, attack, one, seen)
         return True
     if one.code:
         seen.refused = f"{one.code}: {one.message}"
@@ -171,41 +145,6 @@ def _take(stage: Stage, identity: Identity, attack: Try, triggers: Sequence[Trig
     if one.code == "54001":
         seen.endless.update({t.id: attack for t in triggers if f"{t.function.id.name}(" in one.context})
     return False
-
-
-def _cross(stage: Stage, attack: Try, one: Fired, seen: Seen) -> None:
-    """Notes which triggers wrote B's rows although the rows that the statement itself named are A's."""
-    own = [note for note in one.notes if note.depth == 1]
-    if one.code or any(note.was_of == "B" for note in own):
-        return  # where the statement itself reaches B's rows, it is no trigger's doing
-    for note in one.notes:
-        if not note.of("B"):
-            continue
-        if any(outer.by_function and outer.depth == note.depth - 1 and outer.of("B") for outer in one.notes):
-            continue  # what fires this trigger is B's already: the one before it went too far
-        if note.by_function:
-            trigger = responsible(stage, note, attack)
-        else:
-            before = [t for t in fires(stage, note) if t.timing == "before"]
-            trigger = before[0] if before and attack.payload and note.depth == 1 else None
-        if trigger is not None:
-            seen.crossed.setdefault(Crossing(trigger.id, note.table, attack.tenant), (attack, note))
-
-
-def _crossings(stage: Stage, identity: Identity, seen: Seen) -> Iterator[Fault]:
-    for crossing, (attack, note) in sorted(seen.crossed.items()):
-        touched = fire(stage, identity, attack.sql, setup=attack.setup, touches=True).touched
-        verb = {"INSERT": "inserted", "UPDATE": "changed", "DELETE": "deleted"}[note.op]
-        rule = BY_ID["TRG103" if crossing.chosen and note.was is None else "TRG101"]
-        says = f"{crossing.trigger}, fired by a row of A, {verb} a row of B in {note.table}"
-        made = script.crossing(stage, identity, attack, (one.relation for one in touched), note.table, says)
-        finding = rule.finding(
-            crossing.trigger,
-            f"{says}.",
-            evidence=shown(identity, attack, note),
-            detail=f"{attack.event} {note.table}",
-        )
-        yield Fault(finding, crossing.trigger, f"it {verb} a row of B in {note.table}", made)
 
 
 def _deep(stage: Stage, identity: Identity, triggers: Sequence[Trigger], seen: Seen) -> Iterator[Fault]:

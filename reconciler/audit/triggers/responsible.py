@@ -6,8 +6,10 @@ only a foreign key's action or a function in C was at work.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reconciler.audit.triggers.stage import Stage
-from reconciler.audit.triggers.trace import Note
+from reconciler.audit.triggers.trace import Note, frames_of
 from reconciler.audit.triggers.tries import Try
 from reconciler.audit.triggers.wiring import Trigger
 from reconciler.pg import ident
@@ -15,8 +17,17 @@ from reconciler.pg import ident
 
 def responsible(stage: Stage, note: Note, attack: Try, *, outermost: bool = False) -> Trigger | None:
     """The trigger whose function wrote the row; the first one of the chain with `outermost`."""
-    frames = reversed(note.frames) if outermost else note.frames
-    for name, _ in frames:
+    frames = [name for name, _ in note.frames]
+    return _called(stage, frames[::-1] if outermost else frames, attack)
+
+
+def raised_in(stage: Stage, context: str, attack: Try) -> Trigger | None:
+    """The trigger in whose function an error was raised, from the error's context."""
+    return _called(stage, [name for name, _ in frames_of(context)], attack)
+
+
+def _called(stage: Stage, frames: Sequence[str], attack: Try) -> Trigger | None:
+    for name in frames:
         called = [trigger for trigger in stage.wiring.triggers if trigger.enabled and _means(name, trigger)]
         if called:
             return min(

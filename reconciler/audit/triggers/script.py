@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from reconciler.audit.triggers.stage import Stage, acting
 from reconciler.audit.triggers.tries import Try
 from reconciler.model import ObjectId
-from reconciler.pg import ident, literal
+from reconciler.pg import dollar, ident, literal
 from reconciler.shadow.tenants.values import Identity, Row, Side
 
 _BEFORE = "reconciler_before"
@@ -95,6 +95,51 @@ def tampering(
             _printed("LEAK", says, f"exists {differ}"),
         ],
     )
+
+
+def disclosing(
+    stage: Stage,
+    identity: Identity,
+    attack: Try,
+    touched: Iterable[ObjectId],
+    tables: Iterable[ObjectId],
+    words: Sequence[str],
+    says: str,
+) -> str:
+    """Prints LEAK when one of the words of B's is afterwards in a row where it was not, or in the error that the statement ends with."""
+    wanted = sorted(set(tables))
+    found = " or ".join(f"pg_catalog.strpos({{0}}, {literal(word)}) > 0" for word in words)
+    if wanted:
+        before = [
+            f"create temporary table {_BEFORE}_{n} on commit drop as {_every(t)}"
+            for n, t in enumerate(wanted)
+        ]
+        tests = [
+            f"exists (select from ({_every(table)} except all table {_BEFORE}_{n}) as d where {found.format('d.row::text')})"
+            for n, table in enumerate(wanted)
+        ]
+        steps = [*before, *_request(stage, identity, attack.sql), _printed("LEAK", says, " or ".join(tests))]
+    else:
+        body = (
+            "\ndeclare said text; detail text; hint text;\nbegin\n"
+            f"  execute {dollar(attack.sql, 'attack')};\n  set constraints all immediate;\n"
+            "exception when others then\n"
+            "  get stacked diagnostics said = message_text, detail = pg_exception_detail, hint = pg_exception_hint;\n"
+            "  perform pg_catalog.set_config('reconciler.said', pg_catalog.concat_ws(' | ', said, detail, hint), true);\nend\n"
+        )
+        test = found.format("pg_catalog.current_setting('reconciler.said', true)")
+        steps = [*_request(stage, identity, f"do {dollar(body, 'leak')}"), _printed("LEAK", says, test)]
+    return _script(
+        stage,
+        [f"{identity.name} {attack.says}.", says],
+        {*touched, *wanted, *_read_by(stage)},
+        [*_prepared(attack), *steps],
+    )
+
+
+def _read_by(stage: Stage) -> Iterable[ObjectId]:
+    """Every table: what a trigger looked up before it failed is not counted."""
+    return (relation.id for relation in stage.catalogue.tables)
 
 
 def calling(

@@ -6,7 +6,8 @@ five seconds at most, and that nothing is left in the database. Needs a superuse
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,7 +21,7 @@ from reconciler.pg import Url, connect, ident, literal
 from reconciler.shadow.footprint import Touched, Watch, touching, watch
 from reconciler.shadow.tenants import catalogue as catalogues
 from reconciler.shadow.tenants.catalogue import Catalogue, Relation
-from reconciler.shadow.tenants.values import Identity, World
+from reconciler.shadow.tenants.values import Identity, Row, World
 
 _SETTINGS = {
     "statement_timeout": "5s",
@@ -72,6 +73,12 @@ class Stage:
         return f"select f.oid::bigint, {count} from (values {oids}) as f (oid) where {count} > 0 order by 1"
 
     @cached_property
+    def strange(self) -> frozenset[str]:
+        """Words that stand in rows of B and in no other: canaries, keys, names."""
+        known = [self.world.shared, self.world.rows["A"]]
+        return frozenset(_words([self.world.rows["B"]]) - _words(known))
+
+    @cached_property
     def _relations(self) -> Mapping[ObjectId, Relation]:
         return {relation.id: relation for relation in self.catalogue.relations.values()}
 
@@ -82,13 +89,14 @@ class Stage:
 @dataclass(frozen=True, slots=True)
 class Fired:
     """What a try came to. `ready` is false when its preparation failed. `count` is how many rows the statement says it processed, `rows` what it
-    returned, `code`, `message` and `context` the error; `ran` the functions that ran, `afterwards` the counts of what was done after it (-1: refused)."""
+    returned, `code`, `message`, `said` (with detail and hint) and `context` the error; `ran` the functions that ran, `afterwards` the counts of what was done after it (-1: refused)."""
 
     ready: bool
     count: int = 0
     rows: tuple[tuple[object, ...], ...] = ()
     code: str = ""
     message: str = ""
+    said: str = ""
     context: str = ""
     notes: tuple[Note, ...] = ()
     ran: frozenset[ObjectId] = frozenset()
@@ -176,10 +184,10 @@ def _fired(
             connection.execute("set constraints all immediate; set local role none; release savepoint act")
     except psycopg.Error as error:
         connection.execute("rollback to savepoint act")
-        where = error.diag.context or ""
-        return Fired(
-            True, code=error.sqlstate or "", message=_said(error), context=where, ran=_ran(stage, calls)
-        )
+        message, code, diag = _said(error), error.sqlstate or "", error.diag
+        said = "\n".join(part for part in (message, diag.message_detail, diag.message_hint) if part)
+        ran = _ran(stage, calls)
+        return Fired(True, code=code, message=message, said=said, context=diag.context or "", ran=ran)
     ran = _ran(stage, calls)
     notes = noted(connection, stage.trace, stage.world)
     counts = tuple(_count(stage, identity, statement) for statement in afterwards)
@@ -258,6 +266,24 @@ def _ran(stage: Stage, before: Mapping[int, int]) -> frozenset[ObjectId]:
     return frozenset(
         stage.functions[oid] for oid, calls in _calls(stage).items() if calls > before.get(oid, 0)
     )
+
+
+def _words(held: Iterable[Mapping[ObjectId, Sequence[Row]]]) -> set[str]:
+    """Words with a letter in them: numbers and times may be the same by chance."""
+    texts = (
+        value
+        for rows in held
+        for some in rows.values()
+        for row in some
+        for value in row.values.values()
+        if value
+    )
+    found = {word for text in texts for word in re.findall(r"[\w-]+", text)}
+    return {
+        word
+        for word in found
+        if len(word) > 5 and re.search(r"[A-Za-z]", word) and not re.match(r"\d{4}-", word)
+    }
 
 
 def _said(error: psycopg.Error) -> str:

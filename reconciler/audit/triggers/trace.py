@@ -127,14 +127,15 @@ def noted(connection: Connection, trace: Trace, world: World) -> tuple[Note, ...
             role,
             was,
             now,
-            _frames(context),
+            frames_of(context),
             *sides.get(n, (None, None)),
         )
         for n, depth, relation, op, role, was, now, context in rows
     )
 
 
-def _frames(context: str) -> tuple[tuple[str, int], ...]:
+def frames_of(context: str) -> tuple[tuple[str, int], ...]:
+    """The functions on a stack of calls as PostgreSQL prints it, the innermost first, with their lines."""
     found = [(name, int(line or 0)) for name, line in _FRAME.findall(context)]
     return tuple(frame for frame in found if not frame[0].startswith(f"{SCHEMA}."))
 

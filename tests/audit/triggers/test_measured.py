@@ -83,6 +83,11 @@ def test_writes_across_tenants_are_found(faulty: Fired) -> None:
     assert "TRG103" in faulty.of("box", "put"), "and through a view"
 
 
+def test_what_a_trigger_looks_up_for_anybody_is_found(faulty: Fired) -> None:
+    assert "in a row" in faulty.of("bills", "fill_bill")["TRG108"].says
+    assert "in an error" in faulty.of("bills", "check_bill")["TRG108"].says
+
+
 def test_what_row_level_security_starves_is_found(faulty: Fired) -> None:
     found = faulty.of("notes", "count_note")["TRG102"]
     assert (found.severity, found.detail) == ("error", "update public.note_counts")
@@ -124,15 +129,10 @@ def test_undecided_is_not_isolated(faulty: Fired) -> None:
 def test_psql_shows_every_leak_again(faulty: Fired) -> None:
     leaks = [cell for cell in faulty.cells if cell.verdict == "leak"]
     errors = {finding.rule for finding in faulty.findings if finding.severity == "error"}
-    assert errors == {"TRG101", "TRG102", "TRG103", "TRG104"}
+    assert errors == {"TRG101", "TRG102", "TRG103", "TRG104", "TRG108"}
     assert {cell.object.part for cell in leaks} == {
-        "book",
-        "deliver",
-        "count_note",
-        "forget_label",
-        "sum_up",
-        "put",
-    }
+        "book", "deliver", "count_note", "forget_label", "sum_up", "put", "fill_bill", "check_bill",
+    }  # fmt: skip
     for cell in leaks:
         word = "STARVED" if cell.reason.startswith("starved") else "LEAK"
         assert word in faulty.printed(cell.script), cell.script
