@@ -38,6 +38,8 @@ from reconciler.settings import Database
 
 _QUIET = 0.2
 """Seconds without another event of a file before the files are read."""
+_IDLE = 1.0
+"""Seconds after a new state was declared before it is audited: by then nobody has asked for anything but the time."""
 _REHEARSALS = threading.BoundedSemaphore(2)
 """How many databases have something materialised or rehearsed at once: each may take a server of its own."""
 _BEGINS, _ENDS = "start the shadow", "ask the live database"
@@ -70,7 +72,8 @@ class Worker:
         self._said = ""
         self._done_of = ""
         self._plan: dict[str, Json] | None = None
-        self._audit_of = ""
+        self._audit_of = self._unaudited = ""
+        self._audit_from = 0.0
         self._audited: dict[str, Json] | None = None
         self._log = structlog.get_logger(__name__).bind(database=database.name)
         self.standing = Standing(
@@ -106,9 +109,15 @@ class Worker:
         try:
             while True:
                 clock = self._looked_at + self.database.check_interval.seconds + 1
-                triggers = self.wakeup.wait(min(self._again or clock, clock), quiet=_QUIET)
+                due = min(self._again or clock, clock)
+                idle = min(due, self._audit_from) if self._unaudited else due
+                triggers = self.wakeup.wait(idle, quiet=_QUIET)
                 if self.wakeup.closed:
                     return
+                if self._unaudited and set(triggers) <= {"timer"} and time.monotonic() >= self._audit_from:
+                    self._audit()
+                    if not triggers and time.monotonic() < due:
+                        continue
                 trigger: Trigger = (
                     triggers[0] if triggers else "again" if self._again is not None else "timer"
                 )
@@ -128,8 +137,8 @@ class Worker:
             with used(fetched.database):
                 self.declared = fetched.database
                 found = self._pass(triggers, fetched)
-                self._told(log, found, trigger, time.monotonic() - began)
-                self._audit(log, found)
+            self._told(log, found, trigger, time.monotonic() - began)
+            self._to_audit(found)
         except Exception as error:  # noqa: BLE001 - a fault of ours in one pass must not end the watch over a database
             self._faltered(log, error, trigger)
         finally:
@@ -164,28 +173,37 @@ class Worker:
             return found
         return self._act(found, of)
 
-    def _audit(self, log: structlog.BoundLogger, found: Pass) -> None:
-        """What the audit says of the declarations, once for each state that they ask for, and again the next day."""
-        if found.seen is None:
-            return
-        of = f"{found.seen.after.fingerprint} {moment()[:10]}"
-        if of == self._audit_of:
-            return
-        self.looks_since = None
-        began = time.monotonic()
+    def _to_audit(self, found: Pass) -> None:
+        """Notes that what is declared is another state than the one that was audited, or that another day has come."""
+        if found.seen is not None:
+            of = f"{found.seen.after.fingerprint} {moment()[:10]}"
+            if of != self._audit_of:
+                self._unaudited, self._audit_from = found.seen.after.fingerprint, time.monotonic() + _IDLE
+            self._audit_of = of
+
+    def _audit(self) -> None:
+        """What the audit says of the declarations, while nobody asks for anything else."""
+        of, self._unaudited = self._unaudited, ""
+        log, began = self._log.bind(trigger="audit"), time.monotonic()
         try:
-            told = auditing.facts(
-                self.declared,
-                found.seen.after.fingerprint,
-                trust=self.declared.trust or "untrusted",
-                told=self._act_stages,
-            )
-        except (ReconcilerError, psycopg.Error) as error:
-            self._stop.check()
-            self._audit_of = of if isinstance(error, Stalled) else ""
-            log.info("no audit is possible now", why=str(error))
+            with used(self.declared):
+                told = auditing.facts(
+                    self.declared, of, trust=self.declared.trust or "untrusted", told=self._act_stages
+                )
+        except Exception as error:
+            if self._stop.asked:
+                return
+            if not isinstance(error, (ReconcilerError, psycopg.Error)):
+                log.error("a fault of this program: the audit", exc_info=error)
+            elif isinstance(error, Stalled):
+                log.info("no audit is possible", why=str(error))
+            else:
+                self._audit_of = ""  # it passes: the next pass asks again
             return
-        self._audit_of, self._audited = of, told
+        finally:
+            self._give_way()
+            self.looks_since, self.stage = None, ""
+        self._audited = told
         self.record.took("audit", time.monotonic() - began)
         self._publish(self.record.audited(told))
         counts = told["findings"]
