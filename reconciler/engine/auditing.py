@@ -93,7 +93,7 @@ def facts(
 ) -> dict[str, Json]:
     """What a status says of the audit of the declarations whose state has this fingerprint. Attacks run only where the configuration wants
     them. Remembered for the day: exemptions expire."""
-    about = (fingerprint, database.audit.model_dump(mode="json"), database.tenant_column, database.platform)
+    about = (fingerprint, database.audit.model_dump(mode="json"), database.tenants_by, database.platform)
     name = cache.key("audit", *about)
     saved: dict[str, Json] | None = cache.load("audit", name)
     if saved is not None:
@@ -129,7 +129,7 @@ def whose(
 ) -> Tenancy:
     """Whose each table is, as far as schema and configuration tell."""
     declared = {**database.audit.tables, **(tables or {})}
-    return tenancy.read(session, tenant_column=database.tenant_column or "", declared=declared)
+    return tenancy.read(session, tenant_column=database.tenants_by, declared=declared)
 
 
 def ruled(

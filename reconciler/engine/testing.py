@@ -69,7 +69,7 @@ def tested(
         world.build(
             subject.shadow,
             subject.start,
-            tenant_column=database.tenant_column or "",
+            tenant_column=database.tenants_by,
             declared=database.audit.tables,
             told=tell,
         ) as made,
@@ -94,7 +94,7 @@ def tested(
 def listed(subject: Subject, database: Database, *, told: Told = lambda stage: None) -> tuple[Race, ...]:
     """The races there are, at no level in particular."""
     with world.build(
-        subject.shadow, subject.start, tenant_column=database.tenant_column or "", declared=database.audit.tables, told=told
+        subject.shadow, subject.start, tenant_column=database.tenants_by, declared=database.audit.tables, told=told
     ) as made:  # fmt: skip
         return tuple(_races(made, subject, _Found(), Wanted(levels=LEVELS[:1])))
 

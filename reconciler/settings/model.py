@@ -120,6 +120,11 @@ class Database(Section):
         return (pattern or "").replace("{database}", self.name)
 
     @property
+    def tenants_by(self) -> str:
+        """The column that names the tenant, where somebody wrote so; empty where it is only what we write into new tables."""
+        return (self.tenant_column or "") if "tenant_column" in self.model_fields_set else ""
+
+    @property
     def limits(self) -> Limits:
         """From how many rows on a table is busy."""
         return Limits(self.online_rows, self.guarded_rows)

@@ -19,6 +19,8 @@ from reconciler.shadow.tenants.tenancy import Examined
 from reconciler.shadow.tenants.values import Identity, Side, World
 
 JWT = "request.jwt.claims"
+_FULLY = 3
+"""Roles that every person acts as; further ones act for one member."""
 Answers = Mapping[Ask, str]
 """What a setting or claim is to hold, where that is not to be read from its name."""
 
@@ -103,8 +105,8 @@ def members(seen: Examined, found: Sequence[Person]) -> Iterator[tuple[Identity,
     asked = claims.everything(seen.reader)
     roles = ordinary(seen)
     made: set[str] = set()
-    for role in roles:
-        for person in found:
+    for n, role in enumerate(roles):
+        for person in found if n < _FULLY else found[:1]:
             suffix = f" as {role}" if len(roles) > 1 and role != "authenticated" else ""
             identity = Identity(person.name + suffix, role, settings(seen, asked, person, role), person.sides)
             if repr((role, identity.settings)) not in made:
@@ -133,12 +135,15 @@ def settings(
     for ask in sorted(asked.asks, key=lambda a: (a.setting, a.path)):
         if "." not in ask.setting:  # the server's own, like `role`
             continue
-        if ask.setting.startswith("request.jwt"):
+        # one setting for each claim, as older gateways send them, only where nothing asks for the document
+        older = ask.setting.startswith("request.jwt.claim.")
+        older = older and not any(other.setting == JWT for other in asked.asks)
+        if ask.setting.startswith("request.jwt") and not older:
             document = documents.setdefault(JWT, {"role": role})
             if person.user:
                 document.setdefault("sub", person.user)
         value = (answers or {}).get(ask) or _value(seen, ask, person, role)
-        if not value or (ask.setting.startswith("request.jwt.claim") and not ask.path):
+        if not value or (ask.setting.startswith("request.jwt.claim") and not ask.path and not older):
             continue
         if ask.path:
             setting = JWT if ask.setting.startswith("request.jwt") else ask.setting
@@ -156,13 +161,19 @@ def _value(seen: Examined, ask: Ask, person: Person, role: str) -> str | list[st
         case "tenant":
             several = last.lower().endswith("s")
             return list(person.tenants) if several else "".join(person.tenants[:1])
-        case "role" if ask.setting.startswith("request.jwt") and len(ask.path) == 1 and last == "role":
-            return role
+        case "role" if ask.setting.startswith("request.jwt") and len(ask.path) < 2 and last.endswith("role"):
+            return (
+                role if last in ("role", "request.jwt.claim.role") else label(_words(seen, ask), person.admin)
+            )
         case "role" if person.user:
-            return label(tuple(seen.found.answers.get(ask, ())), person.admin)
+            return label(_words(seen, ask), person.admin)
         case "email":
             return person.email
     return ""
+
+
+def _words(seen: Examined, ask: Ask) -> tuple[str, ...]:
+    return tuple(seen.found.answers.get(ask, ()))
 
 
 def _put(document: dict[str, object], path: Sequence[str], value: object) -> None:

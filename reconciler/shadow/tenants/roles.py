@@ -88,9 +88,11 @@ def named(seen: Examined) -> set[str]:
 
 
 def ordinary(seen: Examined) -> tuple[str, ...]:
-    """The roles bound by row-level security that have a right on some table or view, or a policy; owners and anon left out."""
-    found = {n for n in named(seen) if not seen.known.roles[n].bypasses}
-    return tuple(sorted(found - set(owners(seen)) - {"anon"}))
+    """The roles bound by row-level security that have a right on some table or view, or a policy, those with most first; owners and anon
+    left out."""
+    found = {n for n in named(seen) if not seen.known.roles[n].bypasses} - set(owners(seen)) - {"anon"}
+    rights = [role for r in seen.known.relations.values() for role, _, _ in r.rights]
+    return tuple(sorted(found, key=lambda role: (-rights.count(role), role)))
 
 
 def bypassing(seen: Examined) -> tuple[str, ...]:

@@ -318,3 +318,32 @@ def test_roles_of_a_table_are_dealt_out_and_an_enum_says_what_a_setting_may_be(
     assert "app.mode" not in known["member of A"].settings  # to whom it makes no difference
     trainings = ObjectId("table", "public", "trainings")
     assert visible(found.both, known["admin of A"], found)[trainings] == 2
+
+
+def test_one_setting_for_each_claim_where_nothing_asks_for_the_document(
+    scratch_server: Shadow, loaded: Callable[[str], Url]
+) -> None:
+    url = loaded("bare")
+    with connect(url) as session:
+        session.execute(
+            "alter policy own on drafts using (author_id::text = current_setting('request.jwt.claim.sub', true))"
+        )
+        session.execute("create role worlds_second; create role worlds_third; create role worlds_fourth")
+        session.execute("grant select on drafts to worlds_second, worlds_third, worlds_fourth")
+    try:
+        with world.build(scratch_server, url) as found:
+            member = found.identities[0]
+            assert member.settings == {
+                "my.tenant": found.keys["A"],
+                "request.jwt.claim.sub": found.users["A"][0],
+            }
+            assert found.uncalibrated == {}
+            people: dict[str, int] = {}
+            for identity in found.identities:
+                people[identity.role] = people.get(identity.role, 0) + 1
+            assert people["worlds_app"] == 2
+            assert people["worlds_third"] == 1  # a fourth role acts for one member
+    finally:
+        with connect(url) as session:
+            session.execute("drop owned by worlds_second, worlds_third, worlds_fourth")
+            session.execute("drop role worlds_second, worlds_third, worlds_fourth")
