@@ -41,6 +41,7 @@ def script(scene: Scene, outcome: Outcome) -> str:
         "-- Rows of two tenants, A and B, in the tables that matter.",
         "set local session_replication_role = replica;",
         *(_insertion(scene, table) for table in tables),
+        *_sequences(scene, tables),
         *(f"refresh materialized view {view.sql};" for view in _views(scene, outcome)),
     ]
     if attack.setup:
@@ -137,6 +138,19 @@ def _insertion(scene: Scene, table: Relation) -> str:
     return (
         f"insert into {table.sql} ({names}) overriding system value values\n{joined}\non conflict do nothing;"
     )
+
+
+def _sequences(scene: Scene, tables: Iterable[Relation]) -> Iterator[str]:
+    """Sequences beyond the numbers of these rows. ALTER SEQUENCE is taken back with the transaction, setval() would not be."""
+    known = {table.oid for table in tables}
+    for sequence in scene.surface.sequences:
+        if sequence.stands > 0 and (sequence.of in known or not sequence.of):
+            name, goal = literal(sequence.sql), sequence.stands + 1
+            body = (
+                f" begin if coalesce(pg_catalog.pg_sequence_last_value({name}::pg_catalog.regclass), 0) < {goal} then"
+                f" alter sequence {sequence.sql} restart with {goal}; end if; end "
+            )
+            yield f"do {dollar(body)};"
 
 
 def _before(tables: Iterable[Relation]) -> str:

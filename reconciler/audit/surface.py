@@ -72,11 +72,12 @@ class Routine:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """A sequence; `of` is the table whose column it numbers, as OID (0: none)."""
+    """A sequence; `of` is the table whose column it numbers, as OID (0: none), `stands` the number it is at."""
 
     oid: int
     id: ObjectId
     of: int
+    stands: int
 
     @property
     def sql(self) -> str:
@@ -167,7 +168,8 @@ select p.oid::bigint, array(select r.name from pg_catalog.unnest(%s::text[]) as 
 _SEQUENCES = f"""
 select c.oid::bigint, n.nspname::text, c.relname::text, coalesce((select d.refobjid::bigint from pg_catalog.pg_depend as d
         where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype in ('a', 'i')
-          and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass limit 1), 0)
+          and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass limit 1), 0),
+       coalesce(pg_catalog.pg_sequence_last_value(c.oid), 0)::bigint
   from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
  where c.relkind = 'S' and c.relpersistence <> 't' and {_OURS} and {_MEMBER.format("pg_catalog.pg_class", "c.oid")}
  order by 2, 3
@@ -221,8 +223,8 @@ def read(connection: Connection, roles: Iterable[str]) -> Surface:
     routines = tuple(_routine(*row) for row in connection.execute(_ROUTINES.encode()))
     calls = {row[0]: frozenset(row[1]) for row in connection.execute(_CALLS, (names,))}
     sequences = tuple(
-        Sequence(oid, ObjectId("sequence", schema, name), of)
-        for oid, schema, name, of in connection.execute(_SEQUENCES.encode())
+        Sequence(oid, ObjectId("sequence", schema, name), of, stands)
+        for oid, schema, name, of, stands in connection.execute(_SEQUENCES.encode())
     )
     numbers = {
         (role, sequence.oid): frozenset(may)
