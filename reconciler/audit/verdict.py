@@ -102,19 +102,19 @@ def _unharmed(question: Question, attacks: Sequence[Outcome]) -> Decision:
         )
     if question.absent:
         return Decision("undecided", question.absent)
-    if not any(o.attack.by is None and not o.attack.before for o in attacks):
+    plain = [o for o in attacks if not o.attack.aside]
+    if not plain:
         return Decision("undecided", "no attack could be made")
+    reached = next((o for o in plain if o.code.startswith("23")), None)
+    if reached is not None:  # constraints are looked at after rights: those let it pass
+        return Decision("undecided", f"only a constraint stopped it: {reached.trouble}")
     controls = [o for o in question.outcomes if o.attack.own and o.ready]
-    worked = any(o.reached for o in controls) or (command == "SELECT" and any(o.rows for o in attacks))
-    plain = [o for o in attacks if o.attack.by is None and not o.attack.before]
+    worked = any(o.reached for o in controls) or (command == "SELECT" and any(o.rows for o in plain))
     conclusive = [o for o in plain if o.trouble is None or o.refused or o.denied]
     if worked:
-        best = next(iter(conclusive), attacks[0])
-        if conclusive or len({o.code for o in attacks}) == 1:
-            return Decision("isolated", f"works on A's own rows; {_came_to(best)}")
-        return Decision("undecided", f"stopped by something else than rights: {best.trouble}")
+        return Decision("isolated", f"works on A's own rows; {_came_to(next(iter(conclusive), plain[0]))}")
     if not conclusive:
-        return Decision("undecided", f"stopped by something else than rights: {attacks[0].trouble}")
+        return Decision("undecided", f"stopped by something else than rights: {plain[0].trouble}")
     if "A" not in question.identity.sides:
         if question.alive or command == "SELECT" or any(o.refused for o in conclusive):
             return Decision("isolated", f"of no tenant; {_came_to(conclusive[0])}")

@@ -38,11 +38,11 @@ def attacks(target: Target) -> Attacks:
         does = f"deletes a row of A to which a row of tenant B in {child.id} refers"
         sql = f"delete from {target.sql}"
         done = yield Attack(
-            target.id, "DELETE", does, sql, "ATK008", kept, ((rival, repoint),), watched=watched
+            target.id, "DELETE", does, sql, "ATK008", kept, ((rival, repoint),), watched=watched, aside=True
         )
         if done.leaked or done.ready:
             continue
-        yield Attack(target.id, "DELETE", does, sql, "ATK025", (*kept, repoint), watched=watched)
+        yield Attack(target.id, "DELETE", does, sql, "ATK025", (*kept, repoint), watched=watched, aside=True)
 
 
 def _pointed(child: Relation, key: Actions, target: Target, values: object) -> str:

@@ -41,6 +41,7 @@ def attacks(target: Target) -> Attacks:
                 reads=True,
                 by=variant,
                 fresh=fresh,
+                aside=True,
             )
         columns = target.plain(target.rights.update)
         if target.possible("UPDATE") and columns:
@@ -53,6 +54,7 @@ def attacks(target: Target) -> Attacks:
                 (*setup, *arena(target.scene, target.base, rows)),
                 by=variant,
                 fresh=fresh,
+                aside=True,
             )
         if target.possible("DELETE"):
             yield Attack(
@@ -64,6 +66,7 @@ def attacks(target: Target) -> Attacks:
                 (*setup, *arena(target.scene, target.base, rows)),
                 by=variant,
                 fresh=fresh,
+                aside=True,
             )
         columns = target.writable(target.rights.insert)
         if target.possible("INSERT") and columns:
@@ -76,6 +79,7 @@ def attacks(target: Target) -> Attacks:
                 (*setup, taken_away(target.base, rows)),
                 by=variant,
                 fresh=fresh,
+                aside=True,
             )
 
 

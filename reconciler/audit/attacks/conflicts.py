@@ -29,6 +29,7 @@ def attacks(target: Target) -> Attacks:
                 f"{target.insertion(columns, values)} on conflict ({names}) do update set"
                 f" {ident(changed[0])} = excluded.{ident(changed[0])}",
                 "ATK003",
+                aside=True,
             )
             if done.leaked:
                 return
@@ -43,6 +44,7 @@ def attacks(target: Target) -> Attacks:
             f"{into} update set {target.assignments(changed[:1], rows[0].values)}",
             "ATK003",
             arena(target.scene, target.base, rows),
+            aside=True,
         )
     if rights.may("DELETE"):
         yield Attack(
@@ -52,4 +54,5 @@ def attacks(target: Target) -> Attacks:
             f"{into} delete",
             "ATK004",
             arena(target.scene, target.base, rows),
+            aside=True,
         )

@@ -31,6 +31,7 @@ def attacks(target: Target) -> Attacks:
             away,
             compared=True,
             oracle="ATK021",
+            aside=True,
         )
     for link in target.base.keys:
         parent = target.scene.catalogue.relations.get(link.target)
@@ -43,6 +44,8 @@ def attacks(target: Target) -> Attacks:
         rows = target.scene.rows(parent, "B")[:1]
         if not rows or target.scene.owner_of(parent).ownership == "global":
             continue
+        if parent.id == target.scene.world.tenancy.users:  # people may be in several tenants
+            continue
         pointed = {mine_: rows[0].values[it] for mine_, it in zip(link.columns, link.theirs, strict=True)}
         yield Attack(
             target.id,
@@ -53,6 +56,7 @@ def attacks(target: Target) -> Attacks:
             away,
             compared=True,
             oracle="ATK022",
+            aside=True,
         )
 
 

@@ -32,4 +32,5 @@ def attacks(target: Target) -> Attacks:
         ((target.scene.rival(target.identity), planned),),
         compared=True,
         query=rows,
+        aside=True,
     )

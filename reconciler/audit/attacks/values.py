@@ -19,7 +19,8 @@ class Attack:
     not exist; `reads`: the rows that come back are rows of the object, so that any more of them there are B's. `oracle` names the
     finding when the two answers differ and still show nothing. `watched` are tables (OIDs) whose rows are read again right before
     the attack, because the steps before change them. `by` plays another identity than the cell's; `fresh`: in a session where no setting was ever made. `query` is
-    the query whose lines come back, where `sql` is not that itself.
+    the query whose lines come back, where `sql` is not that itself. `aside`: one way more to
+    do it, whose failure alone would not make a cell isolated.
     """
 
     object: ObjectId
@@ -37,6 +38,7 @@ class Attack:
     by: Identity | None = None
     fresh: bool = False
     query: str = ""
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

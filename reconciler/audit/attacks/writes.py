@@ -40,6 +40,7 @@ def inserts(target: Target) -> Attacks:
                 target.insertion(columns, values),
                 "ATK002",
                 (taken_away(target.base, [row]),),
+                aside=bool(how),
             )
             if done.leaked or done.denied:
                 return
@@ -164,6 +165,7 @@ def moves(target: Target) -> Attacks:
                         *arena(target.scene, target.base, [own], own=True),
                         taken_away(target.base, [foreign]),
                     ),
+                    aside=True,
                 )
                 if done.leaked or done.denied:
                     return
@@ -180,6 +182,7 @@ def moves(target: Target) -> Attacks:
             f"update {target.sql} set {target.assignments(columns, own.values)}",
             "ATK006",
             setup,
+            aside=True,
         )
         if done.leaked or done.trouble is None:
             return
