@@ -34,7 +34,13 @@ def test(
         typer.Argument(metavar="[SOURCE]", help="URL, .sql file or schema directory.", show_default=False),
     ] = None,
     race: Annotated[
-        str, typer.Option("--race", metavar="NAME", help="Only what is called so; * and ? are wildcards.")
+        str,
+        typer.Option(
+            "--race",
+            "--only",
+            metavar="NAME",
+            help="Only what is called so: a race, a trigger, a scenario; * and ? are wildcards.",
+        ),
     ] = "*",
     schedule: Annotated[
         str | None,
@@ -54,6 +60,9 @@ def test(
     seconds: Annotated[
         float, typer.Option("--seconds", min=1, help="No new race is begun after so long.")
     ] = 600.0,
+    bulk: Annotated[
+        int, typer.Option("--bulk", min=2, help="How many rows a trigger meets in one statement.")
+    ] = 10_000,
     live: Annotated[
         bool, typer.Option("--live", help="The schema of the live database, not its declarations.")
     ] = False,
@@ -71,7 +80,7 @@ def test(
     from reconciler.lab.junit import junit as xml
     from reconciler.lab.report import document
 
-    wanted = _wanted(race, schedule, level, schedules, drawn, seed, seconds)
+    wanted = _wanted(race, schedule, level, schedules, drawn, seed, seconds, bulk)
     with screen.progress() as told, subject_of(screen, target, source, live, None, told) as opened:
         subject, database = opened
         if not subject.shadow.own:
@@ -85,11 +94,9 @@ def test(
             report = tested(subject, database, wanted, told=told)
     if names:
         if screen.is_json:
-            screen.document(
-                {"races": [{"name": one.name, "actors": [a.identity for a in one.actors]} for one in found]}
-            )
+            screen.document({"names": list(found)})
         else:
-            screen.say_all(one.name for one in found)
+            screen.say_all(found)
         return
     if junit is not None:
         junit.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +112,14 @@ def test(
 
 
 def _wanted(
-    race: str, schedule: str | None, level: str | None, schedules: int, drawn: int, seed: int, seconds: float
+    race: str,
+    schedule: str | None,
+    level: str | None,
+    schedules: int,
+    drawn: int,
+    seed: int,
+    seconds: float,
+    bulk: int,
 ) -> Wanted:
     from reconciler.engine.testing import Wanted
     from reconciler.errors import Usage
@@ -125,4 +139,4 @@ def _wanted(
     levels: tuple[Isolation, ...] = tuple(one for one in LEVELS if one == words) or LEVELS
     if schedule is not None and not words:
         levels = LEVELS[:1]
-    return Wanted(name, schedule or "", levels, Limits(schedules, 6, drawn, seed), seconds)
+    return Wanted(name, schedule or "", levels, Limits(schedules, 6, drawn, seed), seconds, bulk)

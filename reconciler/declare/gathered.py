@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from reconciler.declare.values import DeclaredFile, Rename, TriggerDesign
 from reconciler.errors import Source, Usage
 from reconciler.model import ObjectId
+
+if TYPE_CHECKING:
+    from reconciler.declare.scenario import Scenario  # its models take longer to build than SQL files to read
 
 _REPLACEABLE = ("function", "procedure", "aggregate", "view")
 """Kinds whose second `create or replace` wins silently, so that the order of files would decide."""
@@ -23,6 +27,7 @@ class Gathered:
     fills: dict[ObjectId, str] = field(default_factory=dict)
     downs: dict[ObjectId, str] = field(default_factory=dict)
     designs: list[TriggerDesign] = field(default_factory=list)
+    scenarios: list[Scenario] = field(default_factory=list)
     owned: dict[ObjectId, Source] = field(default_factory=dict)
     places: dict[ObjectId, Source] = field(default_factory=dict)
 
@@ -32,6 +37,7 @@ class Gathered:
         self.fills |= other.fills
         self.downs |= other.downs
         self.designs += other.designs
+        self.scenarios += other.scenarios
         self.owned |= other.owned
         self.places |= other.places
 

@@ -11,9 +11,10 @@ def json_schema() -> dict[str, Any]:
     from pydantic import TypeAdapter
 
     from reconciler.declare.format import SINGLE, Document
+    from reconciler.declare.format_scenario import OneScenario, Scenarios
 
     union: Any = Document
-    for model in SINGLE.values():
+    for model in (*SINGLE.values(), OneScenario, Scenarios):
         union = union | model
     found = TypeAdapter(union).json_schema(by_alias=True)
     return {

@@ -47,6 +47,7 @@ def read(directory: Path, *, exclude: Path | None = None) -> Declarations:
         tuple(total.designs),
         _digest(files, total),
         total.owned | total.places,
+        tuple(sorted(total.scenarios, key=lambda one: (one.name, str(one.source)))),
     )
 
 
@@ -116,7 +117,9 @@ def _parsed(text: str, file: str, is_sql: bool) -> Gathered:
 
 def _digest(files: list[DeclaredFile], total: Gathered) -> str:
     """One value for the content: the same for the same files under other names, in another order, at another time."""
-    contents = sorted(hashlib.sha256("\1".join(_contents(file)).encode()).hexdigest() for file in files)
+    contents = sorted(
+        hashlib.sha256("\1".join(_contents(file)).encode()).hexdigest() for file in files if file.statements
+    )
     said = sorted(
         [f"{r.kind} {r.old} {r.new}" for r in total.renames]
         + [f"fill {id} {sql}" for id, sql in total.fills.items()]

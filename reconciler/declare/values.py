@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from reconciler.errors import Source
 from reconciler.model import ObjectId
+
+if TYPE_CHECKING:
+    from reconciler.declare.scenario import Scenario
 
 OnError = Literal["raise", "queue", "log"]
 
@@ -96,7 +99,7 @@ class Declarations:
 
     `fills` and `downs` map a column to the SQL expression that fills it for existing rows on the way up, and that
     restores it on the way down; `fills` also maps a removed value of an enum to the one that rows get instead. `digest` depends on the content alone, not on file names, order or times.
-    `places` says where an object was declared, as far as that can be seen without asking PostgreSQL.
+    `scenarios` declare nothing: they are tried by `test`. `places` says where an object was declared, as far as that can be seen without asking PostgreSQL.
     """
 
     files: tuple[DeclaredFile, ...]
@@ -106,3 +109,4 @@ class Declarations:
     designs: tuple[TriggerDesign, ...] = ()
     digest: str = ""
     places: Mapping[ObjectId, Source] = field(default_factory=dict)
+    scenarios: tuple[Scenario, ...] = ()

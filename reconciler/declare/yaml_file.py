@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from reconciler.declare import names, render
+from reconciler.declare import names, render, scenario
 from reconciler.declare.budget import budget
 from reconciler.declare.format import SINGLE, Document, Procedure
+from reconciler.declare.format_scenario import OneScenario, Scenarios
 from reconciler.declare.format_table import Table, Trigger
 from reconciler.declare.gathered import Gathered, declared_twice
 from reconciler.declare.node import together, validated
@@ -20,6 +21,9 @@ from reconciler.declare.values import DeclaredFile, DeclaredStatement, Invariant
 from reconciler.errors import Usage
 from reconciler.model import ObjectId
 
+_SCENARIOS = ("scenario", "scenarios")
+"""The keys of a document that declares nothing, and says what is to be tried."""
+
 
 def read_yaml(text: str, file: str) -> Gathered:
     """Everything that one YAML file declares. Raises `Usage`."""
@@ -28,6 +32,11 @@ def read_yaml(text: str, file: str) -> Gathered:
     statements: list[DeclaredStatement] = []
     for tree in documents(text, file):
         try:
+            if isinstance(tree.value, Map) and not tree.value.keys().isdisjoint(_SCENARIOS):
+                several = "scenarios" in tree.value
+                node = validated(Scenarios, tree) if several else validated(OneScenario, tree)
+                found.scenarios += scenario.read(node)
+                continue
             document = _document(tree)
             statements += [one_statement(statement) for statement in render.document(document)]
             if document.sql:

@@ -15,6 +15,7 @@ from pathlib import Path
 from reconciler import declare
 from reconciler.catalog.scope import Scope
 from reconciler.declare import Declarations, DeclaredFile, TriggerDesign
+from reconciler.declare.scenario import Scenario
 from reconciler.engine.desired import Trust
 from reconciler.engine.sources import is_url, major_of, materialised, stand_ins
 from reconciler.engine.work import Told, looked, opened
@@ -39,7 +40,7 @@ _BRINGS_AUTH = re.compile(
 @dataclass(frozen=True, slots=True)
 class Subject:
     """`start` is the scratch database, with nobody connected; `places` says where its objects are declared, `designs` what
-    their authors say of triggers, `owner` whose those are of which nothing says so (empty: the source says it)."""
+    their authors say of triggers, `scenarios` what they want to be tried, `owner` whose those are of which nothing says so (empty: the source says it)."""
 
     name: str
     shadow: Shadow
@@ -49,6 +50,7 @@ class Subject:
     places: Mapping[ObjectId, Source] = field(default_factory=dict)
     designs: tuple[TriggerDesign, ...] = ()
     owner: str = ""
+    scenarios: tuple[Scenario, ...] = ()
 
 
 @contextmanager
@@ -73,6 +75,7 @@ def of_database(
                 found.places,
                 found.designs,
                 work.role,
+                found.scenarios,
             )
 
 
@@ -101,7 +104,9 @@ def of_source(
         found = _declared(source, exclude)
         kind = platform or _platform_in(found.files)
         start, owner = _loaded(found.files, server, kind)
-        yield Subject(source, server, start, kind, _scope(kind), found.places, found.designs, owner)
+        yield Subject(
+            source, server, start, kind, _scope(kind), found.places, found.designs, owner, found.scenarios
+        )
 
 
 def _scope(platform: Platform) -> Scope:

@@ -1,4 +1,4 @@
-"""`test`, start to end: a world of two tenants, the races that triggers ask for, every schedule judged.
+"""`test`, start to end: declared scenarios; each trigger tried by itself; the races that triggers ask for, every schedule judged.
 
 Knows a subject in a scratch database, never the live one. Promises that what was found before an interruption is told, marked as partial.
 """
@@ -11,17 +11,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from reconciler.declare.scenario import Scenario
 from reconciler.engine.subject import Subject
 from reconciler.engine.work import Told
 from reconciler.errors import ReconcilerError, Usage
-from reconciler.lab import material, pairs, triggers
+from reconciler.lab import material, pairs, scenario, trials, triggers
 from reconciler.lab.explore import Limits
 from reconciler.lab.invariants import asked
 from reconciler.lab.race import explored, replayed
 from reconciler.lab.report import Case, Tested
-from reconciler.lab.told import case_of, case_of_replay
+from reconciler.lab.told import case_of, case_of_replay, case_of_scenario, case_of_trial
 from reconciler.lab.values import LEVELS, Isolation, Race
-from reconciler.pg import connect
+from reconciler.pg import Url, connect
 from reconciler.settings import Database
 from reconciler.shadow.tenants import world
 from reconciler.shadow.tenants.values import World
@@ -31,72 +32,89 @@ USUAL = Limits(schedules=60, preemptions=6)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be tried. `race` is a name or a pattern (* and ?), `schedule` the one schedule of it that is replayed."""
+    """What is to be tried. `name` is a name or a pattern (* and ?), `schedule` the one schedule of a race that is replayed;
+    `bulk` how many rows one statement inserts."""
 
-    race: str = "*"
+    name: str = "*"
     schedule: str = ""
     levels: tuple[Isolation, ...] = LEVELS
     limits: Limits = USUAL
     seconds: float = 600.0
+    bulk: int = 10_000
+
+    def matches(self, name: str) -> bool:
+        return name == self.name or fnmatch.fnmatchcase(name, self.name)
 
 
 EVERYTHING = Wanted()
 
 
 @dataclass(slots=True)
-class _Found:
-    """What is known so far."""
+class _Run:
+    """One run, and what is known so far."""
 
+    subject: Subject
+    database: Database
+    wanted: Wanted
+    told: Told
+    began: float = field(default_factory=time.monotonic)
     cases: list[Case] = field(default_factory=list)
     untried: list[str] = field(default_factory=list)
     partial: str = ""
     stage: str = ""
 
+    def tell(self, stage: str) -> None:
+        self.stage = stage
+        self.told(stage)
+
+    @property
+    def late(self) -> bool:
+        return time.monotonic() - self.began > self.wanted.seconds
+
+    def result(self) -> Tested:
+        return Tested(
+            self.subject.name,
+            self.subject.shadow.major,
+            tuple(self.cases),
+            tuple(dict.fromkeys(self.untried)),
+            self.partial,
+            time.monotonic() - self.began,
+        )
+
 
 def tested(
     subject: Subject, database: Database, wanted: Wanted = EVERYTHING, *, told: Told = lambda stage: None
 ) -> Tested:
-    """Everything that was tried. An interruption (Ctrl-C) ends it, and what was found until then is returned."""
-    began = time.monotonic()
-    found = _Found()
+    """Everything that was tried. An interruption (Ctrl-C) ends it, and what was found until then is returned.
 
-    def tell(stage: str) -> None:
-        found.stage = stage
-        told(stage)
-
-    with (
-        _until_interrupted(found),
-        world.build(
-            subject.shadow,
-            subject.start,
-            tenant_column=database.tenants_by,
-            declared=database.audit.tables,
-            told=tell,
-        ) as made,
-    ):
-        tell("making races from the triggers")
-        races = _races(made, subject, found, wanted)
-        if not races and wanted.race != "*":
-            raise Usage(f"no race is called {wanted.race}", hint="reconciler test --list shows their names")
-        for number, race in enumerate(races, start=1):
-            if time.monotonic() - began > wanted.seconds:
-                found.untried.append(
-                    f"{len(races) - number + 1} races: the time given ({wanted.seconds:g} s) was over"
-                )
-                break
-            tell(f"race {number} of {len(races)}: {race.name}, {race.isolation}")
-            _run(subject, made, race, wanted, found)
-    return Tested(
-        subject.name, subject.shadow.major, tuple(found.cases), tuple(found.untried), found.partial, time.monotonic() - began
-    )  # fmt: skip
+    Raises Usage when nothing has the name that is wanted.
+    """
+    run = _Run(subject, database, wanted, told)
+    with _until_interrupted(run):
+        for one in subject.scenarios:
+            if wanted.matches(one.name):
+                _scenario(run, one)
+        if wanted.name == "*" or not run.cases:
+            with _world(run) as made:
+                _triggers(run, made)
+                _races(run, made)
+    if not run.cases and not run.untried and wanted.name != "*":
+        raise Usage(f"nothing is called {wanted.name}", hint="reconciler test --list shows all names")
+    return run.result()
 
 
-def listed(subject: Subject, database: Database, *, told: Told = lambda stage: None) -> tuple[Race, ...]:
-    """The races there are, at no level in particular."""
-    with world.build(
-        subject.shadow, subject.start, tenant_column=database.tenants_by, declared=database.audit.tables, told=told
-    ) as made:  # fmt: skip
-        return tuple(_races(made, subject, _Found(), Wanted(levels=LEVELS[:1])))
+def listed(subject: Subject, database: Database, *, told: Told = lambda stage: None) -> tuple[str, ...]:
+    """The names of all scenarios, triggers and races."""
+    run = _Run(subject, database, Wanted(levels=LEVELS[:1]), told)
+    with _world(run) as made:
+        races = _made(run, made)
+        with connect(made.both, application_name="reconciler lab") as connection:
+            every = triggers.read(connection)
+    return (
+        *(one.name for one in subject.scenarios),
+        *(str(one.id) for one in every),
+        *(r.name for r in races),
+    )
 
 
 def invariants(subject: Subject) -> Mapping[str, str]:
@@ -108,49 +126,121 @@ def invariants(subject: Subject) -> Mapping[str, str]:
     return {name: query for query, name in seen.items()}
 
 
-def _races(made: World, subject: Subject, found: _Found, wanted: Wanted) -> list[Race]:
+@contextmanager
+def _world(run: _Run) -> Iterator[World]:
+    with world.build(
+        run.subject.shadow,
+        run.subject.start,
+        tenant_column=run.database.tenants_by,
+        declared=run.database.audit.tables,
+        told=run.tell,
+    ) as made:
+        yield made
+
+
+def _scenario(run: _Run, one: Scenario) -> None:
+    """At each of its levels, each time in a database of its own."""
+    began = time.monotonic()
+    levels = [level for level in one.levels or LEVELS if level in run.wanted.levels]
+    for level in levels if one.race else levels[:1] if not one.levels else levels:
+        run.tell(f"scenario: {one.name}, {level}")
+        try:
+            with run.subject.shadow.copy(run.subject.start) as database:
+                wrong = scenario.prepared(database, one)
+                if wrong is not None:
+                    run.cases.append(case_of_scenario(one, level, (wrong,), time.monotonic() - began))
+                elif one.race:
+                    race = scenario.race(one, level, invariants(run.subject), one.name)
+                    run.cases.append(replace(_played(run, database, race), place=one.source))
+                else:
+                    found = scenario.stepped(database, one, level, invariants(run.subject))
+                    run.cases.append(case_of_scenario(one, level, found, time.monotonic() - began))
+        except ReconcilerError as error:
+            run.untried.append(f"{one.name}, {level}: {error.what}")
+
+
+def _triggers(run: _Run, made: World) -> None:
+    """Each trigger by itself, all in one copy: nothing of it is committed."""
+    if run.wanted.schedule:
+        return
+    with (
+        run.subject.shadow.copy(made.both) as database,
+        trials.open_bench(database, made, _holding(run, made), run.subject.designs, run.wanted.bulk) as bench,
+    ):
+        for trigger in bench.triggers:
+            if not run.wanted.matches(str(trigger.id)):
+                continue
+            if run.late:
+                run.untried.append(f"{trigger.id}: the time given ({run.wanted.seconds:g} s) was over")
+                continue
+            run.tell(f"trigger {trigger.id}")
+            began = time.monotonic()
+            for tried in trials.every(bench, trigger):
+                now = time.monotonic()
+                run.cases.append(case_of_trial(tried, now - began, run.subject.places.get(trigger.id)))
+                began = now
+
+
+def _holding(run: _Run, made: World) -> dict[str, str]:
+    """The invariants that hold on made-up rows before anything is tried."""
     with connect(made.both, application_name="reconciler lab") as connection:
-        holding = {}
-        for name, query in invariants(subject).items():
+        found = {}
+        for name, query in invariants(run.subject).items():
             broken = asked(connection, name, query)
             if broken is None:
-                holding[name] = query
+                found[name] = query
             else:
-                found.untried.append(f"{broken}; that is so on made-up rows before anything was tried")
+                run.untried.append(f"{broken}; that is so on made-up rows before anything was tried")
+    return found
+
+
+def _made(run: _Run, made: World) -> list[Race]:
+    """The races of all triggers, once for each level."""
+    holding = _holding(run, made)
+    with connect(made.both, application_name="reconciler lab") as connection:
         stuff = material.read(connection, made)
         races = []
         for one in pairs.races(connection, stuff, triggers.read(connection), holding):
-            if not _matches(one.name, wanted.race):
+            if not run.wanted.matches(one.name):
                 continue
             if one.race is None:
-                found.untried.append(f"{one.name}: {one.why}")
+                run.untried.append(f"{one.name}: {one.why}")
             else:
-                levels = LEVELS[:1] if one.name.endswith(pairs.OPPOSITE) else wanted.levels
-                races += [replace(one.race, isolation=level) for level in levels if level in wanted.levels]
+                levels = LEVELS[:1] if one.name.endswith(pairs.OPPOSITE) else LEVELS
+                races += [
+                    replace(one.race, isolation=level) for level in levels if level in run.wanted.levels
+                ]
     return races
 
 
-def _matches(name: str, pattern: str) -> bool:
-    return name == pattern or fnmatch.fnmatchcase(name, pattern)
+def _races(run: _Run, made: World) -> None:
+    run.tell("making races from the triggers")
+    races = _made(run, made)
+    for number, race in enumerate(races, start=1):
+        if run.late:
+            left = len(races) - number + 1
+            run.untried.append(f"{left} races: the time given ({run.wanted.seconds:g} s) was over")
+            return
+        run.tell(f"race {number} of {len(races)}: {race.name}, {race.isolation}")
+        try:
+            with run.subject.shadow.copy(made.both) as database:
+                run.cases.append(_played(run, database, race))
+        except ReconcilerError as error:
+            run.untried.append(f"{race.name}, {race.isolation}: {error.what}")
 
 
-def _run(subject: Subject, made: World, race: Race, wanted: Wanted, found: _Found) -> None:
+def _played(run: _Run, database: Url, race: Race) -> Case:
     began = time.monotonic()
-    try:
-        with subject.shadow.copy(made.both) as database:
-            if wanted.schedule:
-                judged = replayed(database, race, wanted.schedule)
-                found.cases.append(case_of_replay(race, judged, time.monotonic() - began))
-            else:
-                every = explored(database, race, limits=wanted.limits)
-                found.cases.append(case_of(every, time.monotonic() - began))
-    except ReconcilerError as error:
-        found.untried.append(f"{race.name}, {race.isolation}: {error.what}")
+    if run.wanted.schedule:
+        judged = replayed(database, race, run.wanted.schedule)
+        return case_of_replay(race, judged, time.monotonic() - began)
+    every = explored(database, race, limits=run.wanted.limits)
+    return case_of(every, time.monotonic() - began)
 
 
 @contextmanager
-def _until_interrupted(found: _Found) -> Iterator[None]:
+def _until_interrupted(run: _Run) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        found.partial = f"interrupted ({found.stage}): what is not here was not tried"
+        run.partial = f"interrupted ({run.stage}): what is not here was not tried"

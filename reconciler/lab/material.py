@@ -102,6 +102,19 @@ class Material:
     def delete(self, relation: Relation, row: Values) -> str:
         return f"delete from {relation.sql} as x where {same(relation, row)}"
 
+    def found(self, relation: Relation, row: Values, event: str) -> str:
+        """A condition on `x` by which a row is found that was just inserted (its made keys are not known) or updated."""
+        made = self.made.get(relation.oid, frozenset())
+        if event != "insert" and relation.primary:
+            return same(relation, row)
+        types = {c.name: c.type for c in relation.columns}
+        pointing = [name for key in relation.keys for name in key.columns]
+        names = [n for n in dict.fromkeys((*self.natural(relation), *pointing)) if n not in made]
+        names = names or [n for n in self.stored(relation) if types[n] not in ("json", "xml", "point")]
+        return " and ".join(
+            f"x.{ident(n)} is not distinct from {constant(relation, n, row)}" for n in names if n in row
+        )
+
     def away(self, relation: Relation, row: Values, *, itself: bool = True) -> tuple[str, ...]:
         """Takes a row away with everything that points to it, or only the latter. For a session in replica mode."""
         return tuple(self._away(relation, lambda x: same(relation, row, x), itself, (relation.oid,)))

@@ -67,7 +67,7 @@ def reach(database: Url, race: Race) -> Reach:
                 if one.relation.kind == "table":
                     touched[one.oid] = _more(touched.get(one.oid), one)
         written = {oid: one for oid, one in touched.items() if one.written}
-        open_ = {oid: one for oid, one in written.items() if not _appended(session, one)}
+        open_ = {oid: one for oid, one in written.items() if not appended(session, one)}
         above = session.execute(_ABOVE, (list(open_),)).fetchall()
     parents = {ObjectId("table", schema, name) for schema, name in above}
     gated = {one.relation for one in open_.values()} | parents
@@ -94,7 +94,7 @@ def _more(known: footprint.Touched | None, one: footprint.Touched) -> footprint.
     )  # fmt: skip
 
 
-def _appended(session: Connection, one: footprint.Touched) -> bool:
+def appended(session: Connection, one: footprint.Touched) -> bool:
     """Whether rows were put there and nothing else, and two such rows can never meet."""
     if one.updated or one.deleted or one.replaced or one.scans:
         return False

@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 from reconciler.errors import Source
 from reconciler.lab.race import Explored
+from reconciler.lab.trials.bench import Verdict
 from reconciler.lab.values import Isolation
 from reconciler.model import ObjectId
 
-Verdict = Literal["failed", "warning", "passed", "undecided"]
 VERDICTS: tuple[Verdict, ...] = ("failed", "warning", "undecided", "passed")
 
 
@@ -35,7 +35,7 @@ class Case:
     `diagram` is the schedule for a person; `counts` how many schedules came to what."""
 
     name: str
-    kind: Literal["race", "scenario", "invariant"]
+    kind: Literal["race", "scenario", "trial"]
     subject: ObjectId
     verdict: Verdict
     says: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -51,19 +51,14 @@ class Saved:
 def save(connection: Connection, tables: Iterable[ObjectId]) -> Saved:
     """Keeps the rows of these tables, and where every sequence stands. Partitioned tables are kept by their partitions."""
     connection.execute(f"create schema if not exists {SCHEMA}")
-    columns: dict[ObjectId, tuple[Column, ...]] = {}
+    known: dict[ObjectId, tuple[Column, ...]] = {}
     away, back = [], []
     for number, table in enumerate(sorted(set(tables))):
         name, kept = ident(table.schema, table.name), f"{SCHEMA}.kept_{number}"
-        columns[table] = tuple(
-            Column(column, type, computed, identity or makes(default), (oid, place))
-            for column, computed, default, identity, type, oid, place in connection.execute(
-                _COLUMNS, (name,)
-            ).fetchall()
-        )
+        known[table] = columns(connection, table)
         connection.execute(f"drop table if exists {kept}")
         connection.execute(f"create table {kept} as select * from only {name}")
-        stored = ", ".join(ident(column.name) for column in columns[table] if not column.computed)
+        stored = ", ".join(ident(column.name) for column in known[table] if not column.computed)
         away.append(f"delete from only {name}")
         if stored:
             back.append(f"insert into {name} ({stored}) overriding system value select {stored} from {kept}")
@@ -72,7 +67,7 @@ def save(connection: Connection, tables: Iterable[ObjectId]) -> Saved:
         assert row is not None
         back.append(f"select pg_catalog.setval({literal(sequence)}, {row[0]}, {str(row[1]).lower()})")
     script = "; ".join(("begin", "set local session_replication_role to replica", *away, *back, "commit"))
-    return Saved(script, columns)
+    return Saved(script, known)
 
 
 def restore(connection: Connection, saved: Saved) -> None:
@@ -82,15 +77,26 @@ def restore(connection: Connection, saved: Saved) -> None:
 
 def state(connection: Connection, saved: Saved) -> dict[ObjectId, Rows]:
     """Every row of the tables as text, in no particular order."""
-    found: dict[ObjectId, Rows] = {}
-    for table, columns in saved.columns.items():
-        if columns:
-            names = ", ".join(f"{ident(column.name)}::text" for column in columns)
-            rows = connection.execute(
-                f"select {names} from only {ident(table.schema, table.name)}"
-            ).fetchall()
-            found[table] = tuple(tuple(row) for row in rows)
-    return found
+    return {table: rows(connection, table, known) for table, known in saved.columns.items() if known}
+
+
+def columns(connection: Connection, table: ObjectId) -> tuple[Column, ...]:
+    """Those of one table, in their order."""
+    return tuple(
+        Column(column, type, computed, identity or makes(default), (oid, place))
+        for column, computed, default, identity, type, oid, place in connection.execute(
+            _COLUMNS, (ident(table.schema, table.name),)
+        ).fetchall()
+    )
+
+
+def rows(connection: Connection, table: ObjectId, known: Sequence[Column]) -> Rows:
+    """Every row of one table as text, in no particular order."""
+    names = ", ".join(f"{ident(column.name)}::text" for column in known)
+    found = connection.execute(
+        f"select {names} from only {ident(table.schema, table.name)}".encode()
+    ).fetchall()
+    return tuple(tuple(row) for row in found)
 
 
 def makes(default: str) -> bool:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from reconciler.declare.scenario import Scenario
+from reconciler.errors import Source
 from reconciler.lab.diagram import lanes
 from reconciler.lab.pairs import OPPOSITE
 from reconciler.lab.race import Explored, Judged
-from reconciler.lab.report import Case, Verdict, counted
-from reconciler.lab.values import Race
+from reconciler.lab.report import Case, counted
+from reconciler.lab.scenario import Wrong
+from reconciler.lab.trials.bench import Tried, Verdict
+from reconciler.lab.values import Isolation, Race
 from reconciler.model import ObjectId
 
 _DIFFERENT = 12
@@ -62,4 +67,23 @@ def _case(
         difference=judged.difference[:_DIFFERENT],
         diagram=lanes(race, judged.ran) if bad else (),
         counts=counts, whole=whole, seconds=seconds,
+    )  # fmt: skip
+
+
+def case_of_scenario(scenario: Scenario, level: Isolation, wrong: Sequence[Wrong], seconds: float) -> Case:
+    """A declared scenario that ran step by step. It is where its first fault stands."""
+    says = "; ".join(f"{one.says} ({one.source})" for one in wrong)
+    return Case(
+        scenario.name, "scenario", ObjectId("scenario", "", scenario.name), "failed" if wrong else "passed",
+        says or f"{len(scenario.steps)} steps as expected", level, "unexpected" if wrong else "",
+        statements=tuple(sql for one in scenario.steps for sql in one.statements), seconds=seconds,
+        place=wrong[0].source if wrong else scenario.source,
+    )  # fmt: skip
+
+
+def case_of_trial(tried: Tried, seconds: float, place: Source | None) -> Case:
+    """One trial of one trigger."""
+    return Case(
+        f"{tried.trigger.id}/{tried.name}", "trial", tried.trigger.id, tried.verdict, tried.says, found=tried.found,
+        statements=tried.statements, seconds=seconds, place=place,
     )  # fmt: skip

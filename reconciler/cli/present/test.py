@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from reconciler.lab.report import Case, Tested, Verdict
+from reconciler.lab.report import Case, Tested
+from reconciler.lab.trials import Verdict
 
 _SIGNS: dict[Verdict, tuple[str, str]] = {
     "failed": ("✗", "bold red"), "warning": ("!", "yellow"), "undecided": ("?", "yellow"), "passed": ("✓", "green"),
