@@ -96,7 +96,7 @@ def audit(
 
         screen.document(document(found))
     elif screen.format == "sarif":
-        screen.raw(json.dumps(sarif(found), indent=2, ensure_ascii=False) + "\n")
+        screen.raw(json.dumps(sarif(found, Path.cwd()), indent=2, ensure_ascii=False) + "\n")
     elif screen.format == "html":
         screen.raw(html(found))
     elif screen.format == "markdown":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -70,6 +71,9 @@ def test_the_matrix_shows_the_worst_of_each_command() -> None:
     assert found.identities == ("anon", "member")
     assert [line.object for line in found.lines] == [NOTES, NASTY]
     assert [(m.letter, m.verdict) for m in found.lines[0].marks[1]] == [("S", "leak")]
+    assert found.unbound == ()
+    unbound = Cell(NOTES, "SELECT", "owner", "bypass", "not bound")
+    assert matrix(replace(AUDIT, cells=(*AUDIT.cells, unbound))).unbound == ("owner",)
     assert ("MERGE", "MERGE") in found.letters
 
 
@@ -113,6 +117,13 @@ def test_the_log_is_sarif() -> None:
     }
     assert placed["SEC003"] == placed["SEC001"], "a policy is declared with its table"
     assert placed["SEC002"] is None
+    moved = replace(AUDIT, places={NOTES: Source("/work/repo/schema/notes.yaml", 7)})
+    uris = {
+        location["physicalLocation"]["artifactLocation"]["uri"]
+        for r in sarif(moved, PurePosixPath("/work/repo"))["runs"][0]["results"]
+        for location in r["locations"] if "physicalLocation" in location
+    }  # fmt: skip
+    assert uris == {"schema/notes.yaml"}
     suppressed = [r for r in run["results"] if "suppressions" in r]
     assert [r["ruleId"] for r in suppressed] == ["SEC004"]
     assert suppressed[0]["suppressions"][0]["kind"] in ("inSource", "external")

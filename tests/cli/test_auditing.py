@@ -64,3 +64,4 @@ def test_a_schema_that_cannot_be_loaded_is_refused(tmp_path: Path) -> None:
     assert said.code == 3 and f"{file}:1" in said.err
     assert run("audit", str(tmp_path / "missing.sql")).code == 2
     assert run("audit", str(file), "--live").code == 2
+    assert run("audit", str(file), "--tables", "notes").code == 2

@@ -46,10 +46,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """`lines` worst first, then by name; `letters` says which command each letter stands for."""
+    """`lines` worst first, then by name. `unbound` are identities that have no column, because row-level security binds them nowhere;
+    `letters` says which command each letter stands for."""
 
     identities: tuple[str, ...]
     lines: tuple[Line, ...]
+    unbound: tuple[str, ...]
     letters: tuple[tuple[str, str], ...]
 
 
@@ -77,9 +79,11 @@ def matrix(audit: Audit) -> Matrix:
         all_of_them = [mark.verdict for some in marks for mark in some]
         lines.append(Line(id, marks, min(all_of_them, key=VERDICTS.index)))
     lines.sort(key=lambda line: (_urgent(line.worst), line.object.kind != "table", line.object))
-    used = tuple(i for i, _ in enumerate(identities) if any(line.marks[i] for line in lines))
+    bound = {cell.identity for cell in audit.cells if cell.verdict not in ("bypass", "shared")}
+    used = tuple(i for i, name in enumerate(identities) if name in bound)
+    unbound = tuple(sorted({cell.identity for cell in audit.cells} - bound))
     kept = tuple(Line(line.object, tuple(line.marks[i] for i in used), line.worst) for line in lines)
-    return Matrix(tuple(identities[i] for i in used), kept, tuple((letters[c], c) for c in order))
+    return Matrix(tuple(identities[i] for i in used), kept, unbound, tuple((letters[c], c) for c in order))
 
 
 def _rank(cell: Cell) -> int:

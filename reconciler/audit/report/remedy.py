@@ -1,4 +1,4 @@
-"""The migration that an audit proposes: the remedies that are SQL already, worst finding first. Never applied by itself.
+"""The migration that an audit proposes: the remedies that are SQL already, worst finding first; notes propose nothing. Never applied by itself.
 
 A remedy counts as mechanical when it is a statement from its first word on and holds no blank to fill in. Everything else
 stays advice, and is not in the script.
@@ -28,7 +28,7 @@ def mechanical(finding: Finding) -> str:
 def remedy(audit: Audit) -> str:
     """One script in one transaction; empty when no remedy is mechanical. What several findings propose stands there once."""
     found: dict[str, list[Finding]] = {}
-    for finding in audit.worst_first:
+    for finding in audit.at_least("warning"):
         sql = mechanical(finding)
         if sql:
             found.setdefault(sql, []).append(finding)

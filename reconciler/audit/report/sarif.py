@@ -18,8 +18,8 @@ _SCORES: dict[Severity, str] = {"error": "9.0", "warning": "5.0", "info": "2.0"}
 """How code hosts rank what concerns security, 0 to 10."""
 
 
-def sarif(audit: Audit) -> dict[str, Any]:
-    """The whole log: one run. Exempted findings stand in it, suppressed."""
+def sarif(audit: Audit, root: PurePath | None = None) -> dict[str, Any]:
+    """The whole log: one run. Exempted findings stand in it, suppressed. Files below `root` are named from there, as code hosts know them."""
     found = [(finding, None) for finding in audit.worst_first] + [
         (one.finding, one) for one in sorted(audit.exempted)
     ]
@@ -52,7 +52,7 @@ def sarif(audit: Audit) -> dict[str, Any]:
                     }
                 ],
                 "columnKind": "unicodeCodePoints",
-                "results": [_result(audit, finding, ids, exempted) for finding, exempted in found],
+                "results": [_result(audit, finding, ids, exempted, root) for finding, exempted in found],
             }
         ],
     }
@@ -73,15 +73,20 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _result(audit: Audit, finding: Finding, ids: list[str], exempted: Exempted | None) -> dict[str, Any]:
+def _result(
+    audit: Audit, finding: Finding, ids: list[str], exempted: Exempted | None, root: PurePath | None
+) -> dict[str, Any]:
     parts = (finding.says, finding.evidence, f"Remedy: {finding.remedy}" if finding.remedy else "")
     location: dict[str, Any] = {
         "logicalLocations": [{"fullyQualifiedName": str(finding.subject), "kind": finding.subject.kind}]
     }
     place = audit.place(finding.subject)
     if place is not None:
+        file = PurePath(place.file)
+        if root is not None and file.is_relative_to(root):
+            file = file.relative_to(root)
         location["physicalLocation"] = {
-            "artifactLocation": {"uri": PurePath(place.file).as_posix()},
+            "artifactLocation": {"uri": file.as_posix()},
             "region": {"startLine": max(place.line, 1)},
         }
     return {

@@ -71,6 +71,13 @@ class Audit:
         return {severity: found[severity] for severity in SEVERITIES}
 
     @property
+    def counted(self) -> str:
+        """The findings in words: `1 error, 2 warnings, 3 notes`."""
+        names = {"error": "error", "warning": "warning", "info": "note"}
+        words = (f"{n} {names[one]}{'' if n == 1 else 's'}" for one, n in self.by_severity.items())
+        return ", ".join(words) + (f"; {len(self.exempted)} exempted" if self.exempted else "")
+
+    @property
     def by_verdict(self) -> dict[Verdict, int]:
         found = Counter(cell.verdict for cell in self.cells)
         return {verdict: found[verdict] for verdict in VERDICTS}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from reconciler.audit.report import SEVERITIES, VERDICTS, Audit
+from reconciler.audit.report import VERDICTS, Audit
 from reconciler.audit.report.values import grouped
 from reconciler.cli.present.plan import words
 from reconciler.model import Finding, Severity
@@ -51,9 +51,7 @@ def audit_lines(audit: Audit) -> Iterator[Text]:
 def _sums(audit: Audit) -> Iterator[Text]:
     found = audit.by_severity
     style = "bold red" if found["error"] else "yellow" if found["warning"] else "green"
-    names = {"error": "errors", "warning": "warnings", "info": "informations"}
-    exempted = f"; {len(audit.exempted)} exempted" if audit.exempted else ""
-    yield Text(", ".join(f"{found[one]} {names[one]}" for one in SEVERITIES) + exempted, style=style)
+    yield Text(audit.counted, style=style)
     if audit.cells:
         counts = ", ".join(f"{audit.by_verdict[one]} {one}" for one in VERDICTS if audit.by_verdict[one])
         yield Text(f"{len(audit.cells)} cells attacked: {counts}; {audit.decided:.1%} decided")
