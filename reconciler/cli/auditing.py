@@ -85,7 +85,7 @@ def audit(
                 style="yellow",
             )
         found = audited(
-            subject, database, attacks=not no_attacks, only=identity or (), tables=_tables(tables), told=told
+            subject, database, attacks=not no_attacks, only=identity or (), tables=owned, told=told
         )
     if out is not None:
         screen.note(f"wrote {len(write(found, out))} files to {out}")
