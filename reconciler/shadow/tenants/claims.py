@@ -13,7 +13,8 @@ from typing import Literal
 
 from reconciler.shadow.tenants import expressions
 from reconciler.shadow.tenants.catalogue import Catalogue, Function
-from reconciler.shadow.tenants.expressions import Ask, Token
+from reconciler.shadow.tenants.expressions import Ask
+from reconciler.shadow.tenants.tokens import Token, calls, tokens
 
 Meaning = Literal["user", "tenant", "role", "email", "other"]
 STEMS = (
@@ -88,7 +89,7 @@ class Session:
 
     def body(self, function: Function) -> tuple[Token, ...]:
         if function.oid not in self._tokens:
-            self._tokens[function.oid] = expressions.tokens(function.body)
+            self._tokens[function.oid] = tokens(function.body)
         return self._tokens[function.oid]
 
     def asked(self, found: Sequence[Token]) -> Asked:
@@ -98,7 +99,7 @@ class Session:
     def called(self, found: Sequence[Token]) -> list[tuple[Function, int]]:
         """The functions that are called, with the position of the parenthesis."""
         made = []
-        for schema, name, at in expressions.calls(found):
+        for schema, name, at in calls(found):
             for function in self.catalogue.named.get(name, ()):
                 if not schema or schema == function.schema:
                     made.append((function, at))
@@ -145,7 +146,7 @@ def everything(reader: Session) -> Asked:
     for relation in reader.catalogue.relations.values():
         for text in (relation.definition, *(t for p in relation.policies for t in (p.using, p.check))):
             if text:
-                found |= reader.asked(expressions.tokens(text))
+                found |= reader.asked(tokens(text))
     for function in reader.catalogue.functions.values():
         if function.returns == "trigger":
             found |= reader.of(function)

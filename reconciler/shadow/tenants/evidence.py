@@ -13,7 +13,8 @@ from typing import Literal
 from reconciler.shadow.tenants import expressions
 from reconciler.shadow.tenants.catalogue import Catalogue, Relation
 from reconciler.shadow.tenants.claims import Session, stem
-from reconciler.shadow.tenants.expressions import Ask, Token
+from reconciler.shadow.tenants.expressions import Ask
+from reconciler.shadow.tenants.tokens import Token, closing, column, constants, tokens
 
 Place = tuple[int, str]
 """A column: OID of its table, name."""
@@ -54,7 +55,7 @@ def gather(reader: Session) -> Evidence:
         for policy in relation.policies:
             where = f"policy {policy.name} on {relation.sql}"
             for text in (policy.using, policy.check):
-                found = expressions.tokens(text)
+                found = tokens(text)
                 asked = reader.asked(found)
                 functions |= asked.functions
                 made.asks |= asked.asks
@@ -80,8 +81,8 @@ def _read(reader: Session, made: Evidence, found: Sequence[Token], own: Relation
             if enum.rsplit(".", 1)[-1].strip('"') == type_:
                 made.answers.setdefault(ask, {}).update(dict.fromkeys(words))
     for one, other in expressions.equalities(found):
-        said = dict.fromkeys(expressions.constants(other))
-        if said and expressions.column(one) is None:
+        said = dict.fromkeys(constants(other))
+        if said and column(one) is None:
             for ask in reader.asked(one).asks:
                 made.answers.setdefault(ask, {}).update(said)
     for comparison in expressions.comparisons(found):
@@ -89,10 +90,10 @@ def _read(reader: Session, made: Evidence, found: Sequence[Token], own: Relation
         if place is None:
             continue
         other = comparison.other
-        texts = dict.fromkeys(expressions.constants(other))
+        texts = dict.fromkeys(constants(other))
         if texts:
             made.constants.setdefault(place, {}).update(texts)
-        linked = expressions.column(other)
+        linked = column(other)
         target = _place(names, own, linked) if linked is not None else _selected(reader.catalogue, other)
         if target is not None:
             made.links.add((place, target))
@@ -104,8 +105,8 @@ def _read(reader: Session, made: Evidence, found: Sequence[Token], own: Relation
     for function, at in reader.called(found):
         if not reader.of(function).anything:
             continue
-        for argument in _arguments(found[at + 1 : expressions.closing(found, at)]):
-            name = expressions.column(argument)
+        for argument in _arguments(found[at + 1 : closing(found, at)]):
+            name = column(argument)
             place = _place(names, own, name) if name is not None else None
             if place is not None:
                 made.bonds.setdefault(place, {}).setdefault("member", where)
@@ -165,8 +166,8 @@ def _selected(catalogue: Catalogue, other: Sequence[Token]) -> Place | None:
     if "select" not in texts or "from" not in texts:
         return None
     start, end = texts.index("select") + 1, texts.index("from")
-    column = expressions.column(other[start:end])
-    return _place(_named(catalogue, other, None), None, column) if column is not None else None
+    name = column(other[start:end])
+    return _place(_named(catalogue, other, None), None, name) if name is not None else None
 
 
 def _arguments(found: Sequence[Token]) -> list[Sequence[Token]]:

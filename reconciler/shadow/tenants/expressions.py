@@ -6,83 +6,19 @@ are guesses of the good kind: a later calibration asks the database whether they
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_TOKEN = re.compile(
-    r"""(?P<space>\s+|--[^\n]*|/\*.*?\*/)
-      |(?P<string>[eE]?'(?:[^']|'')*'|(?P<tag>\$\w*\$).*?(?P=tag))
-      |"(?P<quoted>(?:[^"]|"")+)"
-      |(?P<name>[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)
-      |(?P<number>\d+(?:\.\d+)?)
-      |(?P<operator>::|:=|[-+*/<>=~!@\#%^&|`?]+)
-      |(?P<other>.)""",
-    re.VERBOSE | re.DOTALL,
+from reconciler.shadow.tenants.tokens import (
+    ENDS,
+    Token,
+    after_casts,
+    calls,
+    closing,
+    column,
+    operand_end,
+    operand_start,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """`kind` is name, string, number, operator or other (punctuation); names are folded, strings without their quotes.
-
-    `quoted` names are never key words.
-    """
-
-    kind: str
-    text: str
-    quoted: bool = False
-
-
-def tokens(sql: str) -> tuple[Token, ...]:
-    """The tokens without comments and space."""
-    found: list[Token] = []
-    for match in _TOKEN.finditer(sql):
-        kind = match.lastgroup or ""
-        text = match.group()
-        if match.group("quoted") is not None:
-            found.append(Token("name", match.group("quoted").replace('""', '"'), True))
-        elif match.group("space") is not None:
-            continue
-        elif match.group("string") is not None:
-            tag = match.group("tag")
-            inner = text[len(tag) : -len(tag)] if tag else text[text.index("'") + 1 : -1].replace("''", "'")
-            found.append(Token("string", inner))
-        elif kind == "name":
-            found.append(Token("name", text.lower()))
-        else:
-            found.append(Token(kind, text))
-    return tuple(found)
-
-
-def calls(found: Sequence[Token]) -> Iterator[tuple[str, str, int]]:
-    """(schema or "", name, position of the opening parenthesis) of everything that reads like a call."""
-    for i, token in enumerate(found[:-1]):
-        if token.kind == "name" and found[i + 1].text == "(" and found[i + 1].kind == "other":
-            schema = found[i - 2].text if i > 1 and found[i - 1].text == "." else ""
-            yield schema, token.text, i + 1
-
-
-def closing(found: Sequence[Token], start: int) -> int:
-    """Where the parenthesis opened at `start` closes; the end when it never does."""
-    depth = 0
-    for i in range(start, len(found)):
-        if found[i].kind == "other":
-            depth += (found[i].text in "([") - (found[i].text in ")]")
-            if not depth:
-                return i
-    return len(found)
-
-
-def opening(found: Sequence[Token], end: int) -> int:
-    """Where the parenthesis closed at `end` opens."""
-    depth = 0
-    for i in range(end, -1, -1):
-        if found[i].kind == "other":
-            depth += (found[i].text in ")]") - (found[i].text in "([")
-            if not depth:
-                return i
-    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +40,7 @@ def asks(found: Sequence[Token], documents: dict[tuple[str, str], str]) -> set[A
     covered: set[int] = set()
     for start, path in chains:
         setting = ""
-        begin = _operand_start(found, start - 1)
+        begin = operand_start(found, start - 1)
         for i in range(begin, start):
             if i in direct:
                 setting = direct[i]
@@ -129,7 +65,7 @@ def casts(found: Sequence[Token], documents: dict[tuple[str, str], str]) -> Iter
         if token.text == "::" and i:
             names = [t.text for t in found[i + 1 : i + 4 : 2] if t.kind == "name"]
             dotted = i + 2 < len(found) and found[i + 2].text == "."
-            for ask in asks(found[_operand_start(found, i - 1) : i], documents):
+            for ask in asks(found[operand_start(found, i - 1) : i], documents):
                 yield ask, names[-1] if dotted else names[0]
 
 
@@ -174,69 +110,12 @@ def _chains(found: Sequence[Token]) -> list[tuple[int, tuple[str, ...]]]:
             used.add(i)
             key = found[i + 1].text
             path += key.strip("{}").split(",") if found[i].text.startswith("#") else [key]
-            i = _after_casts(found, i + 2)
+            i = after_casts(found, i + 2)
             while i < len(found) and found[i].text == ")":
-                i = _after_casts(found, i + 1)
+                i = after_casts(found, i + 1)
         if path:
             chains.append((start, tuple(p.strip().strip('"') for p in path)))
     return chains
-
-
-def _after_casts(found: Sequence[Token], i: int) -> int:
-    while i + 1 < len(found) and found[i].text == "::":
-        i += 2
-        while i + 1 < len(found) and found[i].text == "." and found[i + 1].kind == "name":
-            i += 2
-        while i + 1 < len(found) and found[i].text == "[" and found[i + 1].text == "]":
-            i += 2
-    return i
-
-
-def _operand_start(found: Sequence[Token], end: int) -> int:
-    """Where the operand that ends at `end` begins: a name with its qualifiers, a constant, a call or a parenthesis, casts included."""
-    i = end
-    while True:
-        if found[i].text == "]" and found[i].kind == "other":
-            i = opening(found, i) - 1
-            continue
-        if found[i].kind == "name" and _cast_before(found, i):
-            i = _cast_before(found, i)
-            continue
-        break
-    if i < 0:
-        return 0
-    if found[i].text == ")" and found[i].kind == "other":
-        i = opening(found, i)
-        if i > 0 and found[i - 1].kind == "name" and found[i - 1].text not in _WORDS:
-            i -= 1
-        else:
-            return i
-    while i > 1 and found[i].kind == "name" and found[i - 1].text == ".":
-        i -= 2
-    return i
-
-
-_WORDS = frozenset({"and", "or", "not", "in", "any", "all", "some", "where", "on", "select", "when", "then", "else", "as", "if",
-                    "return", "exists", "values", "using", "from", "join", "case", "by", "having"})  # fmt: skip
-_ENDS = _WORDS - {"any", "all", "some", "select", "case", "values", "not", "exists"} | {
-    "order",
-    "group",
-    "limit",
-    "union",
-    "end",
-    "loop",
-    "into",
-}
-
-
-def _cast_before(found: Sequence[Token], i: int) -> int:
-    """The end of the operand that is cast to the type whose name ends at i; 0 when there is no cast."""
-    while i > 1 and found[i - 1].text == "." and found[i - 2].kind == "name":
-        i -= 2
-    for back in (1, 2):  # double precision
-        if i - back > 0 and found[i - back].text == "::":
-            return i - back - 1
-    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,18 +130,18 @@ def equalities(found: Sequence[Token]) -> Iterator[tuple[tuple[Token, ...], tupl
     """Both sides of every equality and membership test, in both directions."""
     for i, token in enumerate(found):
         if token.kind == "operator" and token.text in ("=", "@>", "<@", "&&"):
-            start, end = i + 1, _operand_end(found, i + 1)
+            start, end = i + 1, operand_end(found, i + 1)
         elif token.kind == "name" and token.text == "in" and not token.quoted and i + 1 < len(found):
             start, end = i + 1, closing(found, i + 1)
         elif token.kind == "name" and token.text == "from" and found[max(i - 1, 0)].text == "distinct":
-            start, end = i + 1, _operand_end(found, i + 1)
+            start, end = i + 1, operand_end(found, i + 1)
             i -= 3 if i > 2 and found[i - 2].text == "not" else 2  # IS [NOT] DISTINCT FROM
         else:
             continue
         before = i - 2 if i > 1 and found[i - 1].text == "not" else i - 1
         if before < 0:
             continue
-        left = tuple(found[_operand_start(found, before) : before + 1])
+        left = tuple(found[operand_start(found, before) : before + 1])
         right = tuple(found[start : end + 1])
         yield left, right
         yield right, left
@@ -274,58 +153,6 @@ def comparisons(found: Sequence[Token]) -> Iterator[Comparison]:
         name = column(one)
         if name is not None:
             yield Comparison(name, other)
-
-
-def constants(found: Sequence[Token]) -> tuple[str, ...]:
-    """The texts, where the tokens are nothing but constants, casts and the words that make lists of them; else none."""
-    if any(t.kind == "name" and t.text not in _LISTS for t in found):
-        return ()
-    return tuple(t.text for t in found if t.kind == "string")
-
-
-_LISTS = frozenset({"any", "array", "text", "character", "varying", "name", "citext"})
-
-
-def _operand_end(found: Sequence[Token], start: int) -> int:
-    depth = 0
-    for i in range(start, len(found)):
-        token = found[i]
-        if token.kind == "other":
-            depth += (token.text in "([") - (token.text in ")]")
-            if depth < 0 or (not depth and token.text in ",;"):
-                return i - 1
-        elif not depth and token.kind == "name" and not token.quoted and token.text in _ENDS:
-            return i - 1
-    return len(found) - 1
-
-
-def column(found: Sequence[Token]) -> tuple[str, str] | None:
-    """(qualifier or "", name) when the tokens are one column, perhaps in parentheses and cast."""
-    found = list(found)
-    while found:
-        if len(found) > 2 and found[-1].kind == "name" and found[-2].text == "::":
-            found = found[:-2]
-        elif len(found) > 3 and found[-1].kind == "name" and found[-3].text == "::":
-            found = found[:-3]
-        elif found[0].text == "(" and closing(found, 0) == len(found) - 1:
-            found = found[1:-1]
-        else:
-            break
-    names = [token.text for token in found[::2] if token.kind == "name"]
-    dots = [token.text for token in found[1::2]]
-    if not names or len(names) != len(found[::2]) or any(dot != "." for dot in dots):
-        return None
-    if len(names) == 1 and names[0] in (
-        "null",
-        "true",
-        "false",
-        "current_user",
-        "session_user",
-        "current_role",
-        "user",
-    ):
-        return None
-    return (names[-2] if len(names) > 1 else "", names[-1])
 
 
 def sources(found: Sequence[Token]) -> dict[str, tuple[str, str]]:
@@ -366,5 +193,5 @@ def sources(found: Sequence[Token]) -> dict[str, tuple[str, str]]:
     return made
 
 
-_NO_ALIAS = _ENDS | {"inner", "left", "right", "full", "cross", "natural", "set", "values", "select", "for", "returning", "default",
+_NO_ALIAS = ENDS | {"inner", "left", "right", "full", "cross", "natural", "set", "values", "select", "for", "returning", "default",
                      "strict", "on", "with", "offset", "window", "tablesample"}  # fmt: skip

@@ -9,10 +9,10 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from reconciler.pg import ident
-from reconciler.shadow.tenants import expressions
 from reconciler.shadow.tenants.catalogue import Relation
 from reconciler.shadow.tenants.claims import stem
 from reconciler.shadow.tenants.tenancy import Examined
+from reconciler.shadow.tenants.tokens import tokens
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -42,7 +42,7 @@ def labels(seen: Examined, membership: Relation) -> dict[str, tuple[str, ...]]:
         words = list(seen.found.constants.get((membership.oid, column.name), ()))
         closed = list(seen.known.labels.get(column.type, ()))
         for check in membership.checks:
-            found = expressions.tokens(check)
+            found = tokens(check)
             if any(t.kind == "name" and t.text == column.name for t in found):
                 closed += [t.text for t in found if t.kind == "string"]
         words = [w for w in dict.fromkeys([*words, *closed]) if re.fullmatch(r"[\w -]+", w)]

@@ -16,7 +16,8 @@ from reconciler.shadow.tenants import catalogue, claims, evidence
 from reconciler.shadow.tenants.catalogue import Catalogue, Key, Relation
 from reconciler.shadow.tenants.claims import Session
 from reconciler.shadow.tenants.evidence import Evidence
-from reconciler.shadow.tenants.owners import Landmarks, direct, landmarks, settled, through
+from reconciler.shadow.tenants.landmarks import Landmarks, landmarks, settled
+from reconciler.shadow.tenants.owners import direct, through
 from reconciler.shadow.tenants.values import Owned, Tenancy
 
 Connection = psycopg.Connection[TupleRow]

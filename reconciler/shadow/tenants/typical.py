@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 
 from reconciler.pg import literal
-from reconciler.shadow.tenants import expressions
 from reconciler.shadow.tenants.catalogue import Column, Relation
 from reconciler.shadow.tenants.roles import ADMIN, MEMBER
 from reconciler.shadow.tenants.tenancy import Examined
+from reconciler.shadow.tenants.tokens import tokens
 from reconciler.shadow.tenants.values import Owned
 
 _ON = re.compile(r"(^|_)(active|enabled|accepted|approved|confirmed|verified|valid|current)$")
@@ -65,7 +65,7 @@ def rules_over_all(seen: Examined, oid: int, owned: Owned) -> bool:
 def _mentioned(relation: Relation) -> set[str]:
     """The names in the policies of a table."""
     texts = [text for policy in relation.policies for text in (policy.using, policy.check)]
-    return {token.text for text in texts for token in expressions.tokens(text) if token.kind == "name"}
+    return {token.text for text in texts for token in tokens(text) if token.kind == "name"}
 
 
 def _by_name(column: Column) -> str:
@@ -95,7 +95,7 @@ def _by_constant(seen: Examined, relation: Relation, column: Column) -> str:
         checked = [
             t.text
             for check in relation.checks
-            for found in [expressions.tokens(check)]
+            for found in [tokens(check)]
             if any(t.kind == "name" and t.text == column.name for t in found)
             for t in found
             if t.kind == "string"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reconciler.shadow.tenants.claims import meaning, stem
-from reconciler.shadow.tenants.expressions import Ask, asks, column, comparisons, constants, sources, tokens
+from reconciler.shadow.tenants.expressions import Ask, asks, comparisons, sources
+from reconciler.shadow.tenants.tokens import column, constants, tokens
 
 JWT = {("auth", "jwt"): "request.jwt.claims"}
 

@@ -97,3 +97,24 @@ def test_a_reason_names_the_policy_or_the_key(loaded: Callable[[str], Url]) -> N
     assert (
         why["feedback"] == "nothing in it names a tenant or a user, yet anon and authenticated may write it"
     )
+
+
+def test_names_that_look_like_the_row_do_not_mislead(loaded: Callable[[str], Url]) -> None:
+    with connect(loaded("settings")) as session:
+        session.execute(
+            'create table app."x" ("max.x" int primary key, "an x.y" int not null references app.tenants (id), unique ("an x.y"))'
+        )
+        session.execute(
+            'create table app.deep (id int primary key, up int not null references app."x" ("max.x"))'
+        )
+        session.execute("create table app.deeper (up int not null references app.deep (id))")
+        found = {id.name: owned for id, owned in tenancy.read(session).tables.items()}
+        assert [found[name].ownership for name in ("x", "deep", "deeper")] == ["tenant", "via", "via"]
+        session.execute(f"select {found['deeper'].owner} from app.deeper as x".encode())
+        session.execute(
+            "insert into app.tenants (id, name) values (7, 'seven'); insert into app.\"x\" values (1, 7);"
+            " insert into app.deep values (2, 1); insert into app.deeper values (2)"
+        )
+        assert session.execute(
+            f"select {found['deeper'].owner} from app.deeper as x".encode()
+        ).fetchall() == [("7",)]
