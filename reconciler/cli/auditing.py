@@ -77,6 +77,7 @@ def audit(
     from reconciler.cli.present.audit import audit_lines
     from reconciler.engine.auditing import audited
 
+    owned = _tables(tables)
     with screen.progress() as told, subject_of(screen, target, source, live, platform, told) as opened:
         subject, database = opened
         if not no_attacks and not subject.shadow.own:
