@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from commands import Place
+
+from reconciler.catalog.scope import EVERYTHING
+from reconciler.embedded import Server
+from reconciler.engine import gate
+from reconciler.model import Finding, Plan, Snapshot
+from reconciler.pg import Url, connect
+from reconciler.settings import Database
+from reconciler.settings.audit import Audit, Exemption
+from reconciler.shadow.scratch import shadow
 
 SHUT = """\
 create table notes (id uuid primary key, org_id uuid not null, line text not null);
@@ -18,53 +29,58 @@ OPEN = (
 )
 
 
-@pytest.fixture
-def shut(place: Place) -> Place:
-    place.declare(SHUT)
-    assert place.run("apply", "--yes").code == 0
-    return place
-
-
-def test_what_adds_a_finding_fails_the_plan_until_it_is_allowed(shut: Place) -> None:
-    shut.declare(OPEN)
-    said = shut.run("plan", "--format", "json")
+def test_what_adds_a_finding_fails_the_plan_until_it_is_allowed(place: Place) -> None:
+    place.sql(SHUT)
+    place.declare(OPEN)
+    said = place.run("plan", "--format", "json")
     assert said.code == 3
-    assert said.json["migration"]["files"] == []
+    assert place.migrations == [] and said.json["migration"]["files"] == []
     assert [(one["rule"], one["id"]) for one in said.json["findings"]] == [("RLS001", "public.exports")]
     assert "ADDS_FINDING" in {hazard["code"] for hazard in said.json["hazards"]}
-    told = shut.run("plan", "--check")
-    assert told.code == 3 and "RLS001" in told.out + told.err
-    refused = shut.run("apply", "--yes")
-    assert refused.code == 3 and "ADDS_FINDING" in refused.err
-    assert shut.run("plan", "--allow", "ADDS_FINDING").code == 0
-    (file,) = [
-        path for path in shut.migrations if "ADDS_FINDING" in path.read_text().splitlines()[0:20].__str__()
-    ]
-    assert "RLS001" in file.read_text()
-    # The file says it of itself, and is asked again.
-    assert shut.run("apply", "--yes").code == 3
-    assert shut.run("apply", "--yes", "--allow", "ADDS_FINDING").code == 0
+    refused = place.run("apply", "--yes")
+    assert refused.code == 3 and "ADDS_FINDING: RLS001" in refused.err
+    assert place.run("plan", "--allow", "ADDS_FINDING").code == 0
+    (file,) = place.migrations
+    assert "ADDS_FINDING" in file.read_text() and "RLS001" in file.read_text()
+    # The file is asked again, whoever wrote it.
+    again = place.run("apply", "--yes")
+    assert again.code == 3 and "ADDS_FINDING: RLS001" in again.err
 
 
-def test_what_was_there_before_is_not_held_against_a_change(place: Place) -> None:
-    place.declare(OPEN)
-    first = place.run("plan", "--format", "json")
-    assert first.code == 0, "a first plan has nothing before it"
-    assert any("reconciler audit" in note for note in first.json["notes"])
-    assert place.run("apply", "--yes").code == 0
-    place.declare(OPEN.replace("line text not null", "line text not null, more text"))
-    assert place.run("plan").code == 0
+Added = Callable[..., list[str]]
 
 
-def test_an_exempted_finding_is_let_through(shut: Place) -> None:
-    config = shut.folder / "reconciler.yaml"
-    config.write_text(
-        f"databases:\n  - name: shop\n    url: {shut.url.reveal()}\n    schema_dir: schema\n    shadow: {shut.shadow}\n"
-        "    audit:\n      exemptions:\n        - {key: 'RLS001 table public.exports', reason: public on purpose, expires: 2999-01-01}\n"
-    )
-    from commands import run
+@pytest.fixture
+def added(server: Server, database: Callable[..., Url]) -> Added:
+    """The rules that a change from one script to another adds."""
 
-    shut.declare(OPEN)
-    said = run("plan", "--config", str(config), "--format", "json")
-    assert said.code == 0, said.err
-    assert said.json["findings"] == []
+    def between(before: str, after: str, config: Database) -> list[str]:
+        urls = []
+        for script in (before, after):
+            urls.append(database())
+            with connect(urls[-1]) as session:
+                session.execute(script.encode())
+        with shadow(server.url) as place:
+            return [one.rule for one in gate.added(place, *urls, config, EVERYTHING)]
+
+    return between
+
+
+def test_only_what_was_not_there_before_counts(added: Added) -> None:
+    config = Database(name="shop")
+    assert added(SHUT, OPEN, config) == ["RLS001"]
+    assert added(OPEN, OPEN.replace("line text not null", "line text not null, more text"), config) == []
+    key = Exemption(key="RLS001 table public.exports", reason="public on purpose", expires="2999-01-01")
+    assert added(SHUT, OPEN, Database(name="shop", audit=Audit(exemptions=(key,)))) == []
+
+
+def test_a_first_plan_has_nothing_before_it() -> None:
+    from reconciler.model import Fact, ObjectId, Statement
+
+    found = (Finding("RLS001", "warning", ObjectId("table", "public", "t"), "is open"),)
+    plan = Plan("", "", (), (Statement("create table t ()", ""), Statement("create table u ()", "")), ())
+    empty = gate.told_by(plan, found, Snapshot({}, {}, {}))
+    assert empty.hazards == () and "reconciler audit" in empty.notes[0]
+    there = ObjectId("table", "public", "u")
+    told = gate.told_by(plan, found, Snapshot({there: ""}, {there: Fact(there, {}, "")}, {}))
+    assert [hazard.code for hazard in told.hazards] == ["ADDS_FINDING"]
