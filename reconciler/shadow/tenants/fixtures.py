@@ -17,6 +17,7 @@ from reconciler.shadow import seed_tables
 from reconciler.shadow.rows import plain_text
 from reconciler.shadow.seed import without_triggers
 from reconciler.shadow.seed_tables import Table, Tables
+from reconciler.shadow.tenants.assigned import whose
 from reconciler.shadow.tenants.roles import ADMIN
 from reconciler.shadow.tenants.tenancy import Examined
 from reconciler.shadow.tenants.values import Owned, Row, Side
@@ -54,7 +55,7 @@ def taken(connection: Connection, seen: Examined) -> Mapping[Side, Taken]:
                 mine = [
                     (place, row)
                     for place, owner, row in found
-                    if sides.get((_people(_owned(seen, table)), owner)) == side
+                    if sides.get((_people(whose(seen, table)), owner)) == side
                 ]
                 if mine:
                     places = ", ".join(literal(place) for place, _ in mine)
@@ -85,7 +86,7 @@ def ranked(connection: Connection, seen: Examined, known: Tables, users: Sequenc
     """Users as they are called upon: ordinary members first, then those whose membership says that they may do more."""
     above: set[str] = set()
     for oid, table in known.tables.items():
-        owned = _owned(seen, table)
+        owned = whose(seen, table)
         if owned.ownership == "membership" and not table.partitioned:
             found = connection.execute(
                 f"select {ident(owned.columns[1])}::text, pg_catalog.to_jsonb(x) from only {table.sql} as x{known.where(oid)}".encode()
@@ -101,11 +102,6 @@ def _constant(value: str | None) -> str:
     return "null" if value is None else literal(value)
 
 
-def _owned(seen: Examined, table: Table) -> Owned:
-    id = seen.known.relations[table.oid].id if table.oid in seen.known.relations else None
-    return seen.tenancy.tables[id] if id is not None and id in seen.tenancy.tables else Owned(id, "unknown")  # type: ignore[arg-type]
-
-
 def _people(owned: Owned) -> str:
     """Whether keys of this table's owners are users' or tenants'."""
     return "user" if owned.ownership == "user" else "tenant"
@@ -113,7 +109,7 @@ def _people(owned: Owned) -> str:
 
 def _owned_rows(connection: Connection, seen: Examined, table: Table) -> list[tuple[str, str, Row]]:
     """(place, owner, row) of each row that has an owner."""
-    owned = _owned(seen, table)
+    owned = whose(seen, table)
     if not owned.owner or table.partitioned:
         return []
     names = [c.name for c in table.columns if not c.generated]
@@ -136,14 +132,14 @@ def _sides(
     kinds: dict[str, list[str]] = {"tenant": [], "user": []}
     for oid in order:
         for _, owner, _ in rows.get(oid, ()):
-            kinds[_people(_owned(seen, known.tables[oid]))].append(owner)
+            kinds[_people(whose(seen, known.tables[oid]))].append(owner)
     tenants, users = (list(dict.fromkeys(kinds[kind])) for kind in ("tenant", "user"))
     names: tuple[Side, Side] = ("A", "B")
     found: dict[tuple[str, str], Side] = {
         ("tenant", key): side for key, side in zip(tenants, names, strict=False)
     }
     for oid, some in rows.items():
-        owned = _owned(seen, known.tables[oid])
+        owned = whose(seen, known.tables[oid])
         column = (
             owned.columns[1]
             if owned.ownership == "membership"

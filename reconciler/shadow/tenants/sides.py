@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import md5
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -19,24 +18,28 @@ from reconciler.pg import ident, literal
 from reconciler.shadow import seed_fill, seed_order, seed_tables
 from reconciler.shadow.rows import plain_text
 from reconciler.shadow.seed import plant, without_triggers
-from reconciler.shadow.seed_tables import Column, Table, Tables
+from reconciler.shadow.seed_tables import Table, Tables
 from reconciler.shadow.seed_verify import TAKEN_OUT
-from reconciler.shadow.tenants import claims, fixtures
+from reconciler.shadow.tenants import fixtures
+from reconciler.shadow.tenants.assigned import (
+    FIRST,
+    given_to,
+    has_tenants,
+    marked,
+    tenant_key,
+    user_key,
+    whose,
+)
 from reconciler.shadow.tenants.fixtures import Taken
 from reconciler.shadow.tenants.owners import tenant_columns, user_columns
-from reconciler.shadow.tenants.roles import dealt, labels, ordinary
 from reconciler.shadow.tenants.tenancy import Examined
-from reconciler.shadow.tenants.typical import rules_over_all, typical
-from reconciler.shadow.tenants.values import Owned, Row, Side
+from reconciler.shadow.tenants.typical import rules_over_all
+from reconciler.shadow.tenants.values import Row, Side
 
 Connection = psycopg.Connection[TupleRow]
-FIRST: Mapping[str, int] = {"A": 1, "B": 456}
-"""The number of the first row. B's differs from A's modulo whatever a type may cut it down to (2, 10, 26, 36, 100, 256)."""
 USERS: Mapping[str, int] = {"A": 3, "B": 2}
 """A member, somebody who may do more, and (made with A's) one who belongs to both tenants."""
 _ROWS = 2
-_MADE_NOW = "pg_catalog.age(xmin) <= 0"
-"""Rows of this transaction (its savepoints included): a transaction is not older than itself (manual: age(xid))."""
 _SHARED = ("global", "unknown")
 RULES = "who stands in it rules over all tenants, which nobody of A is to do"
 
@@ -59,7 +62,7 @@ def shared(connection: Connection, seen: Examined) -> Filled:
         mine = [
             oid
             for oid in known.tables
-            if _owned(seen, known, oid).ownership in _SHARED and not _foreign(seen, oid)
+            if whose(seen, known.tables[oid]).ownership in _SHARED and not _foreign(seen, oid)
         ]
         order = [oid for oid in seed_order.ordered(known, mine) if oid in set(mine)]
         troubles, empty = plant(connection, known, order, dict.fromkeys(order, _ROWS))
@@ -77,31 +80,35 @@ def side(
     with connection.transaction(), without_triggers(connection):
         connection.execute("select pg_catalog.pg_current_xact_id()")
         plain = seed_tables.read(connection)
-        own = {oid for oid in plain.tables if _owned(seen, plain, oid).ownership not in _SHARED}
-        ruling = {oid for oid in own if which == "A" and rules_over_all(seen, oid, _owned(seen, plain, oid))}
+        own = {oid for oid in plain.tables if whose(seen, plain.tables[oid]).ownership not in _SHARED}
+        ruling = {
+            oid for oid in own if which == "A" and rules_over_all(seen, oid, whose(seen, plain.tables[oid]))
+        }
         own -= ruling
-        known = _marked(plain, own, which)
+        known = marked(plain, own, which)
         rows = {oid: _wanted(seen, known, oid, which) for oid in known.tables}
         troubles: dict[int, str] = {}
         root, users = seen.marks.root, seen.marks.users
-        known = _given(connection, seen, known, own, "", ())
+        known = given_to(connection, seen, known, own, "", ())
         fixtures.put(connection, known, declared or {})
         key = ""
         if root:
             troubles |= _stage(connection, known, own, {root}, rows)
             key = _first(connection, known, root, seen.marks.root_key)
         key = (
-            key or _owner(connection, seen, known, own) or (_constant(seen, which) if _tenants(seen) else "")
+            key
+            or _owner(connection, seen, known, own)
+            or (tenant_key(seen, which) if has_tenants(seen) else "")
         )
-        known = _given(connection, seen, known, own, key, ())
+        known = given_to(connection, seen, known, own, key, ())
         members: tuple[str, ...] = ()
         if users and users in own:
             troubles |= _stage(connection, known, own, {users}, rows)
             members = _all(connection, known, users, seen.marks.user_key)
             members = fixtures.ranked(connection, seen, known, members) if declared else members
-        members = members or tuple(_constant_user(seen, which, n) for n in range(USERS[which]))
+        members = members or tuple(user_key(seen, which, n) for n in range(USERS[which]))
         key = key or members[0]
-        known = _given(connection, seen, known, own, key, members)
+        known = given_to(connection, seen, known, own, key, members)
         troubles |= _stage(connection, known, own, own, rows)
         admitted = bool(both) and _admit(connection, seen, known, own, key, both)
         order = seed_order.ordered(known, own)
@@ -114,11 +121,6 @@ def side(
         return Filled(key, members, found, failed, admitted)
 
 
-def _owned(seen: Examined, known: Tables, oid: int) -> Owned:
-    id = _id(known.tables[oid])
-    return seen.tenancy.tables.get(id, Owned(id, "unknown"))
-
-
 def _foreign(seen: Examined, oid: int) -> bool:
     """Whether the table belongs to an extension, whose rows are its own affair, or to a schema that is not looked at."""
     relation = seen.known.relations.get(oid)
@@ -129,22 +131,14 @@ def _id(table: Table) -> ObjectId:
     return ObjectId("table", table.schema, table.name)
 
 
-def _marked(plain: Tables, own: set[int], which: Side) -> Tables:
-    """Tables whose texts carry the canary, whose rows are numbered from this side's first number, and count only when made now."""
-    tables = {
-        oid: replace(t, columns=tuple(replace(c, canary=f"canary_{which}") for c in t.columns))
-        if oid in own
-        else t
-        for oid, t in plain.tables.items()
-    }
-    return replace(plain, tables=tables, first=FIRST[which], counted=dict.fromkeys(own, _MADE_NOW))
-
-
 def _wanted(seen: Examined, known: Tables, oid: int, which: Side) -> int:
     if oid == seen.marks.root:
         return 1
     relation = seen.known.relations[oid]
-    users = oid in seen.marks.user_tables or _owned(seen, known, oid).ownership in ("membership", "user")
+    users = oid in seen.marks.user_tables or whose(seen, known.tables[oid]).ownership in (
+        "membership",
+        "user",
+    )
     each = {(name,) for name in user_columns(seen.known, seen.found, seen.marks, relation)} & set(
         relation.unique
     )
@@ -176,7 +170,7 @@ def _all(connection: Connection, known: Tables, oid: int, column: str) -> tuple[
 def _owner(connection: Connection, seen: Examined, known: Tables, own: set[int]) -> str:
     """The tenant of a declared row, where no table holds the tenants."""
     for oid in sorted(own):
-        owned = _owned(seen, known, oid)
+        owned = whose(seen, known.tables[oid])
         if owned.ownership != "user" and not known.tables[oid].partitioned:
             row = connection.execute(
                 f"select {owned.owner} from only {known.tables[oid].sql} as x{known.where(oid)} limit 1".encode()
@@ -186,87 +180,16 @@ def _owner(connection: Connection, seen: Examined, known: Tables, own: set[int])
     return ""
 
 
-def _tenants(seen: Examined) -> bool:
-    """Whether anything belongs to a tenant at all; where all belongs to users, the first user is as good as a tenant."""
-    return any(owned.owner and owned.ownership != "user" for owned in seen.tenancy.tables.values())
-
-
-def _constant(seen: Examined, which: Side) -> str:
-    """A tenant's key where no table holds the tenants: a value that the columns which name it can hold."""
-    types = [
-        column.type
-        for relation in seen.known.tables
-        for name in tenant_columns(seen.known, seen.marks, relation)
-        if (column := relation.column(name)) is not None
-    ]
-    return _value(max(types, key=types.count) if types else "text", f"tenant {which}", FIRST[which])
-
-
-def _constant_user(seen: Examined, which: Side, n: int) -> str:
-    types = [
-        column.type
-        for relation in seen.known.tables
-        for name in user_columns(seen.known, seen.found, seen.marks, relation)
-        if (column := relation.column(name)) is not None
-    ]
-    if (
-        seen.found.words
-        and not any(claims.meaning(ask) == "user" for ask in seen.found.asks)
-        and which == "A"
-    ):
-        acting = ordinary(seen)  # policies ask for the current user: then it is a role that acts
-        if n < len(acting):
-            return acting[n]
-    return _value(max(types, key=types.count) if types else "text", f"user {which} {n}", FIRST[which] + n)
-
-
-def _value(type_: str, word: str, number: int) -> str:
-    if type_ == "uuid":
-        text = md5(word.encode(), usedforsecurity=False).hexdigest()
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-    if type_.startswith(("smallint", "integer", "bigint", "numeric")):
-        return str(number)
-    return "key_" + word.replace(" ", "_")
-
-
-def _given(
-    connection: Connection, seen: Examined, known: Tables, own: set[int], key: str, users: Sequence[str]
-) -> Tables:
-    """The columns that name a tenant or a user without a foreign key get these; the roles of members are dealt out."""
-    tables = dict(known.tables)
-    for oid in own:
-        table = known.tables[oid]
-        relation = seen.known.relations[oid]
-        keyed = {name for k in table.keys for name in k.columns}
-        given: dict[str, tuple[str, ...]] = {}
-        if key and oid != seen.marks.root:
-            given |= {n: (key,) for n in tenant_columns(seen.known, seen.marks, relation) if n not in keyed}
-        if users and oid != seen.marks.users:
-            mine = user_columns(seen.known, seen.found, seen.marks, relation)
-            given |= {n: tuple(users) for n in mine if n not in keyed and n not in given}
-        if _owned(seen, known, oid).ownership == "membership":
-            given |= {n: v for n, v in labels(seen, relation).items() if n not in keyed} or dealt(
-                connection, seen, relation
-            )
-        usual = typical(seen, relation, _owned(seen, known, oid))
-        tables[oid] = replace(table, columns=tuple(_with(c, given, usual) for c in table.columns))
-    return replace(known, tables=tables)
-
-
-def _with(column: Column, given: Mapping[str, tuple[str, ...]], usual: Mapping[str, str]) -> Column:
-    return replace(column, given=given.get(column.name, column.given), preferred=usual.get(column.name, ""))
-
-
 def _admit(connection: Connection, seen: Examined, known: Tables, own: set[int], key: str, user: str) -> bool:
     """Makes the other tenant's user a member of this one: a row more in each table of memberships. Whether one could be made."""
     counted = dict(known.counted)
     for oid, column in {**seen.marks.user_tables, **seen.marks.people}.items():
-        if oid in own and _owned(seen, known, oid).ownership == "user":
+        if oid in own and whose(seen, known.tables[oid]).ownership == "user":
             counted[oid] = f"{ident(column)}::text = {literal(user)}"
     known = replace(
-        _given(connection, seen, known, own, key, (user,)), first=FIRST["B"] + 40, counted=counted
+        given_to(connection, seen, known, own, key, (user,)), first=FIRST["B"] + 40, counted=counted
     )
-    members = [oid for oid in sorted(own) if _owned(seen, known, oid).ownership == "membership"]
+    members = [oid for oid in sorted(own) if whose(seen, known.tables[oid]).ownership == "membership"]
     tables = [known.tables[oid] for oid in members if not known.tables[oid].partitioned]
     filled = [seed_fill.fill(connection, known, table, frozenset(), {}, 1) for table in tables]
     return any(not one.trouble for one in filled)
