@@ -64,6 +64,7 @@ BAD = Status(
                 }
             ],
         },
+        "invariants": {"rows": {"balanced": 2, "logged": 0}, "unknown": {"slow": "canceling statement"}},
         "drift_since": 1_795_400_000.0,
         "hazards_awaiting_approval": 2,
         "leader": False,

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from reconciler.daemon.events import Events
 from reconciler.daemon.wakeup import Trigger
+from reconciler.engine import invariants
 from reconciler.engine.cycle import Pass
 from reconciler.errors import Stalled
 from reconciler.model import Change, Condition, Json, Status
@@ -29,6 +30,7 @@ _LASTING = (
     "plan",
     "source",
     "audit",
+    "invariants",
 )
 """Facts that stay as last known when they could not be read."""
 
@@ -76,7 +78,9 @@ class Record:
             self._attribute(now.drift, now.observed_at)
             self._looked_at = now.observed_at
             facts["differences"] = self._signed(facts.get("differences") or ())
-        conditions = tuple(_since(one, before.conditions) for one in now.conditions)
+        asked = invariants.condition(facts.get("invariants") or {}, now.observed_at)
+        everything = (*now.conditions, asked) if asked else now.conditions
+        conditions = tuple(_since(one, before.conditions) for one in everything)
         now = replace(now, pending=tuple(told.get("pending_migrations", before.pending)))
         self.status = replace(now, conditions=conditions, facts={**facts, **self._counted()})
         return self.status

@@ -22,7 +22,7 @@ from reconciler.daemon.log import mask
 from reconciler.daemon.record import Record, moment
 from reconciler.daemon.standing import Standing
 from reconciler.daemon.wakeup import Trigger, Wakeup
-from reconciler.engine import auditing, telling
+from reconciler.engine import auditing, invariants, telling
 from reconciler.engine.checkout import used
 from reconciler.engine.cycle import Pass, acted, observed, stalled
 from reconciler.engine.document import plan_document
@@ -75,6 +75,8 @@ class Worker:
         self._audit_of = self._unaudited = ""
         self._audit_from = 0.0
         self._audited: dict[str, Json] | None = None
+        self._invariants: dict[str, Json] | None = None
+        self._ask_from = 0.0
         self._log = structlog.get_logger(__name__).bind(database=database.name)
         self.standing = Standing(
             database, self.record.events, heard=lambda: self.wakeup.ask("listener"), settled=lambda: self.wakeup.ask("start")
@@ -284,9 +286,21 @@ class Worker:
         told: dict[str, Json] = {}
         with suppress(ReconcilerError, psycopg.Error):
             told = telling.facts(self.declared, found.seen)
+        self._ask_invariants(found)
+        told["invariants"] = self._invariants
         told["audit"] = self._audited
         told["plan"] = self._plan if found.status.drift or found.seen is None else None
         self._publish(self.record.looked(found, told))
+
+    def _ask_invariants(self, found: Pass) -> None:
+        """Now and then, of a database that could be looked at. What could not be asked at all stays as last known."""
+        interval = self.declared.invariant_interval.seconds
+        if not interval:
+            self._invariants = None
+        elif found.seen is not None and time.monotonic() >= self._ask_from:
+            self._ask_from = time.monotonic() + interval
+            with suppress(ReconcilerError, psycopg.Error):
+                self._invariants = invariants.asked(self.declared)
 
     def _told(self, log: structlog.BoundLogger, found: Pass, trigger: Trigger, seconds: float) -> None:
         """One sentence a pass."""

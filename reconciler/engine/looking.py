@@ -34,6 +34,7 @@ WISHED = {
     "Pending": "False",
     "PhasePending": "False",
     "Suspended": "False",
+    "InvariantBroken": "False",
 }
 """How each condition should be. A type that is not named here should be True."""
 

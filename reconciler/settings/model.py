@@ -82,6 +82,9 @@ class Database(Section):
     shadow: Annotated[Shadow, Field(description="Where plans are rehearsed")] = "auto"
     trust: Annotated[Trust | None, Field(description="Whether declarations may use a superuser")] = None
     check_interval: Annotated[Positive, Field(description="Time between two checks")] = Duration(30, "30s")
+    invariant_interval: Annotated[
+        Length, Field(description="Time between two questions to the declared invariants; 0s: not asked")
+    ] = Duration(300, "5min")
     lease: Annotated[Positive, Field(description="How long a silent leader stays leader")] = Duration(
         15, "15s"
     )

@@ -136,6 +136,13 @@ def _audit_findings(status: Status) -> Iterator[Sample]:
         yield (status.database, severity), float(value)
 
 
+def _invariants(status: Status) -> Iterator[Sample]:
+    """One that could not be asked is left out, and so is all of it while nobody asked."""
+    found: dict[str, float] = (status.facts.get("invariants") or {}).get("rows") or {}
+    for name, value in sorted(found.items()):
+        yield (status.database, name), float(value)
+
+
 def _source_info(status: Status) -> Iterator[Sample]:
     commit = str((status.facts.get("source") or {}).get("commit"))
     if re.fullmatch(r"[0-9a-f]{40,64}", commit):
@@ -173,6 +180,7 @@ TABLE = (
         ("database", "severity"),
         _audit_findings,
     ),
+    Row("invariant_violations", "Rows that break an invariant", ("database", "invariant"), _invariants),
     Row("source_info", "1 for the commit that is declared", ("database", "commit"), _source_info),
     Row("source_fetch_timestamp_seconds", "When its branch was last fetched", _DB, _source_fetch),
     Row("leader", "1 while this process may apply here", _DB, _number("leader")),

@@ -47,6 +47,23 @@ def test_it_applies_what_is_declared_and_follows_the_files(ground: Ground) -> No
     ) == [(0,)]
 
 
+def test_declared_invariants_are_asked_of_the_live_database(ground: Ground) -> None:
+    ground.declare(
+        TABLE + "create function f() returns trigger language plpgsql as $$ begin return new; end $$;\n"
+        "-- reconciler: invariant positive: select id from public.t where id < 0\n"
+        "create trigger f before insert on t for each row execute function f();"
+    )
+    ground.configure(mode="apply", invariant_interval="1s", check_interval="1s")
+    daemon = ground.start()
+    metric = 'reconciler_invariant_violations{database="one",invariant="positive"}'
+    until(lambda: daemon.metrics().get(metric) == 0, "it holds")
+    assert daemon.condition("InvariantBroken") == "False"
+    ground.sql("insert into t values (-1), (-2)")
+    until(lambda: daemon.metrics().get(metric) == 2, "it is broken")
+    assert daemon.condition("InvariantBroken") == "True"
+    assert daemon.end() == 0
+
+
 def test_folders_that_are_swapped_and_made_anew(ground: Ground) -> None:
     """As git-sync does: a link above the folder leads elsewhere. And as a clumsy deployment does: away, and there again."""
     versions = {}

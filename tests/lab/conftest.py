@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+from labscene import SCHEMA, Scene
 
-from reconciler.engine.subject import Subject, of_source
-from reconciler.pg import connect, literal
+from reconciler.engine.subject import of_source
+from reconciler.pg import connect
 from reconciler.shadow.tenants import world
-from reconciler.shadow.tenants.values import Identity, World
-
-SCHEMA = Path(__file__).parents[2] / "schema"
-
-
-@dataclass(frozen=True)
-class Scene:
-    """The schema in a scratch database, and a world of two tenants made of it; A has the webhook secret `s3cret`."""
-
-    subject: Subject
-    world: World
-
-    @property
-    def org(self) -> str:
-        return literal(self.world.keys["A"])
-
-    def identity(self, name: str) -> Identity:
-        return next(one for one in self.world.identities if one.name == name)
 
 
 @pytest.fixture(scope="session")

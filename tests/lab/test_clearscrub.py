@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
-from conftest import SCHEMA, Scene
+from labscene import SCHEMA, Scene
 
 from reconciler.lab.explore import Limits, follow
 from reconciler.lab.material import begins

@@ -129,6 +129,7 @@ def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
         "source": "None",
         "trust": "None",
         "check_interval": "30s",
+        "invariant_interval": "5min",
         "lease": "15s",
         "lock_timeout": "2s",
         "statement_timeout": "20min",

@@ -62,6 +62,9 @@ def test_the_values_are_those_of_the_statuses(board, ask) -> None:
         (1, "audit_findings", {"database": "bad", "severity": "error"}),
         (0, "audit_findings", {"database": "bad", "severity": "info"}),
         (None, "audit_findings", {"database": "good", "severity": "error"}),
+        (2, "invariant_violations", {"database": "bad", "invariant": "balanced"}),
+        (0, "invariant_violations", {"database": "bad", "invariant": "logged"}),
+        (None, "invariant_violations", {"database": "good", "invariant": "balanced"}),
         (4, "reconciles_total", {"database": "good", "trigger": "timer", "result": "in_sync"}),
         (2, "reconciles_total", {"database": "good", "trigger": "files", "result": "applied"}),
     ]

@@ -68,7 +68,7 @@ FAULTS = (
         "a key that is there drops the row",
         (
             TIDY_RETURN,
-            "if exists (select from public.orders as o where o.tenant_id = new.tenant_id and o.reference = new.reference and o.id <> new.id) then return null; end if;\n  "
+            "if exists (select from public.orders as o where o.tenant_id = new.tenant_id and o.reference = lower(btrim(new.reference)) and o.id <> new.id) then return null; end if;\n  "
             + TIDY_RETURN,
         ),
     ),
@@ -104,7 +104,15 @@ FAULTS = (
         (TOTALS, TOTALS + "\n  update public.totals set quantity = quantity + 0;"),
     ),
     # starvation
-    fault("the reservation runs as its caller", (DEFINER, INVOKER), (NOT_KNOWN, "null;")),
+    fault(
+        "the reservation runs as its caller",
+        (DEFINER, INVOKER),
+        (
+            "grant select on public.tenants, public.items,",
+            "grant update on public.items to shop_member;\ngrant select on public.tenants, public.items,",
+        ),
+        (NOT_KNOWN, "null;"),
+    ),
     fault(
         "the release runs as its caller",
         (
