@@ -142,6 +142,8 @@ def settings(
             document = documents.setdefault(JWT, {"role": role})
             if person.user:
                 document.setdefault("sub", person.user)
+        elif ask.path and not older:
+            documents.setdefault(ask.setting, {})  # a gateway always sends the document, if an empty one
         value = (answers or {}).get(ask) or _value(seen, ask, person, role)
         if not value or (ask.setting.startswith("request.jwt.claim") and not ask.path and not older):
             continue

@@ -347,3 +347,17 @@ def test_one_setting_for_each_claim_where_nothing_asks_for_the_document(
         with connect(url) as session:
             session.execute("drop owned by worlds_second, worlds_third, worlds_fourth")
             session.execute("drop role worlds_second, worlds_third, worlds_fourth")
+
+
+def test_a_document_that_is_asked_for_is_always_sent(
+    scratch_server: Shadow, loaded: Callable[[str], Url]
+) -> None:
+    url = loaded("bare")
+    with connect(url) as session:
+        session.execute(
+            "alter policy own on drafts using (author_id = nullif(current_setting('my.user_id', true), '')::bigint"
+            " or body = current_setting('request.headers', true)::json ->> 'x-secret')"
+        )
+    with world.build(scratch_server, url) as found:
+        assert all("request.headers" in identity.settings for identity in found.identities)
+        assert {json.dumps(json.loads(i.settings["request.headers"])) for i in found.identities} == {"{}"}
