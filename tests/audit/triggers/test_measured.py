@@ -12,6 +12,7 @@ import pytest
 
 from reconciler.audit.triggers import fired
 from reconciler.catalog.snapshot import read
+from reconciler.embedded import Server
 from reconciler.embedded.binaries import available
 from reconciler.engine.subject import Subject, of_source
 from reconciler.model import Cell, Finding, ObjectId
@@ -48,8 +49,8 @@ class Fired:
 
 
 @pytest.fixture(scope="module")
-def faulty() -> Iterator[Fired]:
-    with of_source(str(FAULTY)) as subject:
+def faulty(server: Server) -> Iterator[Fired]:
+    with of_source(str(FAULTY), where=server.url) as subject:
         with connect(subject.start) as session:
             snapshot = read(session, subject.scope)
         with build(subject.shadow, subject.start) as world:

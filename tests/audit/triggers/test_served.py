@@ -14,6 +14,7 @@ import pytest
 
 from reconciler.audit.triggers import served
 from reconciler.catalog.snapshot import read
+from reconciler.embedded import Server
 from reconciler.embedded.binaries import available
 from reconciler.engine.subject import Subject, of_source
 from reconciler.model import Cell, Finding
@@ -45,8 +46,8 @@ class Called:
 
 
 @contextmanager
-def called(source: Path) -> Iterator[Called]:
-    with of_source(str(source)) as subject:
+def called(server: Server, source: Path) -> Iterator[Called]:
+    with of_source(str(source), where=server.url) as subject:
         with connect(subject.start) as session:
             snapshot = read(session, subject.scope)
         with build(subject.shadow, subject.start) as world:
@@ -57,8 +58,8 @@ def called(source: Path) -> Iterator[Called]:
 
 
 @pytest.fixture(scope="module")
-def functions() -> Iterator[Called]:
-    with called(HERE / "served.sql") as found:
+def functions(server: Server) -> Iterator[Called]:
+    with called(server, HERE / "served.sql") as found:
         yield found
 
 
@@ -87,8 +88,10 @@ def test_psql_shows_every_leak_again(functions: Called) -> None:
         assert "LEAK" in functions.printed(cell.script), cell.script
 
 
-def test_clearscrub_checks_its_webhook_and_would_be_found_if_it_did_not(tmp_path: Path) -> None:
-    with called(CLEARSCRUB) as found:
+def test_clearscrub_checks_its_webhook_and_would_be_found_if_it_did_not(
+    server: Server, tmp_path: Path
+) -> None:
+    with called(server, CLEARSCRUB) as found:
         assert found.cells["intake_submission"].verdict == "isolated", (
             "with a secret that the world's rows accept"
         )
@@ -98,7 +101,7 @@ def test_clearscrub_checks_its_webhook_and_would_be_found_if_it_did_not(tmp_path
     text = file.read_text()
     check = text[text.index("  if p_org_id is distinct from") : text.index("  -- 3. The submission.")]
     file.write_text(text.replace(check, ""))
-    with called(tmp_path / "schema") as found:
+    with called(server, tmp_path / "schema") as found:
         cell = found.cells["intake_submission"]
         assert cell.verdict == "leak"
         assert {finding.rule for finding in found.findings} == {"SRV001"}
