@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from reconciler.audit.rules.triggers import BY_ID
@@ -44,17 +45,26 @@ class Fault(NamedTuple):
     script: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What needs to be tried once: each log by each identity, each write of each trigger."""
+
+    logs: set[tuple[str, ObjectId]] = field(default_factory=set)
+    writes: set[tuple[ObjectId, ObjectId]] = field(default_factory=set)
+
+
 def deeper(
     both: Stage,
     alone: Stage,
     identity: Identity,
     triggers: Sequence[Trigger],
     fired: Sequence[tuple[Try, Fired]],
+    tried: Tried,
 ) -> Iterator[Fault]:
-    """Everything about these triggers that the statements that fired them still can show."""
+    """Everything about these triggers that the statements that fired them still can show, and that was not tried before."""
     yield from _starved(alone, identity, triggers, fired)
-    yield from _tampered(both, identity, fired)
-    yield from _swallowed(both, identity, fired)
+    yield from _tampered(both, identity, fired, tried)
+    yield from _swallowed(both, identity, fired, tried)
 
 
 def _starved(
@@ -65,6 +75,8 @@ def _starved(
         return
     told = set()
     hidden = _hidden(stage, triggers)
+    if not hidden:
+        return
     for attack, there in fired:
         unbound = fire(stage, identity, attack.sql, setup=attack.setup, unbound=hidden)
         did = Counter((note.table, note.op) for note in there.notes if note.by_function)
@@ -101,24 +113,33 @@ def _starved(
 
 
 def _hidden(stage: Stage, triggers: Sequence[Trigger]) -> list[Relation]:
-    """The tables with row-level security that these triggers and those they fire touch; all of them where a text does not say which."""
-    secured = [r for r in stage.catalogue.relations.values() if r.secured and r.kind in ("r", "p")]
+    """The tables whose row-level security binds these triggers and those they fire; all of them where a text does not say which."""
+    secured = {r.id: r for r in stage.catalogue.relations.values() if r.secured and r.kind in ("r", "p")}
     found: set[ObjectId] = set()
-    waiting, passed = list(triggers), set()
+    waiting: list[tuple[Trigger, str]] = [(trigger, "") for trigger in triggers]
+    passed: set[tuple[ObjectId, str]] = set()
     while waiting:
-        trigger = waiting.pop()
-        if trigger.id in passed:
+        trigger, role = waiting.pop()
+        if (trigger.id, role) in passed:
             continue
-        passed.add(trigger.id)
-        if any(
-            routine.text.unreadable or routine.text.dynamic
-            for routine in stage.wiring.bodies(trigger.function)
-        ):
-            return secured
+        passed.add((trigger.id, role))
+        texts = [routine.text for routine in stage.wiring.bodies(trigger.function)]
+        if any(text.unreadable or text.dynamic for text in texts):
+            return list(secured.values())
         for effect in stage.wiring.effects(trigger.function):
-            found.add(effect.table)
-            waiting += stage.wiring.fired_by(effect)
-    return [relation for relation in secured if relation.id in found]
+            by = next((one.owner for one in reversed(effect.through) if one.definer), role)
+            if effect.table in secured and _binds(stage, secured[effect.table], by):
+                found.add(effect.table)
+            waiting += [(fired, by) for fired in stage.wiring.fired_by(effect)]
+    return [relation for id, relation in secured.items() if id in found]
+
+
+def _binds(stage: Stage, relation: Relation, role: str) -> bool:
+    """Whether row-level security binds a role there; an empty name is the identity's own."""
+    known = stage.catalogue.roles.get(role)
+    if known is not None and known.bypasses:
+        return False
+    return not role or relation.forced or relation.owner != role
 
 
 def shown(identity: Identity, attack: Try, note: Note) -> str:
@@ -142,20 +163,21 @@ def may_write(stage: Stage, trigger: Trigger) -> bool:
     )
 
 
-def _tampered(stage: Stage, identity: Identity, fired: Sequence[tuple[Try, Fired]]) -> Iterator[Fault]:
+def _tampered(
+    stage: Stage, identity: Identity, fired: Sequence[tuple[Try, Fired]], tried: Tried
+) -> Iterator[Fault]:
     """The log rows of one statement, changed, removed and forged by whoever made it."""
-    seen: set[ObjectId] = set()
     for attack, one in fired:
         for note in one.notes:
             if (
                 not note.by_function
                 or note.op != "INSERT"
-                or note.table in seen
+                or (identity.name, note.table) in tried.logs
                 or not _is_log(stage, note.table)
                 or _owns(stage, identity, note.table)
             ):
                 continue
-            seen.add(note.table)
+            tried.logs.add((identity.name, note.table))
             known = places(stage, identity.role, note.table)
             doings = [doing for doing in _doings(stage, note, known) if doing[1]]
             statements = [sql for _, sql in doings]
@@ -237,15 +259,16 @@ def _value(value: object, place: Place) -> str:
     return f"{literal(str(text))}::{place.type}"
 
 
-def _swallowed(stage: Stage, identity: Identity, fired: Sequence[tuple[Try, Fired]]) -> Iterator[Fault]:
+def _swallowed(
+    stage: Stage, identity: Identity, fired: Sequence[tuple[Try, Fired]], tried: Tried
+) -> Iterator[Fault]:
     """Makes each table that a trigger writes fail, once, and looks whether the statement succeeds all the same."""
-    seen = set()
     for attack, one in fired:
         for note in one.notes:
             trigger = responsible(stage, note, attack) if note.by_function else None
-            if trigger is None or (trigger.id, note.table) in seen:
+            if trigger is None or (trigger.id, note.table) in tried.writes:
                 continue
-            seen.add((trigger.id, note.table))
+            tried.writes.add((trigger.id, note.table))
             name = ident(note.table.schema, note.table.name)
             failing = (
                 _FAILING,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from reconciler.audit.rules.triggers import BY_ID
 from reconciler.audit.triggers import tries
 from reconciler.audit.triggers.crossing import Seen, cross, crossings, disclose, disclosures
-from reconciler.audit.triggers.deeper import Fault, deeper, may_touch, shown
+from reconciler.audit.triggers.deeper import Fault, Tried, deeper, may_touch, shown
 from reconciler.audit.triggers.responsible import responsible
 from reconciler.audit.triggers.stage import Stage, fire, staged
 from reconciler.audit.triggers.tries import Try
@@ -38,26 +38,27 @@ def firing(
 ) -> Iterator[tuple[tuple[Cell, ...], tuple[Finding, ...]]]:
     """The same, table by table and event by event, for those who may be interrupted. No finding comes twice."""
     known: set[str] = set()
+    tried = Tried()
     with staged(world.both, world, snapshot) as both, staged(world.alone, world, snapshot) as alone:
         groups = list(_groups(both))
         for number, (table, event, triggers) in enumerate(groups, 1):
             told(f"fire {event} on {table} ({number} of {len(groups)})")
             cells: list[Cell] = []
             findings: dict[str, Finding] = {}
-            named: set[str] = (
-                set()
-            )  # one identity of each role sends B's keys: what a trigger does with them depends on the role
+            # One identity of each role sends other values and B's keys: the others send what made the triggers write.
+            telling: dict[str, list[Mapping[str, str | None]]] = {}
             for identity in actors(world):
                 seen = _seen(both, identity, table, event, triggers)
-                if seen.good is not None and identity.role not in named:
-                    named.add(identity.role)
-                    _name(both, identity, table, event, triggers, seen)
+                if seen.good is not None and identity.role not in telling:
+                    telling[identity.role] = _vary(both, identity, table, event, triggers, seen)
+                elif seen.good is not None:
+                    _repeat(both, identity, table, event, triggers, seen, telling[identity.role])
                 faults = [
                     *crossings(both, identity, seen),
                     *disclosures(both, identity, seen),
                     *_deep(both, identity, triggers, seen),
                     *_failing(identity, seen),
-                    *deeper(both, alone, identity, triggers, seen.fired),
+                    *deeper(both, alone, identity, triggers, seen.fired, tried),
                 ]
                 for fault in faults:
                     findings.setdefault(fault.finding.key, fault.finding)
@@ -94,25 +95,45 @@ def _seen(stage: Stage, identity: Identity, table: ObjectId, event: str, trigger
             if seen.good is None and not seen.denied and _take(stage, identity, attack, triggers, seen):
                 seen.good = row
         seen.hidden += seen.good is None and (not seen.refused or "row-level security" in seen.refused)
-    if seen.good is not None:
-        for attack in tries.changed(stage, identity, table, event, seen.good, triggers):
-            _take(stage, identity, attack, triggers, seen)
     return seen
 
 
-def _name(
+def _vary(
     stage: Stage, identity: Identity, table: ObjectId, event: str, triggers: Sequence[Trigger], seen: Seen
-) -> None:
-    """Fires them with B's keys, where they touch anything beside their row or say whose it is."""
+) -> list[Mapping[str, str | None]]:
+    """Fires them with other values and with B's keys, where they touch anything beside their row or say whose it is. Answers with
+    what values they write."""
     owners = set(stage.world.tenancy.tables[table].columns) if table in stage.world.tenancy.tables else set()
     matter = any(may_touch(stage, t) or {"*", *owners} & set(t.function.text.assigned) for t in triggers)
-    if seen.good is not None and matter:
-        for base in _telling(seen):
-            for attack in tries.naming(stage, identity, table, event, seen.good, triggers, base):
-                one = fire(stage, identity, attack.sql, setup=attack.setup)
-                seen.ran |= one.ran
-                cross(stage, attack, one, seen)
-                disclose(stage, attack, one, seen)
+    idle = any(trigger.function.id not in seen.ran for trigger in triggers)
+    if seen.good is None or not (matter or idle):
+        return []
+    for attack in tries.changed(stage, identity, table, event, seen.good, triggers):
+        _take(stage, identity, attack, triggers, seen)
+    telling = _telling(seen)
+    for base in telling if matter else ():
+        for attack in tries.naming(stage, identity, table, event, seen.good, triggers, base):
+            one = fire(stage, identity, attack.sql, setup=attack.setup)
+            seen.ran |= one.ran
+            cross(stage, attack, one, seen)
+            disclose(stage, attack, one, seen)
+    return telling
+
+
+def _repeat(
+    stage: Stage,
+    identity: Identity,
+    table: ObjectId,
+    event: str,
+    triggers: Sequence[Trigger],
+    seen: Seen,
+    telling: Sequence[Mapping[str, str | None]],
+) -> None:
+    """Fires them as one more identity with the values that made them write."""
+    for values in telling:
+        if seen.good is not None and values:
+            for attack in tries.with_values(stage, identity, table, event, seen.good, values):
+                _take(stage, identity, attack, triggers, seen)
 
 
 def _telling(seen: Seen) -> list[Mapping[str, str | None]]:

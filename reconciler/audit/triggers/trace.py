@@ -15,7 +15,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from reconciler.model import ObjectId
-from reconciler.pg import ident, literal
+from reconciler.pg import ident
 from reconciler.shadow.tenants.values import Side, World
 
 Connection = psycopg.Connection[TupleRow]
@@ -117,7 +117,10 @@ def noted(connection: Connection, trace: Trace, world: World) -> tuple[Note, ...
     rows = connection.execute(
         f"select n, depth, relation, op, role, was, now, context from {SCHEMA}.written order by n"
     ).fetchall()
-    sides = _sides(connection, {trace.tables[row[2]] for row in rows}, world)
+    held: dict[ObjectId, set[int]] = {}
+    for row in rows:
+        held.setdefault(trace.tables[row[2]], set()).add(row[2])
+    sides = _sides(connection, held, world)
     return tuple(
         Note(
             n,
@@ -141,20 +144,19 @@ def frames_of(context: str) -> tuple[tuple[str, int], ...]:
 
 
 def _sides(
-    connection: Connection, tables: Iterable[ObjectId], world: World
+    connection: Connection, held: Mapping[ObjectId, Iterable[int]], world: World
 ) -> dict[int, tuple[Side | None, Side | None]]:
     """By the number of a note, whose its rows were and are, as the tenancy's expressions say now; where a parent is gone meanwhile, as it was
     known before."""
     found: dict[int, tuple[Side | None, Side | None]] = {}
-    for table in sorted(tables):
+    for table, oids in sorted(held.items()):
         owned = world.tenancy.tables.get(table)
         if owned is None or not owned.owner:
             continue
         name = ident(table.schema, table.name)
         rows = connection.execute(
             f"select w.n, {_owner(name, owned.owner, 'w.was')}, {_owner(name, owned.owner, 'w.now')}, w.was from {SCHEMA}.written as w"
-            f" where w.relation = {literal(name)}::regclass or w.relation in (select p.relid::oid from"
-            f" pg_catalog.pg_partition_tree({literal(name)}::regclass) as p) order by 1".encode()
+            f" where w.relation in ({', '.join(map(str, sorted(oids)))}) order by 1".encode()
         )
         for n, was, now, image in rows.fetchall():
             before = _side(was, world) or (_known(image, table, world) if was is None and image else None)

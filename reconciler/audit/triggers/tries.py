@@ -99,6 +99,13 @@ def changed(
         yield from _made(stage, table, event, row, known, {place.name: value}, "")
 
 
+def with_values(
+    stage: Stage, identity: Identity, table: ObjectId, event: str, row: Row, values: Mapping[str, str | None]
+) -> Iterator[Try]:
+    """The event with exactly these values."""
+    yield from _made(stage, table, event, row, places(stage, identity.role, table), values, "")
+
+
 def naming(
     stage: Stage,
     identity: Identity,
