@@ -41,7 +41,8 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`granted` are the roles, without the owner's and the unbound, that may do something; `columns` in order, with their types."""
+    """`granted` are the roles, without the owner's and the unbound, that may do something; `columns` in order, with their types;
+    `references` are its foreign keys as PostgreSQL prints them."""
 
     name: str
     kind: str
@@ -49,6 +50,8 @@ class Table:
     forced: bool
     partition: bool
     columns: tuple[tuple[str, str], ...]
+    options: tuple[str, ...]
+    references: tuple[str, ...]
     granted: dict[str, tuple[str, ...]]
 
     def text_columns(self) -> list[str]:
@@ -77,7 +80,8 @@ class Schema:
     keys: tuple[tuple[str, str, str], ...]
     """Foreign keys of two columns and more: table, name, definition."""
     uniques: tuple[tuple[str, str, str], ...]
-    indexes: tuple[tuple[str, str], ...]
+    indexes: tuple[tuple[str, str, str], ...]
+    """Table, index, its first column, where no other index begins with it."""
     triggers: tuple[tuple[str, str, str], ...]
     """Table, name, function."""
 
@@ -98,8 +102,10 @@ def read(session: psycopg.Connection) -> Schema:
         )
     ]  # fmt: skip
     tables = []
-    for schema, name, kind, rls, forced, partition, oid in asked(
-        "select n.nspname, c.relname, c.relkind::text, c.relrowsecurity, c.relforcerowsecurity, c.relispartition, c.oid from pg_class as c"
+    for schema, name, kind, rls, forced, partition, options, references, oid in asked(
+        "select n.nspname, c.relname, c.relkind::text, c.relrowsecurity, c.relforcerowsecurity, c.relispartition, coalesce(c.reloptions, '{}'),"
+        " array(select pg_get_constraintdef(f.oid) from pg_constraint as f where f.conrelid = c.oid and f.contype = 'f' and f.conparentid = 0"
+        " order by f.conname), c.oid from pg_class as c"
         f" join pg_namespace as n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'v', 'm') and {SCHEMAS} order by 1, 2"
     ):
         columns = session.execute(
@@ -122,6 +128,8 @@ def read(session: psycopg.Connection) -> Schema:
                 forced,
                 partition,
                 tuple(columns),
+                tuple(options),
+                tuple(references),
                 {role: tuple(found) for role, found in granted.items()},
             )
         )
@@ -160,8 +168,10 @@ def read(session: psycopg.Connection) -> Schema:
         " and not exists (select from pg_constraint as f where f.contype = 'f' and f.conindid = c.conindid) order by 1, 2"
     )
     indexes = asked(
-        "select i.indrelid::regclass::text, i.indexrelid::regclass::text from pg_index as i join pg_class as r on r.oid = i.indrelid"
-        f" join pg_namespace as n on n.oid = r.relnamespace where not i.indisunique and r.relkind = 'r' and {SCHEMAS} order by 1, 2"
+        "select i.indrelid::regclass::text, i.indexrelid::regclass::text, a.attname::text from pg_index as i join pg_class as r on r.oid = i.indrelid"
+        " join pg_attribute as a on a.attrelid = r.oid and a.attnum = i.indkey[0]"
+        f" join pg_namespace as n on n.oid = r.relnamespace where not i.indisunique and r.relkind = 'r' and {SCHEMAS} and not exists (select from"
+        " pg_index as o where o.indrelid = i.indrelid and o.indexrelid <> i.indexrelid and o.indkey[0] = i.indkey[0]) order by 1, 2"
     )
     triggers = asked(
         "select t.tgrelid::regclass::text, quote_ident(t.tgname), t.tgfoid::regproc::text from pg_trigger as t join pg_class as r on r.oid = t.tgrelid"

@@ -13,7 +13,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--mutants-each", type=int, default=4, help="how many mutants of each operator and schema"
     )
     group.addoption("--mutants-seed", type=int, default=1, help="which ones")
-    group.addoption("--mutants-only", default="", help="those whose operator and target hold this text")
+    group.addoption(
+        "--mutants-only",
+        default="",
+        help="those whose operator and target hold one of these texts, divided by commas",
+    )
     group.addoption("--mutants-of", default="", help="one schema alone")
     group.addoption(
         "--mutants-log",

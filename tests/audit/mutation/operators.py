@@ -69,13 +69,14 @@ def drop_force(schema: Schema) -> Made:
 
 @operator("behaviour")
 def table_without_rls(schema: Schema) -> Made:
-    """A table made later, to which nobody gave row-level security."""
+    """A table made later, with the same keys, to which nobody gave row-level security."""
     for table in _guarded(schema):
         if not table.partition:
-            copy, role = f"{table.name}_export".replace('"', ""), sorted(table.granted)[0]
+            copy, role = f"{table.name}_export".replace('"', ""), ident(sorted(table.granted)[0])
+            keys = "".join(f"; alter table {copy} add {key}" for key in table.references)
             yield (
                 table.name,
-                f"create table {copy} as table {table.name}; grant select on {copy} to {ident(role)}",
+                f"create table {copy} as table {table.name}{keys}; grant select on {copy} to {role}",
             )
 
 
@@ -410,7 +411,7 @@ def definer_for_public(schema: Schema) -> Made:
 @operator("behaviour")
 def owner_rights_view(schema: Schema) -> Made:
     for view in schema.tables:
-        if view.kind == "v":
+        if view.kind == "v" and "security_invoker=true" in view.options:
             yield view.name, f"alter view {view.name} reset (security_invoker)"
 
 
@@ -448,7 +449,7 @@ def opened_materialized(schema: Schema) -> Made:
 @operator("hygiene")
 def barrier_dropped(schema: Schema) -> Made:
     for view in schema.tables:
-        if view.kind == "v":
+        if view.kind == "v" and "security_barrier=true" in view.options:
             yield view.name, f"alter view {view.name} reset (security_barrier)"
 
 
@@ -487,9 +488,9 @@ def unique_without_tenant(schema: Schema) -> Made:
 
 @operator("hygiene")
 def index_dropped(schema: Schema) -> Made:
-    for table, index in schema.indexes:
-        columns = dict(schema.table(table).columns)
-        if {"org_id", "tenant_id", "user_id", "workspace_id"} & set(columns):
+    """The index by which a policy finds its rows."""
+    for table, index, column in schema.indexes:
+        if any(p.table == table and re.search(rf"\b{column} = \(", p.using) for p in schema.policies):
             yield f"{index} on {table}", f"drop index {index}"
 
 

@@ -75,7 +75,8 @@ def judged(
             todo = [
                 one
                 for one in chosen(mutants(read(session)), each, seed)
-                if only in one.name and (name, one.operator, one.target) not in known
+                if any(word in one.name for word in only.split(","))
+                and (name, one.operator, one.target) not in known
             ]
         if not todo:
             return
