@@ -10,10 +10,10 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
-from reconciler.audit.triggers.bodies import constant
 from reconciler.audit.triggers.stage import Place, Stage
 from reconciler.audit.triggers.wiring import Trigger
 from reconciler.model import ObjectId
+from reconciler.shadow.bodies.body import constant
 from reconciler.shadow.tenants.values import Row
 
 _NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")

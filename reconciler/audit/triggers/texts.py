@@ -1,6 +1,6 @@
 """What is wrong in the text of one trigger function: swallowed errors, errors without a name, placeholders, lookups without the tenant.
 
-Promises one finding per place, at the function. Knows the text (`bodies.py`) and whose the tables are; runs nothing.
+Promises one finding per place, at the function. Knows the text (`shadow.bodies`) and whose the tables are; runs nothing.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.audit.rules.triggers import BY_ID
-from reconciler.audit.triggers.bodies import WRITES, Handler, Raised, Use, constant, said
-from reconciler.audit.triggers.touched import touched
 from reconciler.audit.triggers.wiring import Routine, Trigger, Wiring
 from reconciler.declare.values import TriggerDesign
 from reconciler.model import Finding, ObjectId
 from reconciler.pg import ident
+from reconciler.shadow.bodies.body import WRITES, Handler, Raised, Use, constant, said
+from reconciler.shadow.bodies.touched import touched
 from reconciler.shadow.tenants.values import Tenancy
 
 _PLACEHOLDER = re.compile(

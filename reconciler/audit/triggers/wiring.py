@@ -12,9 +12,9 @@ from functools import cached_property
 
 from psycopg import Connection
 
-from reconciler.audit.triggers.bodies import Body, Use, body
-from reconciler.audit.triggers.touched import Name
 from reconciler.model import ObjectId, Snapshot
+from reconciler.shadow.bodies.body import Body, Use, body
+from reconciler.shadow.bodies.touched import Name
 
 EVENTS = {"insert": 4, "delete": 8, "update": 16, "truncate": 32}
 _FIRED_BY = {

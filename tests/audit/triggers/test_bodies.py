@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.audit.triggers.bodies import body
-from reconciler.audit.triggers.steps import Unreadable, lexed
-from reconciler.audit.triggers.touched import touched
+from reconciler.shadow.bodies.body import body
+from reconciler.shadow.bodies.steps import Unreadable, lexed
+from reconciler.shadow.bodies.touched import touched
 
 
 def did(sql: str) -> list[tuple[str, str]]:

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from reconciler.audit.triggers.steps import Frame, Step, Unreadable, lexed, plpgsql, sql
-from reconciler.audit.triggers.touched import Name, Touch, touched
 from reconciler.declare.lexer import Token
+from reconciler.shadow.bodies.steps import Frame, Step, Unreadable, lexed, plpgsql, sql
+from reconciler.shadow.bodies.touched import Name, Touch, touched
 
 WRITES = frozenset({"insert", "update", "delete", "merge", "truncate", "copy", "refresh"})
 
