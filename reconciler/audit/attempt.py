@@ -30,6 +30,7 @@ SETTINGS: Mapping[str, str] = {
     "xmloption": "content",
     "jit": "off",
     "lc_messages": "C",
+    "search_path": '"$user", public, extensions',
 }
 """So that the same row is the same text in every session, and in psql."""
 
@@ -182,7 +183,7 @@ def attempt(
 def look(oid: int, relation: str, owner: str) -> str:
     """A query for the rows of one table (none of its partitions or heirs), to be read with `looked` or sent as one of `looks`."""
     return (
-        f"select {oid}::bigint as reconciler_oid, x.ctid::text as reconciler_ctid, x::text as reconciler_text,"
+        f"select {oid}::bigint as reconciler_oid, x.ctid::text as reconciler_ctid, (x.*)::text as reconciler_text,"
         f" ({owner or 'null'})::text as reconciler_owner from only {relation} as x"
     )
 

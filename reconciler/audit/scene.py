@@ -237,7 +237,7 @@ def _owned(world: World, catalogue: Catalogue) -> dict[int, Owned]:
 
 
 def _texts(session: Session, relation: Relation) -> list[str]:
-    results, _ = sent(session.connection, f"select x::text from only {relation.sql} as x")
+    results, _ = sent(session.connection, f"select (x.*)::text from only {relation.sql} as x")
     return [row[0] or "" for result in results for row in result.rows]
 
 
@@ -250,7 +250,8 @@ def _kept(
 ) -> tuple[Kept, ...]:
     columns = "".join(f", x.{ident(column.name)}::text" for column in relation.columns)
     results, trouble = sent(
-        session.connection, f"select x.ctid::text, x::text{columns} from only {relation.sql} as x order by 1"
+        session.connection,
+        f"select x.ctid::text, (x.*)::text{columns} from only {relation.sql} as x order by 1",
     )
     if trouble is not None:
         return ()
@@ -275,7 +276,7 @@ def same(relation: Relation, row: Kept, alias: str = "x") -> str:
             f"{alias}.{ident(name)} = {literal(row.values[name] or '')}::{types[name]}"
             for name in relation.primary
         )
-    return f"{alias}::text = {literal(row.text)}"
+    return f"({alias}.*)::text = {literal(row.text)}"
 
 
 def value(relation: Relation, column: str, of: Mapping[str, str | None]) -> str:

@@ -155,7 +155,7 @@ def _sequences(scene: Scene, tables: Iterable[Relation]) -> Iterator[str]:
 
 def _before(tables: Iterable[Relation]) -> str:
     looks = "\n  union all ".join(
-        f"select {literal(str(table.id))}::text as place, x.ctid::text as at, x::text as line from only {table.sql} as x"
+        f"select {literal(str(table.id))}::text as place, x.ctid::text as at, (x.*)::text as line from only {table.sql} as x"
         for table in tables
     )
     return f"create temporary table reconciler_before on commit drop as\n  {looks};"
@@ -169,13 +169,13 @@ def _check(scene: Scene, outcome: Outcome, table: Relation) -> str:
     lines = ", ".join(literal(text) for text in theirs[:_AT_MOST]) or "null"
     owner = scene.owner_of(table).owner
     people = ", ".join(literal(key) for key in (scene.world.keys["B"], *scene.world.users["B"]) if key)
-    same = "b.place = {id} and b.at = x.ctid::text and b.line = x::text".replace("{id}", id)
+    same = "b.place = {id} and b.at = x.ctid::text and b.line = (x.*)::text".replace("{id}", id)
     foreign = f"({owner})::text in ({people})" if owner and people else "false"
     return (
         f"select 'LEAK: a row of tenant B in {str(table.id).replace(chr(39), chr(39) * 2)} was changed or removed: ' || b.line"
         f" from reconciler_before as b where b.place = {id}\n  and (b.line in ({lines}))"
         f" and not exists (select from only {table.sql} as x where {same}) order by 1;\n"
-        f"select 'LEAK: a row of tenant B was made in {str(table.id).replace(chr(39), chr(39) * 2)}: ' || x::text"
+        f"select 'LEAK: a row of tenant B was made in {str(table.id).replace(chr(39), chr(39) * 2)}: ' || (x.*)::text"
         f" from only {table.sql} as x where ({foreign})\n  and not exists (select from reconciler_before as b where {same}) order by 1;"
     )
 

@@ -21,7 +21,7 @@ Connection = psycopg.Connection[TupleRow]
 class Rights:
     """What a role may do with a relation. `reach`: it may use the schema. `commands` hold on the whole relation or on a column.
 
-    `policies` are the commands for which some permissive policy speaks of the role; `bound` says that row-level security is on and
+    `policies` are the commands for which some permissive policy speaks of the role (one for INSERT without WITH CHECK lets nothing in); `bound` says that row-level security is on and
     binds it; `owner` that it owns the relation, or is a member of who does.
     """
 
@@ -135,7 +135,8 @@ select c.oid::bigint, pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE'),
                pg_catalog.has_column_privilege(r.oid, c.oid, a.attnum, 'INSERT')::text,
                pg_catalog.has_column_privilege(r.oid, c.oid, a.attnum, 'UPDATE')::text] order by a.attnum)
           from pg_catalog.pg_attribute as a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
-       array(select p.polcmd::text from pg_catalog.pg_policy as p where p.polrelid = c.oid and p.polpermissive and exists
+       array(select p.polcmd::text from pg_catalog.pg_policy as p where p.polrelid = c.oid and p.polpermissive
+             and (p.polcmd <> 'a' or p.polwithcheck is not null) and exists
              (select from pg_catalog.unnest(p.polroles) as x (oid) where x.oid = 0 or pg_catalog.pg_has_role(r.oid, x.oid, 'USAGE'))),
        c.relrowsecurity, c.relforcerowsecurity, pg_catalog.pg_has_role(r.oid, c.relowner, 'USAGE'), r.rolsuper or r.rolbypassrls
   from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace, pg_catalog.pg_roles as r

@@ -21,7 +21,7 @@ def columns(target: Target) -> str:
 
 def lines(inner: str) -> str:
     """Each row as one text: what is compared and searched."""
-    return f"select x::text from ({inner}) as x"
+    return f"select (x.*)::text from ({inner}) as x"
 
 
 def attacks(target: Target) -> Attacks:
@@ -84,7 +84,7 @@ def _now(target: Target, *, keys: bool) -> Iterator[str]:
         ]
         owner = target.scene.owner_of(table).owner or "null"
         numbered = (
-            f"select x.tableoid, x.ctid, pg_catalog.row_number() over (partition by {owner} order by x::text) - 1 as n"
+            f"select x.tableoid, x.ctid, pg_catalog.row_number() over (partition by {owner} order by (x.*)::text) - 1 as n"
             f" from {table.sql} as x"
         )
         if times:

@@ -82,6 +82,13 @@ revoke all on titles, counted, totals from anon, authenticated;
 grant select, update, delete on titles to authenticated;
 grant select on counted to authenticated;
 
+-- Names that SQL would rather not see.
+create table "Odd Names" ("Tenant Id" uuid not null references tenants, x integer not null, "select" text not null, "it's" text);
+alter table "Odd Names" enable row level security;
+create policy "who's" on "Odd Names" to authenticated using ("Tenant Id" in (select private.tenants_of_user()));
+revoke all on "Odd Names" from anon, authenticated;
+grant select, insert, update, delete on "Odd Names" to authenticated;
+
 -- Shared by all.
 create table countries (code text primary key, name text not null);
 alter table countries enable row level security;
