@@ -145,10 +145,12 @@ def attempt(
     setup: Sequence[str] = (),
     before: Sequence[tuple[Identity, str]] = (),
     looks: Sequence[str] = (),
+    watched: bool = True,
 ) -> Answer:
     """Does `setup` as superuser without triggers, lets others do `before`, then `sql` as `identity` (None: as superuser).
 
-    The transaction stays open, as superuser again when there was no error, so that rows can be looked at; `over` ends it.
+    Without `watched` nobody asks what was written. The transaction stays open, as superuser again when there was no error, so that
+    rows can be looked at; `over` ends it.
     """
     parts = ["begin"]
     if setup:
@@ -159,24 +161,28 @@ def attempt(
         ]
     for someone, does in before:
         parts += [acting(someone, session.settings), does, "set local role none"]
-    parts += [*looks, session.watch.sql]
+    counted = [session.watch.sql] if watched else []
+    parts += [*looks, *counted]
     if identity is not None:
         parts.append(acting(identity, session.settings))
-    parts += [f"select '{_MARK}'", sql, "set constraints all immediate", "set local role none"]
-    parts.append(session.watch.sql)
+    parts += [f"select '{_MARK}'", sql, "set constraints all immediate", "set local role none", *counted]
     del session.said[:]
     results, trouble = sent(session.connection, ";\n".join(parts))
     at = next((i for i, r in enumerate(results) if r.rows == ((_MARK,),)), None)
     if at is None:
         return Answer(False, (), trouble, tuple(session.said))
-    counted = [i for i in range(at) if len(results[i].columns) == 7]
     removed = frozenset(
         (int(oid or 0), ctid or "") for r in results[:at] if r.columns == _REMOVED for oid, ctid in r.rows
     )
     looked = tuple(row for r in results[:at] for row in _seen(r))
     if trouble is not None:
         return Answer(True, tuple(results[at + 1 :]), trouble, tuple(session.said), (), removed, looked)
-    touched = difference(session.watch, results[counted[-1]].rows, results[-1].rows)
+    if not watched:
+        return Answer(True, tuple(results[at + 1 : -2]), None, tuple(session.said), (), removed, looked)
+    before_it = next(
+        r.rows for r in reversed(results[:at]) if r.columns[:1] == ("oid",) and len(r.columns) == 7
+    )
+    touched = difference(session.watch, before_it, results[-1].rows)
     return Answer(True, tuple(results[at + 1 : -3]), None, tuple(session.said), touched, removed, looked)
 
 

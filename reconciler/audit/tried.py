@@ -28,7 +28,15 @@ def tried(scene: Scene, attack: Attack, identity: Identity) -> Outcome:
     session, _ = scene.sessions(attack.fresh)
     try:
         looks = [_look(scene, oid) for oid in attack.watched]
-        answer = attempt(session, actor, attack.sql, setup=attack.setup, before=attack.before, looks=looks)
+        answer = attempt(
+            session,
+            actor,
+            attack.sql,
+            setup=attack.setup,
+            before=attack.before,
+            looks=looks,
+            watched=not attack.reads,
+        )
         hurt, planted, moved = _moved(scene, session, attack, answer)
     finally:
         over(session)
@@ -113,7 +121,7 @@ def _compared(
 def _alone(scene: Scene, attack: Attack, actor: Identity) -> Answer:
     _, session = scene.sessions(attack.fresh)
     try:
-        return attempt(session, actor, attack.sql, setup=attack.setup, before=attack.before)
+        return attempt(session, actor, attack.sql, setup=attack.setup, before=attack.before, watched=False)
     finally:
         over(session)
 
