@@ -16,10 +16,11 @@ from reconciler.engine.subject import Subject
 from reconciler.engine.work import Told
 from reconciler.errors import ReconcilerError, Usage
 from reconciler.lab import material, pairs, scenario, trials, triggers
+from reconciler.lab.advice import Fresh, advised
 from reconciler.lab.explore import Limits
 from reconciler.lab.invariants import asked
 from reconciler.lab.race import explored, replayed
-from reconciler.lab.report import Case, Tested
+from reconciler.lab.report import Advice, Case, Tested
 from reconciler.lab.told import case_of, case_of_replay, case_of_scenario, case_of_trial
 from reconciler.lab.values import LEVELS, Isolation, Race
 from reconciler.pg import Url, connect
@@ -60,6 +61,7 @@ class _Run:
     began: float = field(default_factory=time.monotonic)
     cases: list[Case] = field(default_factory=list)
     untried: list[str] = field(default_factory=list)
+    advice: dict[str, Advice] = field(default_factory=dict)
     partial: str = ""
     stage: str = ""
 
@@ -151,7 +153,8 @@ def _scenario(run: _Run, one: Scenario) -> None:
                     run.cases.append(case_of_scenario(one, level, (wrong,), time.monotonic() - began))
                 elif one.race:
                     race = scenario.race(one, level, invariants(run.subject), one.name)
-                    run.cases.append(replace(_played(run, database, race), place=one.source))
+                    case = _played(run, database, race, lambda: _given(run, one))
+                    run.cases.append(replace(case, place=one.source))
                 else:
                     found = scenario.stepped(database, one, level, invariants(run.subject))
                     run.cases.append(case_of_scenario(one, level, found, time.monotonic() - began))
@@ -224,18 +227,32 @@ def _races(run: _Run, made: World) -> None:
         run.tell(f"race {number} of {len(races)}: {race.name}, {race.isolation}")
         try:
             with run.subject.shadow.copy(made.both) as database:
-                run.cases.append(_played(run, database, race))
+                run.cases.append(_played(run, database, race, lambda: run.subject.shadow.copy(made.both)))
         except ReconcilerError as error:
             run.untried.append(f"{race.name}, {race.isolation}: {error.what}")
 
 
-def _played(run: _Run, database: Url, race: Race) -> Case:
+def _played(run: _Run, database: Url, race: Race, fresh: Fresh) -> Case:
+    """`fresh` gives the database anew, to try what would mend a race."""
     began = time.monotonic()
     if run.wanted.schedule:
         judged = replayed(database, race, run.wanted.schedule)
         return case_of_replay(race, judged, time.monotonic() - began)
     every = explored(database, race, limits=run.wanted.limits)
-    return case_of(every, time.monotonic() - began)
+    case = case_of(every, time.monotonic() - began)
+    if case.verdict != "failed":
+        return case
+    if (known := run.advice.get(race.name)) is None:
+        run.tell(f"what mends {race.name}")
+        known = run.advice[race.name] = advised(fresh, race, every.worst, run.wanted.limits)
+    return replace(case, advice=known)
+
+
+@contextmanager
+def _given(run: _Run, one: Scenario) -> Iterator[Url]:
+    with run.subject.shadow.copy(run.subject.start) as database:
+        scenario.prepared(database, one)
+        yield database
 
 
 @contextmanager

@@ -7,9 +7,10 @@ ends with 40001 or 40P01 is its caller's to run again, so it counts as absent. D
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import permutations
 from typing import Literal
@@ -39,12 +40,13 @@ WORST: tuple[Kind, ...] = ("invariant", "anomaly", "failure", "deadlock", "retry
 @dataclass(frozen=True, slots=True)
 class Judged:
     """One schedule and what it is. `says` is a sentence; `difference` are the lines of the outcome that the nearest serial order
-    does not have, and the other way round."""
+    does not have, and the other way round; `surplus` how many more rows each table has than there."""
 
     ran: Ran
     kind: Kind
     says: str
     difference: tuple[str, ...] = ()
+    surplus: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ class Track:
             assert first is not None
             says = f"a transaction fails as in no serial order: {first.message} [{first.sqlstate}]"
             return Judged(ran, "failure", says)
-        return Judged(ran, "anomaly", "no serial order comes to this", self._nearest(text, counted))
+        difference, surplus = self._nearest(text, counted)
+        return Judged(ran, "anomaly", "no serial order comes to this", difference, surplus)
 
     def _retries(self, ran: Ran, again: set[int]) -> str:
         if not again:
@@ -139,14 +142,22 @@ class Track:
             self._serial[wanted] = found
         return self._serial[wanted]
 
-    def _nearest(self, text: str, actors: Sequence[int]) -> tuple[str, ...]:
-        lines = set(text.splitlines())
-        apart = [(lines ^ set(other.splitlines()), other) for other in self._orders(actors)]
+    def _nearest(self, text: str, actors: Sequence[int]) -> tuple[tuple[str, ...], dict[str, int]]:
+        """The lines that are here or there only, and how many more each table has here."""
+        here = Counter(text.splitlines())
+        apart = []
+        for other in self._orders(actors):
+            there = Counter(other.splitlines())
+            apart.append(((here - there, there - here), there))
         if not apart:
-            return ()
-        different, other = min(apart, key=lambda pair: (len(pair[0]), sorted(pair[0])))
-        theirs = set(other.splitlines())
-        return tuple(sorted(f"{'serial' if line in theirs else 'here'}: {line}" for line in different))
+            return (), {}
+        (mine, theirs), there = min(apart, key=lambda pair: (sum(map(len, pair[0])), sorted(pair[0][0])))
+        lines = [f"here: {line}" for line in mine.elements()] + [
+            f"serial: {line}" for line in theirs.elements()
+        ]
+        tables = Counter(line.split("|", 1)[0] for line in here.elements())
+        tables.subtract(line.split("|", 1)[0] for line in there.elements())
+        return tuple(sorted(lines)), {table: number for table, number in sorted(tables.items()) if number > 0}
 
 
 def _one_after_another(able: Sequence[int], last: int) -> int:

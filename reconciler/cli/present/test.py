@@ -59,6 +59,8 @@ def _whole(case: Case) -> Iterator[Text]:
         yield Text(f"    → {case.advice.says}")
         if case.advice.shown:
             yield Text(f"      {case.advice.shown}", style="green")
+            for line in case.advice.script.rstrip().splitlines():
+                yield Text(f"      {line}", style="cyan")
     if case.place is not None:
         yield Text(f"    {case.place}", style="dim")
 
