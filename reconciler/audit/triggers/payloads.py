@@ -7,52 +7,88 @@ accepts them shows when they are sent. Runs nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
+from typing import NamedTuple
 
-from reconciler.audit.triggers.stage import Place, Stage
+from reconciler.audit.triggers.located import where
+from reconciler.audit.triggers.stage import Place, Stage, places
 from reconciler.audit.triggers.wiring import Trigger
 from reconciler.model import ObjectId
+from reconciler.pg import ident, literal
 from reconciler.shadow.bodies.body import constant
+from reconciler.shadow.tenants.catalogue import Key
 from reconciler.shadow.tenants.values import Row
 
 _NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 _TEXTS = ("text", "character varying", "character", "citext", "name")
 
 
+class Payload(NamedTuple):
+    """Values that name B, for some columns. `tenant`: it is B's own key. `setup` gives A a row to point to that is called as B's is."""
+
+    columns: tuple[str, ...]
+    values: tuple[str, ...]
+    tenant: bool
+    setup: tuple[str, ...] = ()
+
+
 def payloads(
-    stage: Stage, table: ObjectId, row: Row, triggers: Sequence[Trigger], known: Mapping[str, Place]
-) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], bool]]:
-    world = stage.world
+    stage: Stage, role: str, table: ObjectId, row: Row, triggers: Sequence[Trigger]
+) -> Iterator[Payload]:
+    """What a client with this role might put into the columns that the triggers look at and that do not say whose the row is."""
+    known = places(stage, role, table)
     owners = set(owners_of(stage, table))
-    relation = stage.relation(table)
-    looked = {place.name for place in looked_at(tuple(known.values()), triggers)}
+    looked = {place.name for place in looked_at(known, triggers)}
     pointing = set()
-    for key in relation.keys:
-        target = stage.catalogue.relations[key.target]
-        free = [
-            (own, theirs) for own, theirs in zip(key.columns, key.theirs, strict=True) if own not in owners
-        ]
-        pointing |= {own for own, _ in free}
-        for other in world.rows["B"].get(target.id, ()):
-            values = [other.values.get(theirs) for _, theirs in free]
-            if free and all(value is not None for value in values) and looked & {own for own, _ in free}:
-                yield (
-                    tuple(own for own, _ in free),
-                    tuple(str(value) for value in values),
-                    target.id == world.tenancy.root,
-                )
+    for key in stage.relation(table).keys:
+        pairs = [pair for pair in zip(key.columns, key.theirs, strict=True) if pair[0] not in owners]
+        pointing |= {own for own, _ in pairs}
+        if looked & {own for own, _ in pairs}:
+            yield from _pointing(stage, role, row, key, pairs)
     strange = list(_strangers(stage, triggers))
-    for place in known.values():
+    for place in known:
         if place.name not in looked or place.name in owners or place.generated or place.name in pointing:
             continue
         if place.type in ("json", "jsonb"):
             for value in _documents(stage, triggers, row.values.get(place.name)):
-                yield (place.name,), (value,), True
+                yield Payload((place.name,), (value,), True)
         elif place.type == "uuid" or place.type.startswith((*_TEXTS, *_NUMBERS)):
             for value, tenant in strange:
                 if _fits(value, place.type):
-                    yield (place.name,), (value,), tenant
+                    yield Payload((place.name,), (value,), tenant)
+
+
+def _pointing(
+    stage: Stage, role: str, row: Row, key: Key, pairs: Sequence[tuple[str, str]]
+) -> Iterator[Payload]:
+    """B's rows that a foreign key could point to. Where the key includes the tenant, a row of A's that is called the same: nothing keeps A
+    from making one."""
+    target = stage.catalogue.relations[key.target]
+    world = stage.world
+    own = [one for one in world.rows["A"].get(target.id, ()) if _points(row, one, key)]
+    mine = (own or list(world.rows["A"].get(target.id, ())))[:1]
+    may = {place.name for place in places(stage, role, target.id) if place.insert or place.update}
+    for other in world.rows["B"].get(target.id, ()):
+        values = tuple(str(value) for _, theirs in pairs if (value := other.values.get(theirs)) is not None)
+        if len(values) != len(pairs):
+            continue
+        columns = tuple(own for own, _ in pairs)
+        yield Payload(columns, values, target.id == world.tenancy.root)
+        if len(pairs) < len(key.columns) and mine and may >= {theirs for _, theirs in pairs}:
+            sets = ", ".join(
+                f"{ident(theirs)} = {literal(value)}"
+                for (_, theirs), value in zip(pairs, values, strict=True)
+            )
+            renamed = f"update {target.sql} set {sets} where {where(stage, target.id, mine[0])}"
+            yield Payload(columns, values, False, (renamed,))
+
+
+def _points(row: Row, other: Row, key: Key) -> bool:
+    return all(
+        row.values.get(own) is not None and row.values.get(own) == other.values.get(theirs)
+        for own, theirs in zip(key.columns, key.theirs, strict=True)
+    )
 
 
 def _strangers(stage: Stage, triggers: Sequence[Trigger]) -> Iterator[tuple[str, bool]]:

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from reconciler.audit.triggers.located import childless, removal, where
 from reconciler.audit.triggers.payloads import looked_at, owners_of, payloads, values_for
 from reconciler.audit.triggers.stage import Place, Stage, fire, places
 from reconciler.audit.triggers.wiring import Trigger
 from reconciler.model import ObjectId
 from reconciler.pg import ident, literal
-from reconciler.shadow.tenants.catalogue import Relation
 from reconciler.shadow.tenants.values import Identity, Row
 
 _MOST = 14
@@ -65,18 +65,18 @@ def plain(stage: Stage, identity: Identity, table: ObjectId, event: str, row: Ro
             event,
             _insert(name, known, row, {}),
             f"inserts a row of its own into {table}",
-            (_removal(stage, table, row),),
+            (removal(stage, table, row),),
         )
     elif event == "update":
         may = [place for place in known if not place.generated and place.identity != "a"]
         columns = [place.name for place in may if place.update] or [place.name for place in may[:1]]
         sets = ", ".join(f"{ident(column)} = {ident(column)}" for column in columns)
-        sql = f"update {name} set {sets} where {_where(stage, table, row)}"
+        sql = f"update {name} set {sets} where {where(stage, table, row)}"
         yield Try(event, sql, f"updates a row of its own in {table}")
     elif event == "delete":
-        sql = f"delete from {name} where {_where(stage, table, row)}"
+        sql = f"delete from {name} where {where(stage, table, row)}"
         yield Try(event, sql, f"deletes a row of its own from {table}")
-        yield Try(event, sql, f"deletes a row of its own from {table}", _childless(stage, table, row))
+        yield Try(event, sql, f"deletes a row of its own from {table}", childless(stage, table, row))
     elif event == "truncate":
         yield Try(event, f"truncate {name} cascade", f"truncates {table}")
 
@@ -117,11 +117,11 @@ def naming(
 ) -> Iterator[Try]:
     """The event with B's keys in columns that the triggers look at and that do not say whose the row is. `base` are values with which they wrote."""
     known = places(stage, identity.role, table)
-    found = payloads(stage, table, row, triggers, {place.name: place for place in known})
-    for columns, values, tenant in islice(found, 3 * _MOST):
-        named = dict(zip(columns, values, strict=True))
+    found = payloads(stage, identity.role, table, row, triggers)
+    for one in islice(found, 3 * _MOST):
+        named = dict(zip(one.columns, one.values, strict=True))
         for made in _made(stage, table, event, row, known, {**base, **named}, " (B's)"):
-            yield replace(made, payload=columns[0], tenant=tenant)
+            yield replace(made, setup=(*one.setup, *made.setup), payload=one.columns[0], tenant=one.tenant)
 
 
 def _made(
@@ -134,24 +134,22 @@ def _made(
     whose: str,
 ) -> Iterator[Try]:
     """The event upon the row with these values, where the identity may write them. A delete has them written first."""
-    name, where = ident(table.schema, table.name), _where(stage, table, row)
+    name, here = ident(table.schema, table.name), where(stage, table, row)
     by_name = {place.name: place for place in known}
     values = ", ".join(f"{c} = {'null' if v is None else literal(v)}" for c, v in changes.items())
     sets = ", ".join(f"{ident(c)} = {_typed(v, by_name[c])}" for c, v in changes.items())
-    update, insert = f"update {name} set {sets} where {where}", _insert(name, known, row, changes)
+    update, insert = f"update {name} set {sets} where {here}", _insert(name, known, row, changes)
     may_update = all(by_name[column].update for column in changes)
     may_insert = all(by_name[column].insert for column in changes)
-    removal = (_removal(stage, table, row),)
+    gone = (removal(stage, table, row),)
     if event == "update" and may_update:
         yield Try(event, update, f"updates a row of its own in {table} with {values}{whose}", (), changes)
     elif event == "insert" and may_insert:
-        yield Try(
-            event, insert, f"inserts a row of its own into {table} with {values}{whose}", removal, changes
-        )
+        yield Try(event, insert, f"inserts a row of its own into {table} with {values}{whose}", gone, changes)
     elif event == "delete" and (may_update or may_insert):
         says = f"deletes a row of its own from {table} that it had given {values}{whose}"
-        first, setup = (update, ()) if may_update else (insert, removal)
-        yield Try(event, f"{first};\ndelete from {name} where {where}", says, setup, changes)
+        first, setup = (update, ()) if may_update else (insert, gone)
+        yield Try(event, f"{first};\ndelete from {name} where {here}", says, setup, changes)
 
 
 def _typed(value: str | None, place: Place) -> str:
@@ -167,41 +165,3 @@ def _insert(name: str, known: Sequence[Place], row: Row, changes: Mapping[str, s
     given = ", ".join(_typed(values[place.name], place) for place in held)
     overriding = " overriding system value" if any(place.identity == "a" for place in held) else ""
     return f"insert into {name} ({columns}){overriding} values ({given})"
-
-
-def _where(stage: Stage, table: ObjectId, row: Row) -> str:
-    """The row by its primary key, else by all its values."""
-    relation = stage.relation(table)
-    names = relation.primary or tuple(row.values)
-    return " and ".join(_is(relation, name, row.values.get(name)) for name in names)
-
-
-def _is(relation: Relation, name: str, value: str | None) -> str:
-    column = relation.column(name)
-    if value is None or column is None:
-        return f"{ident(name)} is null"
-    if column.type == "json":
-        return f"{ident(name)}::text = {literal(value)}"
-    return f"{ident(name)} = {literal(value)}::{column.type}"
-
-
-def _removal(stage: Stage, table: ObjectId, row: Row) -> str:
-    if table.kind == "view":
-        return "select"  # no row of a view can be taken away without its triggers
-    return f"delete from {ident(table.schema, table.name)} where {_where(stage, table, row)}"
-
-
-def _childless(stage: Stage, table: ObjectId, row: Row) -> tuple[str, ...]:
-    """Takes away the rows that point to this one."""
-    oid = stage.relation(table).oid
-    found = []
-    for relation in stage.catalogue.relations.values():
-        for key in relation.keys:
-            if key.target != oid or relation.partition:
-                continue
-            pairs = [
-                _is(relation, own, row.values.get(theirs))
-                for own, theirs in zip(key.columns, key.theirs, strict=True)
-            ]
-            found.append(f"delete from {relation.sql} where {' and '.join(pairs)}")
-    return tuple(found)
