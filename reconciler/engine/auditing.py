@@ -180,7 +180,7 @@ def _attack(
     )
     with made_of as made:
         if only:
-            made = replace(made, identities=tuple(one for one in made.identities if one.name in only))
+            made = replace(made, identities=_chosen(made.identities, only))
         found.identities, found.unseeded = made.identities, made.unseeded
         found.untried += [f"{name}: {why}" for name, why in sorted(made.uncalibrated.items())]
         found.attacked = True
@@ -200,6 +200,14 @@ def _attack(
         for cell, findings in triggers.serving(made, seen, told=tell):
             found.cells += (cell,)
             found.findings += findings
+
+
+def _chosen(identities: tuple[Identity, ...], names: Collection[str]) -> tuple[Identity, ...]:
+    unknown = sorted(set(names) - {one.name for one in identities})
+    if unknown:
+        known = ", ".join(one.name for one in identities)
+        raise Usage(f"there is no identity {unknown[0]}", hint=f"there are: {known}")
+    return tuple(one for one in identities if one.name in names)
 
 
 def _fixtures(database: Database) -> list[str]:

@@ -58,6 +58,8 @@ def test_a_leak_is_an_error_with_a_script_that_shows_it(file: Path, tmp_path: Pa
                     timeout=60,
                 )
             assert "LEAK" in done.stdout, (script.name, done.stdout, done.stderr)
+    nobody = run("audit", str(file), "--identity", "nobody")
+    assert nobody.code == 2 and "member of A" in nobody.err
     page = (out / "audit.html").read_text()
     assert "public.letters" in page and "LEAK" in page
 
