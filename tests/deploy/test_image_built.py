@@ -77,7 +77,7 @@ def base(buildah: list[str], tmp_path_factory: pytest.TempPathFactory) -> str:
         "--env",
         f"PIP_CERT={CERTIFICATES}",
         "--env",
-        "PATH=/usr/local/bin:/usr/bin:/bin",
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         made,
     )
     run(*buildah, "commit", made, f"docker.io/library/{BASE}")
