@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 from majors import require_program
+from sizes import DESK
 from statuses import BAD, GONE, GOOD, NEW
 
 from reconciler.settings import Listen
 from reconciler.web import Board, Published, serving
 
 Driver = Any
-PHONE, DESK = (375, 812), (1280, 900)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,11 +56,8 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
         yield found
 
 
-Look = Callable[..., Driver]
-
-
 @pytest.fixture
-def look(driver: Driver, origin: str, request: pytest.FixtureRequest) -> Iterator[Look]:
+def look(driver: Driver, origin: str, request: pytest.FixtureRequest) -> Iterator[Callable[..., Driver]]:
     """`look("/path", size, dark=True, script=False)`: opens the page that way; nothing of it reaches the next test."""
     folder = request.config.getoption("--screenshots")
 

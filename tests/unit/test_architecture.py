@@ -119,3 +119,13 @@ def test_the_readme_has_one_line_to_try_and_one_to_test() -> None:
 def test_the_version_stands_in_the_changelog() -> None:
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"## [{reconciler.__version__}]" in changes or "## [Unreleased]" in changes
+
+
+def test_no_two_test_modules_have_one_name() -> None:
+    """pytest takes modules without packages by their names alone: the second of that name would not be collected."""
+    names = [
+        path.name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if not (path.parent / "__init__.py").exists()
+    ]
+    assert [name for name in sorted(set(names)) if names.count(name) > 1] == []

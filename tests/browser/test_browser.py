@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import npm
 import pytest
-from conftest import DESK, PHONE, Look
+from sizes import DESK, PHONE
 from statuses import EVIL
 
 pytestmark = pytest.mark.browser
 
+Look = Callable[..., Any]
 PAGES = ("/", "/databases/good", "/databases/bad", "/databases/new", "/databases/gone")
 SIZES = {"phone": PHONE, "desk": DESK}
 
