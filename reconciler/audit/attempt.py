@@ -212,7 +212,7 @@ def over(session: Session) -> None:
         pq.TransactionStatus.INTRANS,
         pq.TransactionStatus.INERROR,
     ):
-        sent(session.connection, "rollback")
+        sent(session.connection, "rollback; deallocate all; select pg_catalog.pg_advisory_unlock_all()")
 
 
 def sent(connection: psycopg.Connection[TupleRow], sql: str) -> tuple[list[Result], Trouble | None]:

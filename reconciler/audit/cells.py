@@ -121,7 +121,7 @@ def routine(scene: Scene, about: Routine, attackers: Sequence[Identity]) -> Told
             continue
         alive = _alive(scene, identity, outcomes, "EXECUTE")
         tries = outcomes[identity.name]
-        pure = len({o.attack.sql for o in tries}) == 1 or not any(
+        pure = not about.arguments or not any(
             footprint(scene, o).answer.touched for o in tries if o.trouble is None
         )
         decision = called(identity, tries, alive, pure=pure)
@@ -141,7 +141,7 @@ def numbers(scene: Scene, about: Numbers, attackers: Sequence[Identity]) -> Told
             )
             continue
         outcomes = list(_family(scene, sequences.attacks(about), identity))
-        reached = [o for o in outcomes if o.trouble is None]
+        reached = [o for o in outcomes if o.trouble is None or o.code == "22003"]  # out of its bounds
         if not reached:
             told.decide(about.id, "USAGE", identity, "isolated", outcomes[0].words)
             continue

@@ -42,7 +42,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything an attack is made from. `words` are texts that stand in B's rows and nowhere else.
+    """Everything an attack is made from. `words` are texts that stand in B's rows and nowhere else, `lines` whole rows of B.
 
     `kept` are the rows of each table and partition by OID; `base` says which tables make up a relation: itself, or its partitions
     and heirs. `authority` are tables that say who belongs to what: an identity whose rows were taken from there would be nobody; `consulted`
@@ -57,6 +57,7 @@ class Scene:
     kept: Mapping[int, tuple[Kept, ...]]
     words: frozenset[str]
     owned: Mapping[int, Owned]
+    lines: frozenset[str] = frozenset()
     unset: tuple[Session, Session] | None = None
     thorough: Watch | None = None
     authority: set[int] = field(default_factory=set)
@@ -204,7 +205,10 @@ def _read(world: World, both: Session, alone: Session) -> Scene:
             and looked(both, [look(oid, catalogue.relations[oid].sql, whose.owner)])[1] is not None
         ):
             owned[oid] = replace(whose, owner="")
-    scene = Scene(world, both, alone, catalogue, surface, kept, frozenset(told), owned)
+    theirs = {row.text for rows in kept.values() for row in rows if row.whose == "B"}
+    others = {row.text for rows in kept.values() for row in rows if row.whose != "B"}
+    lines = frozenset(line for line in theirs - others if len(line) > 2 * _SHORTEST)
+    scene = Scene(world, both, alone, catalogue, surface, kept, frozenset(told), owned, lines)
     for relation in catalogue.relations.values():
         if scene.owner_of(relation).ownership == "membership" or relation.id == world.tenancy.users:
             scene.authority.add(relation.oid)

@@ -31,7 +31,7 @@ def leaked(outcome: Outcome, reason: str) -> Remark:
 
 
 def shared(outcome: Outcome) -> Remark:
-    return _remark(outcome, "ATK023", f"{outcome.attack.does} of a table that belongs to nobody")
+    return _remark(outcome, "ATK023", f"may {outcome.attack.command} rows that all tenants share")
 
 
 def differing(outcomes: Iterable[Outcome]) -> Iterator[Remark]:

@@ -107,6 +107,8 @@ def _compared(
             return (), ""
         if not fewer:
             return tuple(more.elements()), ""
+    whole = tuple(line for line in rows if line in scene.lines and line not in theirs)
+    shown = shown or whole
     here, there = _essence(answer, rows), _essence(lonely, theirs)
     if here == there:
         return (), ""

@@ -59,7 +59,7 @@ def decided(question: Question) -> Decision:
 
 
 def called(identity: Identity, outcomes: Sequence[Outcome], alive: str, *, pure: bool) -> Decision:
-    """The verdict about calling a function or procedure; `pure`: it touched no table, or there was nothing to choose."""
+    """The verdict about calling a function or procedure; `pure`: it touched no table, or there are no arguments to choose."""
     leak = next((o for o in outcomes if o.leaked), None)
     if leak is not None:
         return Decision("leak", _told(leak), leak)
@@ -74,7 +74,7 @@ def called(identity: Identity, outcomes: Sequence[Outcome], alive: str, *, pure:
     if any(o.answered for o in controls):
         return Decision("isolated", f"works with A's own keys; {_came_to(best)}")
     if any(o.trouble is None for o in controls) and pure:
-        return Decision("isolated", "reads and writes no table, and takes no key")
+        return Decision("isolated", "touches no table, or takes no argument")
     if all(o.code in _RAISED for o in outcomes) and (alive or "A" not in identity.sides):
         return Decision("isolated", f"refuses: {best.words}")
     if any(o.trouble is None for o in controls):

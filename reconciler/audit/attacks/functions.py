@@ -21,6 +21,7 @@ from reconciler.shadow.tenants.values import Identity, Side
 
 _PREFIX = re.compile(r"^(?:p|in|arg|v|i|_)_+|^_+|_+$")
 _SECRET = re.compile(r"token|secret|passw|hash|otp|nonce|signature|api_?key", re.IGNORECASE)
+_TEXTS = ("text", "character varying", "citext", "character")
 _MOST = 6
 _READINGS = 4
 Pair = tuple[str, str]
@@ -45,10 +46,10 @@ class Reading:
 def attacks(scene: Scene, routine: Routine, identity: Identity) -> Attacks:
     working: list[Reading] = []
     for reading in _readings(scene, routine, identity):
-        worked = yield _attack(routine, [a for a, _ in reading.pairs], "is called with keys of A", own=True)
+        worked = yield _attack(routine, [a for a, _ in reading.pairs], "calls it with keys of A", own=True)
         if worked.code == "23505" and reading.mine:
             worked = yield _attack(
-                routine, [a for a, _ in reading.pairs], "is called with keys of A", reading.mine, own=True
+                routine, [a for a, _ in reading.pairs], "calls it with keys of A", reading.mine, own=True
             )
         elif reading.mine:
             reading = Reading(reading.pairs)
@@ -60,7 +61,7 @@ def attacks(scene: Scene, routine: Routine, identity: Identity) -> Attacks:
         working.append(reading)
     for reading in working:
         for arguments, which in islice(_mixed(routine, reading.pairs), _MOST if len(working) < 2 else 1):
-            does = f"is called with {which} of tenant B"
+            does = f"calls it with {which} of tenant B"
             done = yield _attack(routine, arguments, does, reading.theirs)
             if done.leaked:
                 return
@@ -151,6 +152,8 @@ def _meanings(scene: Scene, routine: Routine, argument: Argument, identity: Iden
     guess = _by_type(scene, name, type_, "A", identity), _by_type(scene, name, type_, "B", identity)
     if guess[0] is not None and guess not in texts:
         texts.append(guess)
+    if not texts and type_.split("(")[0] in _TEXTS:
+        texts = [*_spoken(scene, routine, identity), ("", ""), ("%", "%")]
     if _SECRET.search(argument.name):
         texts = [(a, a) for a, _ in texts]
     plain = _PLAIN.get(type_.split("(")[0], "null")
@@ -158,6 +161,20 @@ def _meanings(scene: Scene, routine: Routine, argument: Argument, identity: Iden
         (f"{literal(a or '')}::{type_}", f"{literal(b if b is not None else a or '')}::{type_}")
         for a, b in texts[:_READINGS]
     ] or [(f"{plain}::{type_}", f"{plain}::{type_}")]
+
+
+def _spoken(scene: Scene, routine: Routine, identity: Identity) -> Iterator[tuple[str, str]]:
+    """What stands in the text columns of a table that the body names: somebody may look for it."""
+    for relation in scene.catalogue.relations.values():
+        if relation.kind not in ("r", "p") or not re.search(rf"\b{re.escape(relation.name)}\b", routine.body):
+            continue
+        for column in relation.columns:
+            if column.type.split("(")[0] in _TEXTS:
+                mine = _value(scene, relation, column.name, "A", identity)
+                theirs = _value(scene, relation, column.name, "B", identity)
+                if mine and theirs and mine != theirs:
+                    yield mine, theirs
+                    break
 
 
 def _value(scene: Scene, relation: Relation, column: str, whose: Whose, identity: Identity) -> str | None:
@@ -210,7 +227,6 @@ def _by_type(scene: Scene, name: str, type_: str, whose: Side, identity: Identit
 
 
 def _alike(first: str, second: str) -> bool:
-    texts = ("text", "character varying", "citext", "character")
     numbers = ("integer", "bigint", "smallint", "numeric")
     a, b = first.split("(")[0], second.split("(")[0]
-    return a == b or (a in texts and b in texts) or (a in numbers and b in numbers)
+    return a == b or (a in _TEXTS and b in _TEXTS) or (a in numbers and b in numbers)

@@ -28,7 +28,7 @@ def attacks(target: Target) -> Attacks:
         "executes a statement that was planned for somebody of B",
         f"execute {PLAN}",
         "ATK010",
-        ("deallocate all",),
+        (),
         ((target.scene.rival(target.identity), planned),),
         compared=True,
         query=rows,
