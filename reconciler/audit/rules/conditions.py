@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from reconciler.audit.rules.catalog import Catalog, Column, Condition, Function, Relation
-from reconciler.audit.rules.tree import Node, walk
+from reconciler.audit.rules.tree import Node, Value, walk
 
 _IDENTITIES = {"9": "current_role", "10": "current_user", "11": "user", "12": "session_user"}
 """The SQLValueFunctions that say who is asking (nodes/primnodes.h)."""
@@ -53,6 +53,30 @@ def called(catalog: Catalog, tree: Node) -> tuple[Function, ...]:
     """The functions that it calls, each once."""
     found = {oid: catalog.functions[oid] for _, oid in calls(tree) if oid in catalog.functions}
     return tuple(found.values())
+
+
+def each_row(tree: Node) -> Iterator[Node]:
+    """The nodes that are evaluated for each row: all but those inside subqueries."""
+    yield tree
+    for name, value in tree.fields.items():
+        if not (tree.kind == "SUBLINK" and name == "subselect"):
+            yield from (node for one in _flat(value) for node in each_row(one))
+
+
+def _flat(value: Value) -> Iterator[Node]:
+    if isinstance(value, Node):
+        yield value
+    elif isinstance(value, list):
+        for one in value:
+            yield from _flat(one)
+
+
+def called_each_row(catalog: Catalog, tree: Node) -> Iterator[tuple[Node, Function]]:
+    """The functions that it calls for each row, with the nodes that do."""
+    for node in each_row(tree):
+        function = catalog.functions.get(node.number("funcid") or node.number("opfuncid"))
+        if function is not None:
+            yield node, function
 
 
 def disjuncts(tree: Node) -> tuple[Node, ...]:

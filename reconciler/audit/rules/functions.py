@@ -126,15 +126,25 @@ def _definers(subject: Subject) -> Iterator[tuple[Function, tuple[str, ...]]]:
 
 
 def _for_anonymous(subject: Subject) -> Iterator[Finding]:
-    nobody = reach.anonymous(subject.catalog.platform)
-    for function, who in _definers(subject):
-        if nobody & set(who):
-            said = ", ".join(map(reach.shown, sorted(nobody & set(who))))
-            yield FOR_ANONYMOUS.finding(
-                function.id,
-                f"{said} may call {function.id}, which runs as {function.owner}{_power(subject.catalog, function)}.",
-                remedy=f"revoke execute on {names.routine(function)} from {names.roles(tuple(sorted(nobody & set(who))))};",
-            )
+    catalog = subject.catalog
+    nobody = reach.anonymous(catalog.platform)
+    for function in catalog.own_functions():
+        held = tuple(sorted(nobody & set(reach.granted(function.grants, "execute"))))
+        if not function.definer or function.returns in _FIRED or not held:
+            continue
+        reached = nobody & set(reach.callers(catalog, function))
+        behind = (
+            ""
+            if reached
+            else f"; that nobody of them may use schema {function.id.schema} is all that is between"
+        )
+        yield FOR_ANONYMOUS.finding(
+            function.id,
+            f"{', '.join(map(reach.shown, held))} may execute {function.id}, which runs as {function.owner}"
+            f"{_power(catalog, function)}{behind}.",
+            remedy=f"revoke execute on {names.routine(function)} from {names.roles(held)};",
+            severity="warning" if reached else "info",
+        )
 
 
 def _power(catalog: Catalog, function: Function) -> str:
@@ -145,8 +155,8 @@ FOR_ANONYMOUS = Rule(
     id="FUN004",
     title="Anybody may call a function that has its owner's rights",
     severity="warning",
-    condition="PUBLIC, or the role of anonymous callers, may execute a SECURITY DEFINER function in a schema that it may use. PUBLIC may"
-    " from the start: a new function grants it.",
+    condition="PUBLIC, or the role of anonymous callers, may execute a SECURITY DEFINER function. PUBLIC may from the start: a new function"
+    " grants it. It is an information where it may not use the function's schema.",
     consequence="Whoever reaches the database, or its API, acts by it as the owner, past every policy that does not bind the owner.",
     remedy="revoke execute on function … from public, anon; and grant it to whom it is for.",
     references=("splinter 0028", "pgrls SEC042", "pgrls SEC014"),

@@ -124,13 +124,19 @@ def _tells(subject: Subject) -> Iterator[Finding]:
             for o in catalog.indexes_of(table)
         ):
             continue
+        chosen = not subject.is_shared(table) and not _is_made_up(table, index)
         held = reach.holders(catalog, table, "insert", "update")
-        if held and not subject.is_shared(table) and not _is_made_up(table, index):
+        if chosen and (held or not index.primary):
             columns = ", ".join(name or "an expression" for name in index.columns)
+            tells = (
+                "a refused value tells that another has it"
+                if held
+                else "two of them cannot have the same value"
+            )
             yield TELLS.finding(
                 index.id,
-                f"{index.id.part or index.id.name} on {table.id} ({columns}) is unique across all tenants: a refused value tells that"
-                " another has it.",
+                f"{index.id.part or index.id.name} on {table.id} ({columns}) is unique across all tenants: {tells}.",
+                severity="warning" if held else "info",
             )
 
 
@@ -138,8 +144,8 @@ TELLS = Rule(
     id="STO003",
     title="A unique key tells what other tenants have",
     severity="warning",
-    condition="A unique or exclusion constraint on a table of tenants or users does not contain the column that says whose the row is, its"
-    " values are chosen by those who write, and a role that row-level security binds may write.",
+    condition="A unique or exclusion constraint on a table of tenants or users does not contain the column that says whose the row is, and"
+    " its values are chosen by those who write. It is an information where no role that row-level security binds may write.",
     consequence="“Duplicate key” for an e-mail address, a name or a number says that a tenant whom one cannot see has it; and two tenants"
     " cannot have the same.",
     remedy="Put the tenant first: unique (org_id, email). Where it must be unique for all, take it by a function that answers the same"

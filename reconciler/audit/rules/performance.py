@@ -1,152 +1,17 @@
-"""Rules about what policies cost, checked against the plans that PostgreSQL makes of them where there is a role to ask as."""
+"""Rules about indexes and the number of policies, checked against the plans that PostgreSQL makes where there is a role to ask as."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from reconciler.audit.rule import Rule
 from reconciler.audit.rules import names
-from reconciler.audit.rules.catalog import COMMANDS, PUBLIC, Catalog, Function, Policy, Relation
-from reconciler.audit.rules.conditions import always, asking, asks, bare, columns, conjuncts, disjuncts, reads
-from reconciler.audit.rules.plans import Plan
+from reconciler.audit.rules.catalog import COMMANDS, PUBLIC, Catalog, Relation
+from reconciler.audit.rules.conditions import always, asks, bare, columns, conjuncts, disjuncts, reads
 from reconciler.audit.rules.subject import Subject
 from reconciler.audit.rules.tree import Node
 from reconciler.model import Finding, ObjectId
 from reconciler.pg import ident
-
-
-def _each_row(node: Node) -> Iterator[Node]:
-    """The nodes that are evaluated for each row: all but those inside subqueries."""
-    yield node
-    for name, value in node.fields.items():
-        if node.kind == "SUBLINK" and name == "subselect":
-            continue
-        for inner in value if isinstance(value, list) else [value]:
-            if isinstance(inner, Node):
-                yield from _each_row(inner)
-            elif isinstance(inner, list):
-                for deeper in inner:
-                    if isinstance(deeper, Node):
-                        yield from _each_row(deeper)
-
-
-def _called(catalog: Catalog, policy: Policy) -> Iterator[tuple[Node, Function]]:
-    """The functions that USING calls for each row."""
-    for node in _each_row(policy.using.tree) if policy.using is not None else ():
-        function = catalog.functions.get(node.number("funcid") or node.number("opfuncid"))
-        if function is not None:
-            yield node, function
-
-
-def _seen(plans: tuple[Plan, ...], called: set[str]) -> tuple[bool, str]:
-    """Whether a plan shows one of these calls in a filter (or nothing can be said), and the evidence in words."""
-    made = [plan for plan in plans if not plan.trouble]
-    for plan in made:
-        for text in plan.filters:
-            if any(f"{name}(" in text for name in called):
-                return True, f"explain as {plan.role}: Filter: {text}"
-    if made:
-        return False, ""
-    return (
-        True,
-        f"not confirmed by a plan: {plans[0].trouble}"
-        if plans
-        else "not confirmed by a plan: no role to ask as",
-    )
-
-
-def _unwrapped(subject: Subject) -> Iterator[Finding]:
-    catalog = subject.catalog
-    for table, policy in catalog.own_policies():
-        if (
-            "select" not in policy.commands
-            and "update" not in policy.commands
-            and "delete" not in policy.commands
-        ):
-            continue
-        found = {
-            f.oid: f
-            for node, f in _called(catalog, policy)
-            if f.oid in asking(catalog) and f.volatility != "v" and not columns(node)
-        }
-        if not found or not table.rls:
-            continue
-        # PostgreSQL puts the body of a simple SQL function in place of its call.
-        shown, evidence = _seen(
-            subject.plans.get(table.oid, ()), {f.id.name for f in found.values()} | {"current_setting"}
-        )
-        if shown:
-            listed = ", ".join(sorted(f"{f.id.schema}.{f.id.name}()" for f in found.values()))
-            yield UNWRAPPED.finding(
-                policy.id,
-                f"Policy {policy.name} on {table.id} calls {listed} again for every row.",
-                evidence=evidence,
-                remedy=_wrapped(policy, tuple(found.values())),
-            )
-
-
-def _wrapped(policy: Policy, functions: tuple[Function, ...]) -> str:
-    """ALTER POLICY with each call inside a (select …); empty where that cannot be told from the text."""
-    assert policy.using is not None
-    text = policy.using.text
-    for function in functions:
-        name = (
-            ident(function.id.name)
-            if function.id.schema == "pg_catalog"
-            else ident(function.id.schema, function.id.name)
-        )
-        call = re.compile(rf"(?<![\w.]){re.escape(name)}\((?:[^()']|'[^']*')*\)")
-        text, made = call.subn(lambda found: f"(select {found[0]})", text)
-        if not made:
-            return ""
-    check = f" with check ({policy.check.text})" if policy.check is not None else ""
-    return f"alter policy {names.policy(policy)} using ({text}){check};"
-
-
-UNWRAPPED = Rule(
-    id="PRF001",
-    title="A policy asks who is there again for every row",
-    severity="info",
-    condition="The USING of a policy calls current_setting(), auth.uid() or a function that looks at the session outside of a subquery,"
-    " with arguments that do not depend on the row; and the plan shows the call in the filter of the table.",
-    consequence="The answer is the same for all rows of a query, and is found anew for each: on a large table most of the time goes there.",
-    remedy="Put it into a subquery, which PostgreSQL evaluates once: org_id = (select private.current_org_id()).",
-    references=("splinter 0003", "pgrls PERF001"),
-    check=_unwrapped,
-)
-
-
-def _volatile(subject: Subject) -> Iterator[Finding]:
-    catalog = subject.catalog
-    for table, policy in catalog.own_policies():
-        found = {f.oid: f for _, f in _called(catalog, policy) if f.volatility == "v"}
-        if not found or not table.rls:
-            continue
-        shown, evidence = _seen(subject.plans.get(table.oid, ()), {f.id.name for f in found.values()})
-        own = [f for f in found.values() if f.id.schema in catalog.ours]
-        if shown:
-            yield VOLATILE.finding(
-                policy.id,
-                f"Policy {policy.name} on {table.id} calls {', '.join(sorted(str(f.id) for f in found.values()))}, which is volatile.",
-                evidence=evidence,
-                remedy="\n".join(f"alter {names.routine(f)} stable;" for f in own)
-                if len(own) == len(found)
-                else "",
-            )
-
-
-VOLATILE = Rule(
-    id="PRF003",
-    title="A policy calls a volatile function",
-    severity="info",
-    condition="The USING of a policy calls a function declared VOLATILE (as every function is of which nothing else is said) for each row.",
-    consequence="PostgreSQL may neither use an index for the comparison nor evaluate it once; and a function like random() gives another"
-    " answer for the same row.",
-    remedy="Declare functions that only read STABLE: alter function … stable.",
-    references=("pgrls PERF002", "manual: Function Volatility Categories"),
-    check=_volatile,
-)
 
 
 def _compared(catalog: Catalog, table: Relation, tree: Node) -> Iterator[tuple[str, Node]]:
@@ -178,7 +43,7 @@ def _unindexed(subject: Subject) -> Iterator[Finding]:
         branches = _conditions(catalog, table) if table.rls and not table.partition else []
         found = [pair for branch in branches for pair in _compared(catalog, table, branch)]
         wanted = {column for column, other in found if asks(catalog, other)}
-        plans = subject.plans.get(table.oid, ())
+        plans = subject.plans.get((table.oid, "select"), ())
         made = [plan for plan in plans if not plan.trouble]
         leading = {i.columns[0] for i in catalog.indexes_of(table) if i.columns and not i.partial}
         lacking = sorted(wanted - leading)
@@ -213,7 +78,7 @@ def _row_by_row(subject: Subject) -> Iterator[Finding]:
     catalog = subject.catalog
     for table in catalog.tables():
         branches = _conditions(catalog, table) if table.rls and not subject.is_shared(table) else []
-        made = [plan for plan in subject.plans.get(table.oid, ()) if not plan.trouble]
+        made = [plan for plan in subject.plans.get((table.oid, "select"), ()) if not plan.trouble]
         loose = [
             branch
             for branch in branches
@@ -272,4 +137,33 @@ SEVERAL = Rule(
     check=_several,
 )
 
-RULES = (UNWRAPPED, UNINDEXED, VOLATILE, SEVERAL, ROW_BY_ROW)
+
+def _key_unindexed(subject: Subject) -> Iterator[Finding]:
+    catalog = subject.catalog
+    for key in catalog.foreign_keys:
+        table = catalog.relations.get(key.table)
+        if table is None or table.id.schema not in catalog.ours or table.member or table.partition:
+            continue
+        columns = set(key.columns)
+        first = (set(i.columns[: len(columns)]) for i in catalog.indexes_of(table) if not i.partial)
+        if columns not in first:
+            yield KEY_UNINDEXED.finding(
+                key.id,
+                f"No index of {table.id} begins with the columns of its foreign key {key.id.part} ({', '.join(key.columns)}).",
+                remedy=f"create index on {names.on(table)} ({', '.join(map(ident, key.columns))});",
+            )
+
+
+KEY_UNINDEXED = Rule(
+    id="PRF006",
+    title="A foreign key has no index",
+    severity="info",
+    condition="No index begins with the columns of a foreign key, in whichever order.",
+    consequence="Whoever deletes a row that may be pointed at, or changes its key, has PostgreSQL look for pointers through the whole table,"
+    " with the rows of all tenants; so does every policy and view that goes from there to here.",
+    remedy="create index concurrently on … (the columns of the key).",
+    references=("splinter 0001",),
+    check=_key_unindexed,
+)
+
+RULES = (UNINDEXED, SEVERAL, ROW_BY_ROW, KEY_UNINDEXED)

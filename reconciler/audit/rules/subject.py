@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from reconciler.audit.rules.catalog import Catalog, Relation
+from reconciler.audit.rules.catalog import Catalog, Command, Relation
 from reconciler.audit.rules.plans import Plan
 from reconciler.shadow.tenants.values import Owned, Tenancy
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What was read of the catalog, whose each table is (None when nobody said or could tell), and, by table, what PostgreSQL
+    """What was read of the catalog, whose each table is (None when nobody said or could tell), and, by table and command, what PostgreSQL
     makes of its policies."""
 
     catalog: Catalog
     tenancy: Tenancy | None = None
-    plans: Mapping[int, tuple[Plan, ...]] = field(default_factory=dict)
+    plans: Mapping[tuple[int, Command], tuple[Plan, ...]] = field(default_factory=dict)
 
     def owned(self, table: Relation) -> Owned | None:
         """Whose the rows of a table are; None when nobody said."""

@@ -9,3 +9,4 @@ begin
   return found_rows;
 end
 $$;
+revoke execute on function private.count_of(text) from public;

@@ -4,3 +4,4 @@ create table public.accounts (
   org_id uuid not null,
   company_id uuid not null references public.companies (id) on delete cascade
 );
+create index on public.accounts (company_id);

@@ -5,3 +5,4 @@ create table public.accounts (
   company_id uuid not null,
   foreign key (org_id, company_id) references public.companies (org_id, id) on delete cascade
 );
+create index on public.accounts (org_id, company_id);

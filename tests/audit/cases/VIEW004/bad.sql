@@ -7,6 +7,7 @@ create schema private;
 create function private.totals() returns table (org_id uuid, total numeric)
   language sql stable security definer set search_path = ''
   as 'select i.org_id, sum(i.total) from public.invoices as i group by i.org_id';
+revoke execute on function private.totals() from public;
 
 create view public.totals as select org_id, total from private.totals();
 grant select on public.totals to authenticated;
