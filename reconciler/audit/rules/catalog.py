@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -215,10 +215,17 @@ class Publication:
     tables: frozenset[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Extension:
+    name: str
+    schema: str
+    relocatable: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Catalog:
     """All of it. `relations` and `functions` hold also what is outside the schemas looked at, because policies and views point
-    there; `ours` names the schemas looked at, `extensions` the schema of each extension."""
+    there; `ours` names the schemas looked at."""
 
     major: int
     platform: Platform
@@ -232,7 +239,7 @@ class Catalog:
     indexes: tuple[Index, ...] = ()
     defaults: tuple[DefaultGrant, ...] = ()
     publications: tuple[Publication, ...] = ()
-    extensions: Mapping[str, str] = field(default_factory=dict)
+    extensions: tuple[Extension, ...] = ()
 
     def tables(self) -> tuple[Relation, ...]:
         return self.relations_of("r", "p")

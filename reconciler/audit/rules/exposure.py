@@ -37,12 +37,14 @@ FOREIGN = Rule(
 
 
 def _in_public(subject: Subject) -> Iterator[Finding]:
-    for name, schema in sorted(subject.catalog.extensions.items()):
-        if schema == "public" and schema in subject.catalog.ours:
+    for found in subject.catalog.extensions:
+        if found.schema == "public" and "public" in subject.catalog.ours:
             yield IN_PUBLIC.finding(
-                ObjectId("extension", "", name),
-                f"Extension {name} is in schema public, and its functions are in everybody's reach there.",
-                remedy=f"alter extension {ident(name)} set schema extensions;",
+                ObjectId("extension", "", found.name),
+                f"Extension {found.name} is in schema public, and its functions are in everybody's reach there.",
+                remedy=f"create schema if not exists extensions;\nalter extension {ident(found.name)} set schema extensions;"
+                if found.relocatable
+                else "",
             )
 
 

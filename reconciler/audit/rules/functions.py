@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from reconciler.audit.rule import Rule
-from reconciler.audit.rules import names, reach
+from reconciler.audit.rules import names, reach, texts
 from reconciler.audit.rules.catalog import PUBLIC, Catalog, Function
 from reconciler.audit.rules.conditions import asking
 from reconciler.audit.rules.subject import Subject
@@ -16,13 +16,19 @@ _FIRED = frozenset({"trigger", "event_trigger"})
 """What functions return that nobody can call."""
 
 
+def _pinned(catalog: Catalog, function: Function) -> str:
+    if function.language not in ("sql", "plpgsql"):
+        return ""
+    return f"alter {names.routine(function)} set search_path = {texts.pinned(catalog, function)};"
+
+
 def _unpinned(subject: Subject) -> Iterator[Finding]:
     for function in subject.catalog.own_functions():
         if function.definer and function.search_path is None:
             yield UNPINNED.finding(
                 function.id,
                 f"{function.id} runs as {function.owner} and looks names up where its caller says.",
-                remedy=f"alter {names.routine(function)} set search_path = '';",
+                remedy=_pinned(subject.catalog, function),
             )
 
 
@@ -46,7 +52,7 @@ def _mutable(subject: Subject) -> Iterator[Finding]:
             yield MUTABLE.finding(
                 function.id,
                 f"What the names in {function.id} mean depends on who calls it.",
-                remedy=f"alter {names.routine(function)} set search_path = '';",
+                remedy=_pinned(subject.catalog, function),
             )
 
 
@@ -247,7 +253,7 @@ def _dynamic(subject: Subject) -> Iterator[Finding]:
     for function in subject.catalog.own_functions():
         if not function.definer or function.language != "plpgsql":
             continue
-        for statement in _EXECUTE.findall(_without_comments(function.body)):
+        for statement in _EXECUTE.findall(texts.plain(function.body)):
             joined = "||" in statement and not _QUOTED.search(statement)
             formatted = re.match(r"(pg_catalog\.)?format\s*\(", statement, re.IGNORECASE) and re.search(
                 r"%(\d+\$)?s", statement
@@ -259,10 +265,6 @@ def _dynamic(subject: Subject) -> Iterator[Finding]:
                     evidence=f"execute {' '.join(statement.split())}",
                 )
                 break
-
-
-def _without_comments(body: str) -> str:
-    return re.sub(r"--[^\n]*|/\*.*?\*/", " ", body, flags=re.DOTALL)
 
 
 DYNAMIC = Rule(

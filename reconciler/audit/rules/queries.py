@@ -162,7 +162,7 @@ from pg_catalog.pg_publication as p
 order by 1"""
 
 EXTENSIONS: Final = """
-select e.extname::text as name, n.nspname::text as schema
+select e.extname::text as name, n.nspname::text as schema, e.extrelocatable as relocatable
 from pg_catalog.pg_extension as e
 join pg_catalog.pg_namespace as n on n.oid = e.extnamespace
 order by 1"""

@@ -73,7 +73,7 @@ def read(connection: psycopg.Connection[TupleRow], scope: Scope, *, platform: Pl
                 c.Publication(row["name"], row["everything"], frozenset(row["tables"]))
                 for row in asked(queries.PUBLICATIONS)
             ),
-            extensions={row["name"]: row["schema"] for row in asked(queries.EXTENSIONS)},
+            extensions=tuple(c.Extension(**row) for row in asked(queries.EXTENSIONS)),
         )
 
 

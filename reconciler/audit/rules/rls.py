@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.audit.rule import Rule
-from reconciler.audit.rules import reach
-from reconciler.audit.rules.catalog import COMMANDS
+from reconciler.audit.rules import reach, texts
+from reconciler.audit.rules.catalog import COMMANDS, Catalog, Relation
+from reconciler.audit.rules.conditions import reads
 from reconciler.audit.rules.names import on
 from reconciler.audit.rules.subject import Subject
 from reconciler.model import Finding
@@ -82,12 +83,30 @@ def _not_forced(subject: Subject) -> Iterator[Finding]:
             who = ", and sessions are its own"
         else:
             who = f", and {', '.join(owners)} can act as it" if owners else ""
+        relying = ", ".join(sorted(_relying(catalog, table)))
+        because = f" That is how {relying} can use it." if relying else ""
         yield NOT_FORCED.finding(
             table.id,
-            f"Row-level security of {table.id} does not bind its owner, {table.owner}{who}.",
-            remedy=f"alter table {on(table)} force row level security;",
+            f"Row-level security of {table.id} does not bind its owner, {table.owner}{who}.{because}",
+            # Forced, it would take their rows from those who rely on it, without an error.
+            remedy="" if relying else f"alter table {on(table)} force row level security;",
             severity="warning" if owners else "info",
         )
+
+
+def _relying(catalog: Catalog, table: Relation) -> Iterator[str]:
+    """What looks at a table with the rights of its owner: functions, as far as their text says, and materialized views."""
+    for function in catalog.own_functions():
+        if function.definer and function.owner == table.owner and table in texts.tables(catalog, function):
+            yield str(function.id)
+    for view in catalog.relations_of("v", "m"):
+        if (
+            view.owner == table.owner
+            and not view.invoker
+            and view.query is not None
+            and table.oid in reads(view.query)
+        ):
+            yield str(view.id)
 
 
 NOT_FORCED = Rule(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from reconciler.audit.rule import Rule
-from reconciler.audit.rules import names, reach
-from reconciler.audit.rules.catalog import PUBLIC, Catalog, Function, Policy, Relation
+from reconciler.audit.rules import names, reach, texts
+from reconciler.audit.rules.catalog import PUBLIC, Catalog, Policy, Relation
 from reconciler.audit.rules.conditions import asks, called, reads
 from reconciler.audit.rules.subject import Subject
 from reconciler.audit.rules.tree import Node, walk
@@ -85,7 +84,7 @@ def _way_back(catalog: Catalog, goal: Relation, policy: Policy, role: str, seen:
             if (
                 function.id.schema != "pg_catalog"
                 and binds(catalog, acts_as, goal)
-                and _names(function, goal)
+                and goal in texts.tables(catalog, function)
             ):
                 return f"function {function.id}, which reads {goal.id} as {reach.shown(acts_as)}"
     return ""
@@ -110,13 +109,6 @@ def _through(catalog: Catalog, goal: Relation, oid: int, role: str, seen: frozen
             if "select" in policy.commands and acting & set(policy.roles):
                 way = way or _way_back(catalog, goal, policy, role, seen | {oid})
     return f"{relation.id}, then {way}" if way else ""
-
-
-def _names(function: Function, table: Relation) -> bool:
-    pattern = rf"\b(from|join)\s+(only\s+)?({re.escape(table.id.schema)}\.)?{re.escape(table.id.name)}\b"
-    return function.language in ("sql", "plpgsql") and bool(
-        re.search(pattern, function.body.replace('"', ""), re.IGNORECASE)
-    )
 
 
 def _recursive(subject: Subject) -> Iterator[Finding]:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from reconciler.audit.rule import Rule
-from reconciler.audit.rules import names, reach
-from reconciler.audit.rules.catalog import Catalog, Function, Relation
+from reconciler.audit.rules import names, reach, texts
+from reconciler.audit.rules.catalog import Catalog, Relation
 from reconciler.audit.rules.conditions import asking, asks, reads
 from reconciler.audit.rules.subject import Subject
 from reconciler.audit.rules.subqueries import binds
@@ -156,17 +156,6 @@ MATERIALIZED = Rule(
 _CALLED = re.compile(r":(?:funcid|opfuncid) (\d+)")
 
 
-def _tables_in(subject: Subject, function: Function) -> tuple[Relation, ...]:
-    """The tables of somebody that the text of a function reads."""
-    body = function.body.replace('"', "")
-    found = []
-    for table in subject.catalog.tables():
-        name = rf"\b(from|join)\s+(only\s+)?({re.escape(table.id.schema)}\.)?{re.escape(table.id.name)}\b"
-        if _is_somebodys(subject, table) and re.search(name, body, re.IGNORECASE):
-            found.append(table)
-    return tuple(found)
-
-
 def _by_function(subject: Subject) -> Iterator[Finding]:
     catalog = subject.catalog
     definers = {f.oid: f for f in catalog.functions.values() if f.definer and f.oid not in asking(catalog)}
@@ -176,7 +165,8 @@ def _by_function(subject: Subject) -> Iterator[Finding]:
         for function in (
             definers[int(oid)] for oid in set(_CALLED.findall(view.stored)) if int(oid) in definers
         ):
-            tables = tuple(t for t in _tables_in(subject, function) if not binds(catalog, function.owner, t))
+            named = (t for t in texts.tables(catalog, function) if _is_somebodys(subject, t))
+            tables = tuple(t for t in named if not binds(catalog, function.owner, t))
             if tables:
                 yield BY_FUNCTION.finding(
                     view.id,
