@@ -29,27 +29,36 @@ def added(
     database: Database,
     scope: Scope,
     *,
+    seen: tuple[Snapshot, Snapshot] | None = None,
     attacks: bool = False,
     told: Told = lambda stage: None,
 ) -> tuple[Finding, ...]:
-    """Errors and warnings that hold in `after` and not in `before`, two scratch databases nobody is connected to."""
+    """Errors and warnings that hold in `after` and not in `before`, two scratch databases nobody is connected to. `seen` is what was read
+    from them already."""
     told("audit the change")
-    now = _found(shadow, after, database, scope, attacks, told)
+    was, is_ = seen or (None, None)
+    now = _found(shadow, after, database, scope, is_, attacks, told)
     if not now:
         return ()
-    then = {finding.key for finding in _found(shadow, before, database, scope, attacks, told)}
+    then = {finding.key for finding in _found(shadow, before, database, scope, was, attacks, told)}
     return tuple(finding for finding in now if finding.key not in then)
 
 
 def _found(
-    shadow: Shadow, state: Url, database: Database, scope: Scope, attacks: bool, told: Told
+    shadow: Shadow,
+    state: Url,
+    database: Database,
+    scope: Scope,
+    seen: Snapshot | None,
+    attacks: bool,
+    told: Told,
 ) -> tuple[Finding, ...]:
     subject = Subject(database.name, shadow, state, database.platform, scope)
     if attacks or database.audit.attacks:
         found: Collection[Finding] = audited(subject, database, told=told).findings
     else:
         with connect(state) as session:
-            found = ruled(session, subject, whose(session, database), catalog.read(session, scope))
+            found = ruled(session, subject, whose(session, database), seen or catalog.read(session, scope))
         found, _ = exempted(found, database, complete=False)
     return tuple(finding for finding in found if finding.severity in _COUNTS)
 

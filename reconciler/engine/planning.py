@@ -159,17 +159,12 @@ def _planned(
     notes: tuple[str, ...] = ()
     found: list[Finding] = []
 
-    def audited(bench: Bench) -> Bench:
+    def audited(bench: Bench, after: Snapshot) -> Bench:
         """Before anything is made of it: what a bench holds is copied while nobody is connected."""
         found[:] = gate.added(
-            work.shadow,
-            bench.start_database,
-            bench.after,
-            work.database,
-            work.scope,
-            attacks=attacks,
+            work.shadow, bench.start_database, bench.after, work.database, work.scope, seen=(bench.start, after), attacks=attacks,
             told=told,
-        )
+        )  # fmt: skip
         return bench
 
     large = slicing.worthwhile(work.live, work.wanted)
@@ -183,7 +178,7 @@ def _planned(
                 bench=lambda part: audited(Bench(
                     work.shadow, part.before, part.after, part.states, role=role, fills=fills, downs=downs, places=work.declarations.places,
                     sizes=work.sizes, limits=work.database.limits, form=form, told=told
-                )),
+                ), part.states.after),
                 texts=(*fills.values(), *downs.values()), prove=prove, ends=(work.live.fingerprint, work.wanted.fingerprint),
             )  # fmt: skip
         except slicing.Unsliceable as reason:
@@ -201,7 +196,7 @@ def _planned(
         role=role, renamed=renamed, fills=fills, downs=downs, places=work.declarations.places,
         sizes=work.sizes, limits=work.database.limits, form=form, told=told,
     )  # fmt: skip
-    plan, rehearsal = build(audited(bench), prove=prove)
+    plan, rehearsal = build(audited(bench, work.asked), prove=prove)
     return work, renamed, replace(plan, notes=(*plan.notes, *notes)), rehearsal, tuple(found)
 
 

@@ -94,7 +94,11 @@ def tried(
         moved = moved_between(then, addresses(connection, work.scope))
     added: tuple[Hazard, ...] = ()
     if gated and any(id.schema for id in state.digests):
-        added = gate.hazards(gate.added(work.shadow, template, start, work.database, work.scope, told=told))
+        added = gate.hazards(
+            gate.added(
+                work.shadow, template, start, work.database, work.scope, seen=(state, after), told=told
+            )
+        )
     measured: tuple[Measured, ...] = ()
     lacks: tuple[str, ...] = ()
     if back:
