@@ -21,6 +21,7 @@ from reconciler.shadow.tenants.catalogue import Key
 from reconciler.shadow.tenants.values import Row
 
 _NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
+_LARGE = "999999"
 _TEXTS = ("text", "character varying", "character", "citext", "name")
 
 
@@ -40,12 +41,25 @@ def payloads(
     known = places(stage, role, table)
     owners = set(owners_of(stage, table))
     looked = {place.name for place in looked_at(known, triggers)}
+    keyed = {name for key in stage.relation(table).keys for name in key.columns} | set(
+        stage.relation(table).primary
+    )
+    numbers = [
+        p.name for p in known if p.name in looked - keyed and not p.generated and p.type.startswith(_NUMBERS)
+    ]
     pointing = set()
     for key in stage.relation(table).keys:
         pairs = [pair for pair in zip(key.columns, key.theirs, strict=True) if pair[0] not in owners]
         pointing |= {own for own, _ in pairs}
         if looked & {own for own, _ in pairs}:
-            yield from _pointing(stage, role, row, key, pairs)
+            for one in _pointing(stage, role, row, key, pairs):
+                yield one
+                # A branch may wait until a number is as large as one of B's.
+                large = [n for n in numbers if n not in one.columns and n not in owners]
+                if large:
+                    yield one._replace(
+                        columns=(*one.columns, *large), values=(*one.values, *[_LARGE] * len(large))
+                    )
     strange = list(_strangers(stage, triggers))
     for place in known:
         if place.name not in looked or place.name in owners or place.generated or place.name in pointing:

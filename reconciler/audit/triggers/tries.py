@@ -120,7 +120,7 @@ def naming(
     found = payloads(stage, identity.role, table, row, triggers)
     for one in islice(found, 3 * _MOST):
         named = dict(zip(one.columns, one.values, strict=True))
-        for made in _made(stage, table, event, row, known, {**base, **named}, " (B's)"):
+        for made in _made(stage, table, event, row, known, {**base, **named}, f" ({one.columns[0]} is B's)"):
             yield replace(made, setup=(*one.setup, *made.setup), payload=one.columns[0], tenant=one.tenant)
 
 
