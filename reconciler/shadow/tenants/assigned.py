@@ -12,8 +12,9 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from reconciler.model import ObjectId
+from reconciler.pg import literal
 from reconciler.shadow.seed_tables import Column, Table, Tables
-from reconciler.shadow.tenants import claims
+from reconciler.shadow.tenants import claims, insides
 from reconciler.shadow.tenants.owners import tenant_columns, user_columns
 from reconciler.shadow.tenants.roles import dealt, labels, ordinary
 from reconciler.shadow.tenants.tenancy import Examined
@@ -49,6 +50,7 @@ def given_to(
 ) -> Tables:
     """The columns that name a tenant or a user without a foreign key get these; the roles of members are dealt out."""
     tables = dict(known.tables)
+    inside = insides.gather(seen.reader)
     for oid in own:
         table = known.tables[oid]
         relation = seen.known.relations[oid]
@@ -64,6 +66,19 @@ def given_to(
                 connection, seen, relation
             )
         usual = typical(seen, relation, whose(seen, table))
+        for column in table.columns:
+            if column.name in inside and column.type_text in ("json", "jsonb") and column.name not in given:
+                one, member = inside[column.name], whose(seen, table).ownership == "membership"
+                texts = [
+                    insides.document(one, column.canary, admin=more, member=member) for more in (False, True)
+                ]
+                usual[column.name] = literal(texts[0])
+                if (
+                    member
+                    and insides.rules(one)
+                    and not any(column.name in check.columns for check in table.checks)
+                ):
+                    given[column.name] = (texts[0], texts[1], texts[0])
         tables[oid] = replace(table, columns=tuple(_with(c, given, usual) for c in table.columns))
     return replace(known, tables=tables)
 

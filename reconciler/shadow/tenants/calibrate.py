@@ -14,7 +14,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from reconciler.pg import Url, connect, ident
-from reconciler.shadow.tenants import claims, identities
+from reconciler.shadow.tenants import claims, identities, insides
 from reconciler.shadow.tenants.catalogue import Relation
 from reconciler.shadow.tenants.expressions import Ask
 from reconciler.shadow.tenants.identities import Person
@@ -62,8 +62,13 @@ def _admins(connection: Connection, seen: Examined) -> bool:
         for ask, words in seen.found.answers.items()
         if claims.meaning(ask) == "role" and len(ask.path) != 1
     )
-    return any(labels(seen, r) or dealt(connection, seen, r) for r in members) or any(
-        ADMIN.search(w) for words in asked for w in words
+    inside = insides.gather(seen.reader)
+    documents = (inside[c.name] for r in members for c in r.columns if c.name in inside)
+    dealt_out = any(labels(seen, r) or dealt(connection, seen, r) for r in members)
+    return (
+        dealt_out
+        or any(insides.rules(one) for one in documents)
+        or any(ADMIN.search(w) for words in asked for w in words)
     )
 
 

@@ -38,7 +38,7 @@ def asks(found: Sequence[Token], documents: dict[tuple[str, str], str]) -> set[A
     }
     made: set[Ask] = set()
     covered: set[int] = set()
-    for start, path in chains:
+    for start, path, *_ in chains:
         setting = ""
         begin = operand_start(found, start - 1)
         for i in range(begin, start):
@@ -57,6 +57,25 @@ def asks(found: Sequence[Token], documents: dict[tuple[str, str], str]) -> set[A
         if i not in covered and not any(a.setting == setting and a.path for a in made):
             made.add(Ask(setting))
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Something read inside JSON: what stands before the first arrow, the keys, the type of the first cast behind them that is not to text ("" for
+    none), and whether it may as well be missing (IS NULL is asked).
+    """
+
+    base: tuple[Token, ...]
+    path: tuple[str, ...]
+    cast: str
+    missing: bool
+
+
+def insides(found: Sequence[Token]) -> Iterator[Read]:
+    """Everything that is read inside JSON."""
+    for start, path, cast, end in _chains(found):
+        missing = [t.text for t in found[end : end + 2]] == ["is", "null"]
+        yield Read(tuple(found[operand_start(found, start - 1) : start]), path, cast, missing)
 
 
 def casts(found: Sequence[Token], documents: dict[tuple[str, str], str]) -> Iterator[tuple[Ask, str]]:
@@ -98,23 +117,27 @@ def _reads_setting(found: Sequence[Token], i: int) -> bool:
 _ARROWS = ("->", "->>", "#>", "#>>")
 
 
-def _chains(found: Sequence[Token]) -> list[tuple[int, tuple[str, ...]]]:
-    """(position of the first arrow, keys) for each chain of JSON arrows."""
-    chains: list[tuple[int, tuple[str, ...]]] = []
+def _chains(found: Sequence[Token]) -> list[tuple[int, tuple[str, ...], str, int]]:
+    """(position of the first arrow, keys, type to which it is cast, position behind it) for each chain of JSON arrows."""
+    chains: list[tuple[int, tuple[str, ...], str, int]] = []
     used: set[int] = set()
     for i, token in enumerate(found):
         if token.text not in _ARROWS or i in used:
             continue
-        start, path = i, []
+        start, path, cast = i, [], ""
         while i < len(found) - 1 and found[i].text in _ARROWS and found[i + 1].kind == "string":
             used.add(i)
-            key = found[i + 1].text
+            key, cast = found[i + 1].text, ""
             path += key.strip("{}").split(",") if found[i].text.startswith("#") else [key]
-            i = after_casts(found, i + 2)
-            while i < len(found) and found[i].text == ")":
-                i = after_casts(found, i + 1)
+            i += 2
+            while i < len(found) and (found[i].text == ")" or found[i].text == "::"):
+                after = after_casts(found, i)
+                cast = cast or next(
+                    (t.text for t in reversed(found[i:after]) if t.kind == "name" and t.text != "text"), ""
+                )
+                i = after if after > i else i + 1
         if path:
-            chains.append((start, tuple(p.strip().strip('"') for p in path)))
+            chains.append((start, tuple(p.strip().strip('"') for p in path), cast, i))
     return chains
 
 
@@ -127,8 +150,11 @@ class Comparison:
 
 
 def equalities(found: Sequence[Token]) -> Iterator[tuple[tuple[Token, ...], tuple[Token, ...]]]:
-    """Both sides of every equality and membership test, in both directions."""
+    """Both sides of every equality and membership test, in both directions; CASE … WHEN is one, too."""
     for i, token in enumerate(found):
+        if token.kind == "name" and token.text == "case" and not token.quoted:
+            yield from _cases(found, i + 1)
+            continue
         if token.kind == "operator" and token.text in ("=", "@>", "<@", "&&"):
             start, end = i + 1, operand_end(found, i + 1)
         elif token.kind == "name" and token.text == "in" and not token.quoted and i + 1 < len(found):
@@ -145,6 +171,21 @@ def equalities(found: Sequence[Token]) -> Iterator[tuple[tuple[Token, ...], tupl
         right = tuple(found[start : end + 1])
         yield left, right
         yield right, left
+
+
+def _cases(found: Sequence[Token], start: int) -> Iterator[tuple[tuple[Token, ...], tuple[Token, ...]]]:
+    """(operand, constant) for each branch of a CASE that compares its operand with constants."""
+    depth, operand = 0, None
+    for i in range(start, len(found)):
+        token = found[i]
+        if token.kind == "other":
+            depth += (token.text in "([") - (token.text in ")]")
+        elif (token.kind == "name" and token.text == "end") or depth < 0:
+            return
+        elif not depth and token.kind == "name" and token.text == "when":
+            operand = tuple(found[start:i]) if operand is None else operand
+            if operand and found[i + 1 : i + 2] and found[i + 1].kind == "string":
+                yield operand, (found[i + 1],)
 
 
 def comparisons(found: Sequence[Token]) -> Iterator[Comparison]:

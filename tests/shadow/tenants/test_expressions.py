@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.shadow.tenants.claims import meaning, stem
-from reconciler.shadow.tenants.expressions import Ask, asks, comparisons, sources
+from reconciler.shadow.tenants.expressions import Ask, asks, comparisons, equalities, insides, sources
 from reconciler.shadow.tenants.tokens import column, constants, tokens
 
 JWT = {("auth", "jwt"): "request.jwt.claims"}
@@ -85,3 +85,27 @@ def test_stems(name: str, wanted: str) -> None:
 )  # fmt: skip
 def test_meanings(ask: Ask, wanted: str) -> None:
     assert meaning(ask) == wanted
+
+
+@pytest.mark.parametrize(
+    ("sql", "wanted"),
+    [
+        ("((x.doc -> 'a'::text) ->> 'b'::text)::integer = 3", [(("x", "doc"), ("a", "b"), "integer")]),
+        ("coalesce((new.meta->>'n')::int, 0) > (new.meta #>> '{a,b}')::uuid", [(("new", "meta"), ("n",), "int"), (("new", "meta"), ("a", "b"), "uuid")]),
+        ("extra->>'role' in ('owner') and d -> 'k' ->> 'm' = 'z'", [(("", "extra"), ("role",), ""), (("", "d"), ("k", "m"), "")]),
+    ],
+)  # fmt: skip
+def test_what_is_read_inside_documents(sql: str, wanted: list[object]) -> None:
+    assert [(column(read.base), read.path, read.cast) for read in insides(tokens(sql))] == wanted
+
+
+def test_what_may_be_missing_and_what_cases_compare() -> None:
+    found = tokens(
+        "(d -> 'a') is null or case (d ->> 'b') when 'x' then 1 when 'y' then 2 else 3 end > (d ->> 'c')::int"
+    )
+    assert [(read.path, read.missing) for read in insides(found)] == [
+        (("a",), True),
+        (("b",), False),
+        (("c",), False),
+    ]
+    assert [constants(other) for one, other in equalities(found) if constants(other)] == [("x",), ("y",)]

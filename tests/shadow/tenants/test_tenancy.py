@@ -31,7 +31,7 @@ EXPECTED = {
         "global": "categories", "unknown": ""},
     "metadata": {"root": "Tenants", "user": "todo users", "membership": "", "tenant": "Sales Orders,a,log,people",
         "via": "Order Lines,b,leave", "global": "", "unknown": ""},
-    "lookups": {"root": "gardens", "user": "gardeners likes super_admins users", "membership": "garden_members", "tenant": "beds pots",
+    "lookups": {"root": "gardens", "user": "gardeners likes super_admins users", "membership": "garden_members", "tenant": "beds pots tools",
         "via": "plants", "global": "", "unknown": ""},
     "profiles": {"root": "companies", "user": "users", "membership": "company_members",
         "tenant": "api_calls customers messages profiles trainings", "via": "orders", "global": "plans rates roles", "unknown": ""},

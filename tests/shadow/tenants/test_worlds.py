@@ -361,3 +361,19 @@ def test_a_document_that_is_asked_for_is_always_sent(
     with world.build(scratch_server, url) as found:
         assert all("request.headers" in identity.settings for identity in found.identities)
         assert {json.dumps(json.loads(i.settings["request.headers"])) for i in found.identities} == {"{}"}
+
+
+def test_documents_have_what_is_read_in_them(built: Callable[[str], World]) -> None:
+    found = built("lookups")
+    roles = [
+        json.loads(row.values["extra"] or "{}")["rights"]["role"]
+        for row in found.rows["A"][ObjectId("table", "public", "garden_members")]
+    ]
+    assert roles == ["helper", "keeper_admin", "helper"]
+    about = json.loads(
+        found.rows["B"][tools := ObjectId("table", "public", "tools")][0].values["about"] or "{}"
+    )
+    assert about == {"grams": 1, "maker": "canary_B_0"}
+    known = {identity.name: identity for identity in found.identities}
+    assert visible(found.both, known["admin of A"], found)[tools] == 2
+    assert visible(found.both, known["member of A"], found)[tools] == 0

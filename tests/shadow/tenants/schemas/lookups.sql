@@ -33,3 +33,18 @@ create policy members on public.plants using (
   or exists (select 1 from public.pots p where p.id = plants.pot and p.garden in (select public.my_gardens())));
 create policy own on public.likes using (auth_id = auth.uid());
 create policy rulers on public.super_admins for select using (user_id = auth.uid());
+-- Who may do more stands in a document, and so does what a trigger wants.
+alter table public.garden_members add column extra jsonb not null default '{}';
+create table public.tools (id bigint primary key generated always as identity, garden bigint not null references public.gardens (id), about jsonb not null);
+alter table public.tools enable row level security;
+create policy keepers on public.tools using (exists (
+  select from public.garden_members m join public.gardeners g on g.uid = m.gardener
+  where m.garden = tools.garden and g.auth_id = auth.uid() and (m.extra -> 'rights' ->> 'role') in ('keeper_admin', 'helper')
+  and m.extra -> 'rights' ->> 'role' <> 'helper'));
+create function public.weigh() returns trigger language plpgsql as $$
+begin
+  if (new.about ->> 'grams')::int < 1 or new.about ->> 'maker' is null then raise exception 'nothing to weigh'; end if;
+  return new;
+end
+$$;
+create trigger weigh before insert on public.tools for each row execute function public.weigh();
