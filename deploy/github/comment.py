@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-ASKED = ("DELETES_DATA", "IRREVERSIBLE", "LOSSY_CAST", "REVOKES_ACCESS", "WEAKENS_ISOLATION")
+ASKED = ("ADDS_FINDING", "DELETES_DATA", "IRREVERSIBLE", "LOSSY_CAST", "REVOKES_ACCESS", "WEAKENS_ISOLATION")
 """Hazards that a person has to allow."""
 LONGEST = 60_000
 """Characters: GitHub takes 65,536 in a comment."""

@@ -6,7 +6,7 @@ count, nor what somebody exempted; a database that holds nothing yet has no befo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.catalog import snapshot as catalog
@@ -31,16 +31,21 @@ def added(
     *,
     seen: tuple[Snapshot, Snapshot] | None = None,
     attacks: bool = False,
+    moved: Mapping[ObjectId, ObjectId] | None = None,
     told: Told = lambda stage: None,
 ) -> tuple[Finding, ...]:
     """Errors and warnings that hold in `after` and not in `before`, two scratch databases nobody is connected to. `seen` is what was read
-    from them already."""
+    from them already. `moved` says what `after` calls differently: a finding about a renamed object is no new one."""
     told("audit the change")
     was, is_ = seen or (None, None)
     now = _found(shadow, after, database, scope, is_, attacks, told)
     if not now:
         return ()
-    then = {finding.key for finding in _found(shadow, before, database, scope, was, attacks, told)}
+    called = moved or {}
+    then = {
+        replace(finding, subject=called.get(finding.subject, finding.subject)).key
+        for finding in _found(shadow, before, database, scope, was, attacks, told)
+    }
     return tuple(finding for finding in now if finding.key not in then)
 
 

@@ -96,7 +96,14 @@ def tried(
     if gated and any(id.schema for id in state.digests):
         added = gate.hazards(
             gate.added(
-                work.shadow, template, start, work.database, work.scope, seen=(state, after), told=told
+                work.shadow,
+                template,
+                start,
+                work.database,
+                work.scope,
+                seen=(state, after),
+                moved=moved,
+                told=told,
             )
         )
     measured: tuple[Measured, ...] = ()
