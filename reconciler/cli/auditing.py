@@ -70,7 +70,8 @@ def audit(
 ) -> None:
     """Attacks row-level security, policies, functions, triggers and views on a copy, as two tenants, and checks them by rules.
 
-    Nothing is changed on the database. Exit 0; 1 when a finding is as bad as --fail-on says, 3 when the schema cannot be loaded.
+    Nothing is changed on the database. Exit 0; 1 when a finding is as bad as --fail-on says, 3 when the schema cannot be loaded, 4 when it was
+    interrupted.
     """
     from reconciler.audit.report import html, markdown, sarif, write
     from reconciler.audit.report import remedy as remedies
@@ -104,7 +105,7 @@ def audit(
         screen.raw(markdown(found))
     else:
         screen.say_all(audit_lines(found))
-    raise typer.Exit(_exit(found, fail_on or database.audit.fail_on))
+    raise typer.Exit(exit_of(found, fail_on or database.audit.fail_on))
 
 
 def _tables(text: str | None) -> dict[str, str]:
@@ -122,8 +123,11 @@ def _tables(text: str | None) -> dict[str, str]:
     return found
 
 
-def _exit(found: Audit, fail_on: Literal["error", "warning", "info"]) -> int:
-    return 1 if found.at_least(fail_on) else 0
+def exit_of(found: Audit, fail_on: Literal["error", "warning", "info"]) -> int:
+    """What was not reached is not known: an audit that somebody stopped has passed nothing."""
+    if found.at_least(fail_on):
+        return 1
+    return 4 if found.partial else 0
 
 
 def _written(screen: Screen, script: str, file: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from commands import run
 
+from reconciler.cli.auditing import exit_of
 from reconciler.engine.auditing import audited
 from reconciler.engine.subject import of_source
 from reconciler.pg import connect
@@ -74,6 +76,7 @@ def test_what_an_interrupted_audit_knows_is_told(file: Path) -> None:
         assert found.partial and found.attacked
         assert found.by_verdict["undecided"] and found.decided < 1
         assert any(cell.verdict in ("isolated", "leak") for cell in found.cells)
+        assert exit_of(replace(found, findings=()), "info") == 4, "nothing was passed"
         with connect(subject.shadow.url) as session:
             left = session.execute(
                 "select count(*) from pg_database where datname like 'reconciler_scratch%%'"
