@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from reconciler.audit.attacks.values import Attack, Outcome
 from reconciler.audit.attempt import Answer, Seen, Session, attempt, look, looked, over
-from reconciler.audit.scene import Scene
+from reconciler.audit.scene import Scene, words
 from reconciler.model import ObjectId
 from reconciler.shadow.tenants.values import Identity
 
@@ -107,16 +107,19 @@ def _compared(
             return (), ""
         if not fewer:
             return tuple(more.elements()), ""
-    whole = tuple(line for line in rows if line in scene.lines and line not in theirs)
-    shown = shown or whole
     here, there = _essence(answer, rows), _essence(lonely, theirs)
     if here == there:
         return (), ""
     again = _alone(scene, attack, actor)
-    if _essence(again, _lines(again)) != there:
-        here, there = _masked(here), _masked(there)
-        if here == there:
-            return shown, ""
+    steady = _essence(again, _lines(again)) == there
+    whole = tuple(line for line in rows if line in scene.lines and line not in theirs)
+    if attack.tells and steady and not whole and answer.trouble is None and lonely.trouble is None:
+        said = words("\n".join((attack.sql, *actor.settings.values())))
+        more = Counter(rows) - Counter(theirs)
+        whole = tuple(line for line in more if line and not words(line) <= said)
+    shown = shown or whole
+    if not steady and _masked(here) == _masked(there):
+        return shown, ""
     return shown, f"{_shortly(answer, rows)} with tenant B there, {_shortly(lonely, theirs)} without"
 
 

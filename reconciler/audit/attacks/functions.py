@@ -22,6 +22,10 @@ from reconciler.shadow.tenants.values import Identity, Side
 _PREFIX = re.compile(r"^(?:p|in|arg|v|i|_)_+|^_+|_+$")
 _SECRET = re.compile(r"token|secret|passw|hash|otp|nonce|signature|api_?key", re.IGNORECASE)
 _TEXTS = ("text", "character varying", "citext", "character")
+_FIGURES = frozenset(
+    {"numeric", "integer", "bigint", "smallint", "real", "double precision", "money", "date", "interval",
+     "timestamp with time zone", "timestamp without time zone"}
+)  # fmt: skip
 _MOST = 6
 _READINGS = 4
 Pair = tuple[str, str]
@@ -133,7 +137,11 @@ def _attack(
 ) -> Attack:
     call = f"{routine.sql}({', '.join(arguments)})"
     sql = f"call {call}" if routine.id.kind == "procedure" else f"select x::text from {call} as x"
-    return Attack(routine.id, "EXECUTE", does, sql, "ATK007", setup, own=own, compared=True, oracle="ATK020")
+    figure = routine.rows or routine.returns.split("(")[0] in _FIGURES
+    return Attack(
+        routine.id, "EXECUTE", does, sql, "ATK007", setup,
+        own=own, compared=True, oracle="ATK020", tells=figure and not own and bool(arguments),
+    )  # fmt: skip
 
 
 def _meanings(scene: Scene, routine: Routine, argument: Argument, identity: Identity) -> list[Pair]:

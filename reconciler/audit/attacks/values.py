@@ -20,7 +20,8 @@ class Attack:
     finding when the two answers differ and still show nothing. `watched` are tables (OIDs) whose rows are read again right before
     the attack, because the steps before change them. `by` plays another identity than the cell's; `fresh`: in a session where no setting was ever made. `query` is
     the query whose lines come back, where `sql` is not that itself. `aside`: one way more to
-    do it, whose failure alone would not make a cell isolated.
+    do it, whose failure alone would not make a cell isolated. `tells`: it asks about
+    something of B, so that a figure or a row that is another without B is B's.
     """
 
     object: ObjectId
@@ -39,6 +40,7 @@ class Attack:
     fresh: bool = False
     query: str = ""
     aside: bool = False
+    tells: bool = False
 
 
 @dataclass(frozen=True, slots=True)

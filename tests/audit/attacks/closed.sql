@@ -111,7 +111,11 @@ create procedure finish(p_id bigint) language sql security definer set search_pa
   as $$ update public.updatable as u set done = true where u.id = p_id and u.tenant_id in (select private.tenants_of_user()) $$;
 create function taken(p_title text) returns boolean language sql stable security definer set search_path = '' as $$
   select exists (select from public.readable as r where r.title = p_title and r.tenant_id in (select private.tenants_of_user())) $$;
-revoke execute on function title_of, rename, taken from public, anon;
+create function length_of(p_id bigint) returns integer language sql stable security definer set search_path = ''
+  as $$ select length(r.title) from public.readable as r where r.id = p_id and r.tenant_id in (select private.tenants_of_user()) $$;
+create function ticket(p_id bigint) returns bigint language sql volatile as $$ select (random() * 1000000)::bigint $$;
+revoke execute on function title_of, rename, taken, length_of, ticket from public, anon;
+grant execute on function length_of, ticket to authenticated;
 revoke execute on procedure finish from public, anon;
 grant execute on function title_of, rename, taken to authenticated;
 grant execute on procedure finish to authenticated;

@@ -32,6 +32,8 @@ grant insert, update on countries to authenticated;
 
 create or replace function title_of(p_id bigint) returns text language sql stable security definer set search_path = ''
   as $$ select r.title from public.readable as r where r.id = p_id $$;
+create or replace function length_of(p_id bigint) returns integer language sql stable security definer set search_path = ''
+  as $$ select length(r.title) from public.readable as r where r.id = p_id $$;
 create or replace function rename(p_id bigint, p_title text) returns void language sql security definer set search_path = ''
   as $$ update public.updatable as u set title = p_title where u.id = p_id $$;
 create or replace procedure finish(p_id bigint) language sql security definer set search_path = ''

@@ -36,6 +36,7 @@ HOLES = {
     ('public."Odd Names"', "UPDATE", MEMBER): "ATK003",
     ('public."Odd Names"', "DELETE", MEMBER): "ATK004",
     ("public.title_of(bigint)", "EXECUTE", MEMBER): "ATK007",
+    ("public.length_of(bigint)", "EXECUTE", MEMBER): "ATK007",
     ("public.rename(bigint, text)", "EXECUTE", MEMBER): "ATK007",
     ("public.finish(bigint)", "EXECUTE", MEMBER): "ATK007",
     ("public.folders", "DELETE", MEMBER): "ATK008",
