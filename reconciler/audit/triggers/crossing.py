@@ -34,7 +34,7 @@ class Crossing(NamedTuple):
 class Seen:
     """What firing the triggers of one table by one event as one identity came to. `refused` is why it was not, `denied` that it never could,
     `rows` how many rows of A were tried, `hidden` how many of them row-level security kept from it, `good` one that
-    it could do it with."""
+    it could do it with; `named` who of the same role sent B's keys, if not this one."""
 
     fired: list[tuple[Try, Fired]] = field(default_factory=list)
     ran: set[ObjectId] = field(default_factory=set)
@@ -47,6 +47,7 @@ class Seen:
     rows: int = 0
     hidden: int = 0
     good: Row | None = None
+    named: str = ""
 
 
 def cross(stage: Stage, attack: Try, one: Fired, seen: Seen) -> None:

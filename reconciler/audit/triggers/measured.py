@@ -7,6 +7,7 @@ when the trigger's function ran, or when the identity is refused altogether. Not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from reconciler.audit.rules.triggers import BY_ID
 from reconciler.audit.triggers import tries
@@ -17,9 +18,17 @@ from reconciler.audit.triggers.stage import Stage, fire, staged
 from reconciler.audit.triggers.tries import Try
 from reconciler.audit.triggers.wiring import Trigger
 from reconciler.model import Cell, Finding, ObjectId, Snapshot
-from reconciler.shadow.tenants.values import Identity, World
+from reconciler.shadow.tenants.values import Identity, Row, World
 
 _DEEP = 3
+
+
+class Telling(NamedTuple):
+    """What made the triggers write as the first identity of a role (`name`): values, and the statements with B's keys that came through."""
+
+    name: str
+    values: Sequence[Mapping[str, str | None]] = ()
+    attacks: Sequence[Try] = ()
 
 
 def fired(
@@ -46,7 +55,7 @@ def firing(
             cells: list[Cell] = []
             findings: dict[str, Finding] = {}
             # One identity of each role sends other values and B's keys: the others send what made the triggers write.
-            telling: dict[str, list[Mapping[str, str | None]]] = {}
+            telling: dict[str, Telling] = {}
             for identity in actors(world):
                 seen = _seen(both, identity, table, event, triggers)
                 if seen.good is not None and identity.role not in telling:
@@ -95,19 +104,22 @@ def _seen(stage: Stage, identity: Identity, table: ObjectId, event: str, trigger
             if seen.good is None and not seen.denied and _take(stage, identity, attack, triggers, seen):
                 seen.good = row
         seen.hidden += seen.good is None and (not seen.refused or "row-level security" in seen.refused)
+    if rows and seen.good is None and not seen.denied and seen.refused:
+        for attack in tries.changed(stage, identity, table, event, rows[0], triggers):
+            if seen.good is None and _take(stage, identity, attack, triggers, seen):
+                seen.good = Row({**rows[0].values, **attack.changes})
     return seen
 
 
 def _vary(
     stage: Stage, identity: Identity, table: ObjectId, event: str, triggers: Sequence[Trigger], seen: Seen
-) -> list[Mapping[str, str | None]]:
-    """Fires them with other values and with B's keys, where they touch anything beside their row or say whose it is. Answers with
-    what values they write."""
+) -> Telling:
+    """Fires them with other values and with B's keys, where they touch anything beside their row or say whose it is."""
     owners = set(stage.world.tenancy.tables[table].columns) if table in stage.world.tenancy.tables else set()
     matter = any(may_touch(stage, t) or {"*", *owners} & set(t.function.text.assigned) for t in triggers)
     idle = any(trigger.function.id not in seen.ran for trigger in triggers)
     if seen.good is None or not (matter or idle):
-        return []
+        return Telling(identity.name)
     for attack in tries.changed(stage, identity, table, event, seen.good, triggers):
         _take(stage, identity, attack, triggers, seen)
     telling = _telling(seen)
@@ -117,7 +129,9 @@ def _vary(
             seen.ran |= one.ran
             cross(stage, attack, one, seen)
             disclose(stage, attack, one, seen)
-    return telling
+    crossed = [attack for attack, _ in seen.crossed.values()]
+    disclosed = [attack for attack, _, _ in seen.disclosed.values()]
+    return Telling(identity.name, telling, (*crossed, *disclosed))
 
 
 def _repeat(
@@ -127,13 +141,18 @@ def _repeat(
     event: str,
     triggers: Sequence[Trigger],
     seen: Seen,
-    telling: Sequence[Mapping[str, str | None]],
+    telling: Telling,
 ) -> None:
-    """Fires them as one more identity with the values that made them write."""
-    for values in telling:
+    """Fires them as one more identity of the role with what made them write."""
+    seen.named = telling.name
+    for values in telling.values:
         if seen.good is not None and values:
             for attack in tries.with_values(stage, identity, table, event, seen.good, values):
                 _take(stage, identity, attack, triggers, seen)
+    for attack in telling.attacks:
+        one = fire(stage, identity, attack.sql, setup=attack.setup)
+        cross(stage, attack, one, seen)
+        disclose(stage, attack, one, seen)
 
 
 def _telling(seen: Seen) -> list[Mapping[str, str | None]]:
@@ -213,7 +232,8 @@ def _cell(
             attack = fault.finding.evidence.partition(";")[0]
             return Cell(trigger.id, command, name, "leak", fault.reason, attack, fault.script)
     if seen.fired and trigger.function.id in seen.ran:
-        reason = f"fired {len(seen.fired)} times with rows of A, and with B's keys in them: no row of B was written"
+        by = f", as {seen.named}" if seen.named else ""
+        reason = f"fired with rows of A, and with B's keys in them{by}: nothing of B's was written or shown"
         return Cell(trigger.id, command, name, "isolated", reason, f"{name} {seen.fired[0][0].says}")
     if seen.denied:
         return Cell(trigger.id, command, name, "isolated", f"cannot be fired by it: {seen.refused}")

@@ -175,6 +175,8 @@ def values_for(
         yield "2031-05-06"
     elif place.type in ("json", "jsonb"):
         yield '{"reconciler": 1}'
+    elif place.type == "uuid":
+        yield None
 
 
 def _spoken(triggers: Sequence[Trigger]) -> tuple[str, ...]:

@@ -82,6 +82,15 @@ def test_writes_across_tenants_are_found(faulty: Fired) -> None:
     assert "TRG101" in faulty.of("labels", "forget_label")
     assert "TRG103" in faulty.of("messages", "deliver"), "the client chose the tenant"
     assert "TRG103" in faulty.of("box", "put"), "and through a view"
+    assert "TRG103" in faulty.of("tickets", "route"), "and of the row itself"
+
+
+def test_who_has_the_role_of_somebody_who_leaked_leaks_as_well(faulty: Fired) -> None:
+    cells = [
+        c for c in faulty.cells if c.object.part == "book" and c.command == "INSERT" and c.identity != "anon"
+    ]
+    assert len(cells) > 1
+    assert {cell.verdict for cell in cells} == {"leak"}
 
 
 def test_what_a_trigger_looks_up_for_anybody_is_found(faulty: Fired) -> None:
@@ -132,7 +141,7 @@ def test_psql_shows_every_leak_again(faulty: Fired) -> None:
     errors = {finding.rule for finding in faulty.findings if finding.severity == "error"}
     assert errors == {"TRG101", "TRG102", "TRG103", "TRG104", "TRG108"}
     assert {cell.object.part for cell in leaks} == {
-        "book", "deliver", "count_note", "forget_label", "sum_up", "put", "fill_bill", "check_bill",
+        "book", "deliver", "count_note", "forget_label", "sum_up", "put", "fill_bill", "check_bill", "route",
     }  # fmt: skip
     for cell in leaks:
         word = "STARVED" if cell.reason.startswith("starved") else "LEAK"
