@@ -69,9 +69,8 @@ def given_to(
         for column in table.columns:
             if column.name in inside and column.type_text in ("json", "jsonb") and column.name not in given:
                 one, member = inside[column.name], whose(seen, table).ownership == "membership"
-                texts = [
-                    insides.document(one, column.canary, admin=more, member=member) for more in (False, True)
-                ]
+                for_whom = insides.Whose(column.canary, key, "".join(users[:1]), member)
+                texts = [insides.document(one, replace(for_whom, admin=more)) for more in (False, True)]
                 usual[column.name] = literal(texts[0])
                 if (
                     member

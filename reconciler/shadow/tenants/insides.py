@@ -11,8 +11,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from reconciler.shadow.tenants import expressions
+from reconciler.shadow.tenants import claims, expressions
 from reconciler.shadow.tenants.claims import Session
+from reconciler.shadow.tenants.expressions import Ask
 from reconciler.shadow.tenants.roles import ADMIN, SUPER, label
 from reconciler.shadow.tenants.tokens import column, constants, tokens
 
@@ -60,11 +61,23 @@ def gather(reader: Session) -> dict[str, Inside]:
     return made
 
 
-def document(inside: Inside, canary: str, *, admin: bool = False, member: bool = False) -> str:
-    """A JSON text with a value at every path that is read: of the type it is cast to, one of the texts it is compared with, or a canary."""
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """For whom a document is made: texts that mark it, keys of their tenant and user, whether it is a membership, and one with more rights."""
+
+    canary: str
+    tenant: str = ""
+    user: str = ""
+    member: bool = False
+    admin: bool = False
+
+
+def document(inside: Inside, whose: Whose) -> str:
+    """A JSON text with a value at every path that is read: the tenant's or user's key, of the type it is cast to, one of the texts it is compared
+    with, or a canary. What could be a key of something else is left out."""
     made: dict[str, object] = {}
     for path in sorted(inside.casts, key=lambda path: (-len(path), path)):
-        if member and any(path[: len(gone)] == gone for gone in inside.missing):
+        if whose.member and any(path[: len(gone)] == gone for gone in inside.missing):
             continue
         place, ok = made, True
         for key in path[:-1]:
@@ -72,9 +85,8 @@ def document(inside: Inside, canary: str, *, admin: bool = False, member: bool =
             ok = ok and isinstance(inner, dict) and not key.lstrip("-").isdigit()
             place = inner if isinstance(inner, dict) else {}
         if ok and not isinstance(place.get(path[-1]), dict):
-            place[path[-1]] = _value(
-                path[-1], inside.casts[path], tuple(inside.words.get(path, ())), canary, admin
-            )
+            value = _value(path[-1], inside.casts[path], tuple(inside.words.get(path, ())), whose)
+            place |= {path[-1]: value} if value is not None else {}
     return json.dumps(made)
 
 
@@ -89,16 +101,21 @@ def rules(inside: Inside) -> bool:
 _FINE = re.compile("active|accepted|enabled|approved|confirmed", re.IGNORECASE)
 _CASTS: Mapping[str, object] = {
     "int": 1, "integer": 1, "int4": 1, "int8": 1, "bigint": 1, "smallint": 1, "int2": 1, "numeric": 1, "float8": 1, "real": 1,
-    "double": 1, "bool": False, "boolean": False, "uuid": "00000000-0000-4000-8000-000000000000", "date": "2024-01-01",
+    "double": 1, "bool": False, "boolean": False, "date": "2024-01-01",
     "timestamptz": "2024-01-01T00:00:00Z", "timestamp": "2024-01-01T00:00:00", "jsonb": {}, "json": {},
 }  # fmt: skip
 
 
-def _value(name: str, cast: str, words: tuple[str, ...], canary: str, admin: bool) -> object:
+def _value(name: str, cast: str, words: tuple[str, ...], whose: Whose) -> object:
+    meaning = claims.meaning(Ask("", (name,)))
+    if meaning in ("tenant", "user"):
+        return (whose.tenant if meaning == "tenant" else whose.user) or None
+    if cast == "uuid" or re.search(r"(_id|[a-z]Id)$", name):
+        return None
     if cast in _CASTS:
         return _CASTS[cast]
     if words and "role" in name.lower():
-        return label(words, admin)
+        return label(words, whose.admin)
     plain = [w for w in words if w and not ADMIN.search(w) and not SUPER.search(w)]
     plain.sort(key=lambda word: not _FINE.fullmatch(word))
-    return plain[0] if plain else f"{canary}_0"
+    return plain[0] if plain else f"{whose.canary}_0"

@@ -43,7 +43,7 @@ create policy keepers on public.tools using (exists (
   and m.extra -> 'rights' ->> 'role' <> 'helper'));
 create function public.weigh() returns trigger language plpgsql as $$
 begin
-  if (new.about ->> 'grams')::int < 1 or new.about ->> 'maker' is null then raise exception 'nothing to weigh'; end if;
+  if (new.about ->> 'grams')::int < 1 or new.about ->> 'owner_user_id' is null or (new.about ->> 'shelf')::uuid is not null or new.about ->> 'maker' is null then raise exception 'nothing to weigh'; end if;
   return new;
 end
 $$;
