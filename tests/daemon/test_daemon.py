@@ -206,6 +206,7 @@ def test_a_database_that_is_away_troubles_no_other(ground: Ground) -> None:
     )
 
 
+@pytest.mark.thorough
 def test_what_a_person_must_change_is_not_tried_again_until_something_changed(ground: Ground) -> None:
     ground.configure(mode="apply", check_interval="1s")
     ground.sql(TABLE + "insert into t values (1, 'a')")
@@ -286,6 +287,7 @@ def test_a_plan_that_waits_for_consent_is_approved_over_http(ground: Ground) -> 
     assert daemon.metrics()['reconciler_quarantine_objects{database="one"}'] == 1
 
 
+@pytest.mark.thorough
 def test_a_stranger_who_notifies_ends_nothing(ground: Ground) -> None:
     ground.configure(mode="apply")
     daemon = ground.start()

@@ -80,6 +80,7 @@ def test_a_commit_is_applied_and_known_by_its_name(ground: Ground, upstream: Rep
     assert daemon.end() == 0
 
 
+@pytest.mark.thorough
 def test_a_repository_that_cannot_be_read_stops_nothing_else(ground: Ground, upstream: Repository) -> None:
     """The last commit stays in force, drift is still found and taken back, a restart needs no repository; and it is told."""
     declared_in(ground, upstream, "apply")
@@ -123,6 +124,7 @@ def test_nothing_is_declared_before_the_first_fetch(ground: Ground, upstream: Re
     until(lambda: daemon.condition() == "True", "then it goes by the branch")
 
 
+@pytest.mark.thorough
 def test_somebody_who_asks_makes_it_fetch(ground: Ground, upstream: Repository) -> None:
     token = ground.folder / "token"
     token.write_text("a-token-of-some-length")
@@ -186,6 +188,7 @@ def test_a_proposal_is_pushed_once_and_runs_as_it_was_merged(ground: Ground, ups
     assert tip() == second
 
 
+@pytest.mark.thorough
 def test_a_branch_that_somebody_else_moved_is_not_overwritten(ground: Ground, upstream: Repository) -> None:
     declared_in(ground, upstream, "propose", push="proposal")
     assert ran(ground, "run", "--once").returncode == 1
@@ -229,6 +232,7 @@ def test_a_migration_that_people_wrote_runs_as_it_stands(ground: Ground, upstrea
     assert rows == [("20260101000000", "w_from_v", f"commit {commit[:8]} of main")]
 
 
+@pytest.mark.thorough
 def test_the_commands_fetch_once(ground: Ground, upstream: Repository) -> None:
     declared_in(ground, upstream, "apply")
     drift = ran(ground, "drift")

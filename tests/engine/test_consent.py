@@ -97,6 +97,7 @@ def test_a_loop_writes_the_file_waits_for_approval_and_goes_on(project: Make) ->
         )
 
 
+@pytest.mark.thorough
 def test_an_edited_file_has_no_approval_and_one_can_be_taken_back(project: Make) -> None:
     p, version = pending_drop(project)
     approve(p.database, approvable(p.database, version))
@@ -142,6 +143,7 @@ def test_a_history_from_before_can_be_read_and_is_brought_forward(project: Make)
     assert p.sql("select max(version) from reconciler.format") == [(len(UPGRADES),)]
 
 
+@pytest.mark.thorough
 def test_a_proposal_that_nobody_took_up_is_replaced(project: Make) -> None:
     """The folder holds one proposal, of what would be done now; a file that a person edited or approved stays."""
     p, version = pending_drop(project)

@@ -82,6 +82,7 @@ def test_rows_that_refer_to_those_of_a_person(project: Make) -> None:
         assert {len(rows(p, name)) for name in ACTIONS} == {left}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["cascades", "nulls"])
 def test_what_the_first_look_did_not_show_is_counted(project: Make, name: str) -> None:
     """A condition that answers otherwise each time: the key has acted when the rows are counted, and all is undone."""
@@ -98,6 +99,7 @@ def test_what_the_first_look_did_not_show_is_counted(project: Make, name: str) -
     assert rows(p, name) == before
 
 
+@pytest.mark.thorough
 def test_partitions_that_refer_to_each_other(project: Make) -> None:
     """What refers to the rows goes first, wherever it is kept; a key that would take rows of somebody else stops its partition."""
     p = kept(project, DAYS, FILL_DAYS)

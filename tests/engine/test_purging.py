@@ -66,6 +66,7 @@ def quick(p: Project) -> Project:
     return Project(p.folder, p.url, {**p.extra, "lock_timeout": Duration.parse("100ms")})
 
 
+@pytest.mark.thorough
 def test_who_holds_between_the_look_and_the_drop_wins(project: Make) -> None:
     """Both that destroy have read the registry, and wait for a reader of the table; then it is held."""
     p = kept(project)
@@ -93,6 +94,7 @@ def test_who_holds_between_the_look_and_the_drop_wins(project: Make) -> None:
     assert p.sql("select count(*) from visits") == [(5,)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("isolation", ["read committed", "repeatable read"])
 def test_a_hold_that_has_not_ended_is_waited_for(project: Make, isolation: str) -> None:
     p = kept(project)
@@ -127,6 +129,7 @@ def test_who_holds_too_late_is_told(project: Make) -> None:
                 running.result()
 
 
+@pytest.mark.thorough
 def test_beside_an_applier_nothing_is_destroyed(project: Make) -> None:
     p = kept(project)
     with applier(lambda: connect(p.url, application_name="somebody's apply"), wait=0, pace=Pace()):
@@ -141,6 +144,7 @@ def test_beside_an_applier_nothing_is_destroyed(project: Make) -> None:
     assert len(purging.purge(p.database, older_than=0).gone) == 1
 
 
+@pytest.mark.thorough
 def test_what_came_back_meanwhile_is_not_destroyed(project: Make) -> None:
     """Somebody runs the DOWN by hand: then the table is no longer there, or another is kept under the same name."""
     p = kept(project)
@@ -173,6 +177,7 @@ def test_what_came_back_meanwhile_is_not_destroyed(project: Make) -> None:
     assert p.sql(f"select count(*) from {name}") == [(5,)]
 
 
+@pytest.mark.thorough
 def test_columns_that_share_what_they_are_kept_in_go_together_or_not_at_all(project: Make) -> None:
     p = kept(project, after=BEFORE.replace(", a text, b text", ""))
     assert {one.id.part for one in purging.kept(p.database)} == {"a", "b"}
@@ -219,6 +224,7 @@ def test_what_somebody_uses_stays_for_the_next_time(project: Make) -> None:
     assert len(purging.purge(p.database, older_than=0).gone) == 1
 
 
+@pytest.mark.thorough
 def test_the_list_waits_for_a_purge_and_goes_on(project: Make) -> None:
     p = kept(project)
     with connect(p.url) as purger:

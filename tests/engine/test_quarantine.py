@@ -80,6 +80,7 @@ def test_the_way_back_of_a_new_table_keeps_its_rows(project: Make) -> None:
     assert p.sql("select count(*) from visits") == [(10,)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rows", [
     "", "insert into a (id) values (1)", "insert into b (id) values (1)",
     "insert into a (id) values (1); insert into b values (2, 1); update a set b = 2; insert into c values (3, 1)",
@@ -102,6 +103,7 @@ def test_new_tables_that_point_to_each_other_go_and_come_back(project: Make, row
     assert propose(p.database).plan.changes == ()
 
 
+@pytest.mark.thorough
 @pytest.mark.majors
 def test_a_kept_table_keeps_what_its_columns_are_computed_by(project: Make) -> None:
     """Before PostgreSQL 15 a function takes the generated columns that call it along, without CASCADE."""
@@ -185,6 +187,7 @@ create table days_1a partition of days_1 default;
     assert purging.kept(p.database) == ()
 
 
+@pytest.mark.thorough
 def test_who_holds_a_partitioned_table_holds_its_rows(project: Make) -> None:
     """Whatever of it is released or was never marked: while the table is held, its partitions lose nothing."""
     ev = """
@@ -253,6 +256,7 @@ alter table visits force row level security;
     assert p.sql("select * from notes") == [(2, 2)]
 
 
+@pytest.mark.thorough
 def test_erasing_is_not_stopped_by_a_trigger_of_the_whole_table(project: Make) -> None:
     """A partition has copies of its table's row triggers: they neither keep a row nor write elsewhere, and are on afterwards."""
     text = """
@@ -353,6 +357,7 @@ def test_what_was_begun_is_taken_back(project: Make) -> None:
     ) == [("kept",)]
 
 
+@pytest.mark.thorough
 def test_a_column_is_not_dropped_when_what_was_begun_is_gone(project: Make) -> None:
     """Somebody cleaned up by hand: nobody has noted since what was written, and nothing is kept."""
     p = begun(project)
@@ -370,6 +375,7 @@ def test_a_column_is_not_dropped_when_what_was_begun_is_gone(project: Make) -> N
     assert p.sql("select count(place) from visits") == [(10,)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("back", [False, True], ids=["on", "back"])
 def test_an_interrupted_change_of_type_goes_on_or_back(project: Make, back: bool) -> None:
     """Beside the rows, with what the narrower type cannot hold kept: from the middle `apply` goes on, and `rollback` leads back."""

@@ -154,6 +154,7 @@ def passed(proposed: Proposal) -> Proposal:
     return proposed
 
 
+@pytest.mark.thorough
 @pytest.mark.majors
 def test_every_kind_is_renamed_in_a_schema_that_is_renamed(project: Make) -> None:
     p = project(AFTER, live=BEFORE)
@@ -226,6 +227,7 @@ def test_what_is_undeclared_stays_under_the_new_names(project: Make) -> None:
     assert p.sql("select name from stranger") == [("Ada",)]
 
 
+@pytest.mark.thorough
 def test_in_a_renamed_schema_the_undeclared_stays_too(project: Make) -> None:
     p = project(
         "-- reconciler: renamed_from old\ncreate schema new; create table new.t (id int);",
@@ -240,6 +242,7 @@ def test_in_a_renamed_schema_the_undeclared_stays_too(project: Make) -> None:
     assert p.sql("select count(*) from new.stranger") == [(0,)]
 
 
+@pytest.mark.thorough
 def test_ownership_follows_a_rename(project: Make) -> None:
     p = project(
         "create schema old; create table old.people (id int); create view old.names as select id from old.people;"
@@ -269,6 +272,7 @@ def test_what_was_not_ours_is_not_ours_under_another_name(project: Make) -> None
     assert p.sql("select name from reconciler.inventory") == []
 
 
+@pytest.mark.thorough
 def test_a_chain_of_renames(project: Make) -> None:
     p = project(
         "-- reconciler: renamed_from a\ncreate table b (\n  x int,\n  z int, -- reconciler: renamed_from y\n"
@@ -554,6 +558,7 @@ def test_rows_lost_in_a_renamed_table_fail_the_rehearsal(database: Callable[...,
     assert not found.passed and "table public.a" in found.residue[0]
 
 
+@pytest.mark.thorough
 def test_rows_are_asked_for_under_the_names_they_still_have(project: Make) -> None:
     live = (
         "create type mood as enum ('sad', 'ok'); create table people (id int primary key, m mood);"

@@ -64,6 +64,7 @@ def test_the_estimate_is_near_what_is_taken(database: Databases) -> None:
     assert index.what == "index of public.i"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("online_rows", [100_000, 1_000], ids=["small", "busy"])
 def test_what_is_kept_needs_room(project: Make, online_rows: int) -> None:
     """Within a factor of three of what the copies take, known from the plan as from its file."""

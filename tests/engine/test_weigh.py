@@ -115,6 +115,7 @@ def test_what_a_guarded_table_asks_for_is_named_and_nothing_runs(project: Make) 
     assert len(apply(p.database)) == 1
 
 
+@pytest.mark.thorough
 def test_a_file_of_a_person_is_asked_for_the_same(project: Make) -> None:
     p = project(
         BEFORE + "create index invoice_total on public.invoice (total);",
@@ -175,6 +176,7 @@ def test_made_up_rows_keep_what_the_plan_adds(project: Make) -> None:
     assert all(one.on_live is not None for one in found.rehearsal.measured_up)
 
 
+@pytest.mark.thorough
 def test_a_partitioned_table_is_as_large_as_its_partitions_together(project: Make) -> None:
     live = """
     create table public.event (id bigint, day date not null, what text) partition by range (day);

@@ -29,6 +29,7 @@ FAULTS_A_RUN = 1.3
 """At least: every other run meets a second one, if that comes in time."""
 
 
+@pytest.mark.thorough
 def test_a_few_faults(bench: Bench) -> None:
     log: list[Entry] = []
     swept(
