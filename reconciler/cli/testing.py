@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -67,6 +68,12 @@ def test(
         bool, typer.Option("--live", help="The schema of the live database, not its declarations.")
     ] = False,
     names: Annotated[bool, typer.Option("--list", help="Only name the races there are.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="Write JSON, JUnit, pictures of schedules and remedies there."
+        ),
+    ] = None,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write a JUnit XML report there, too.")
     ] = None,
@@ -77,6 +84,7 @@ def test(
     """
     from reconciler.cli.present.test import test_lines
     from reconciler.engine.testing import listed, tested
+    from reconciler.lab.folder import write
     from reconciler.lab.junit import junit as xml
     from reconciler.lab.report import document
 
@@ -98,6 +106,8 @@ def test(
         else:
             screen.say_all(found)
         return
+    if out is not None:
+        screen.note(f"wrote {len(write(report, out))} files to {out}")
     if junit is not None:
         junit.parent.mkdir(parents=True, exist_ok=True)
         junit.write_text(xml(report), encoding="utf-8")
@@ -126,7 +136,7 @@ def _wanted(
     from reconciler.lab.explore import Limits
     from reconciler.lab.values import LEVELS
 
-    if schedule is not None and (schedule.strip("123") or not schedule):
+    if schedule is not None and not re.fullmatch("i?[123]+", schedule):
         raise Usage(
             f"{schedule!r} is no schedule", hint="a schedule is the numbers of who goes on, like 112122"
         )

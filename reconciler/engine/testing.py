@@ -15,13 +15,14 @@ from reconciler.declare.scenario import Scenario
 from reconciler.engine.subject import Subject
 from reconciler.engine.work import Told
 from reconciler.errors import ReconcilerError, Usage
-from reconciler.lab import material, pairs, scenario, trials, triggers
+from reconciler.lab import instrument, material, pairs, scenario, trials, triggers
 from reconciler.lab.advice import Fresh, advised
 from reconciler.lab.explore import Limits
 from reconciler.lab.invariants import asked
 from reconciler.lab.race import explored, replayed
+from reconciler.lab.remedies import Called, called
 from reconciler.lab.report import Advice, Case, Tested
-from reconciler.lab.told import case_of, case_of_replay, case_of_scenario, case_of_trial
+from reconciler.lab.told import INSTRUMENTED, case_of, case_of_replay, case_of_scenario, case_of_trial
 from reconciler.lab.values import LEVELS, Isolation, Race
 from reconciler.pg import Url, connect
 from reconciler.settings import Database
@@ -236,16 +237,33 @@ def _played(run: _Run, database: Url, race: Race, fresh: Fresh) -> Case:
     """`fresh` gives the database anew, to try what would mend a race."""
     began = time.monotonic()
     if run.wanted.schedule:
-        judged = replayed(database, race, run.wanted.schedule)
-        return case_of_replay(race, judged, time.monotonic() - began)
+        with fresh() as other:
+            between = _reading_twice(other, race) if run.wanted.schedule.startswith(INSTRUMENTED) else ()
+        judged = replayed(database, race, run.wanted.schedule.removeprefix(INSTRUMENTED), between)
+        return case_of_replay(race, judged, time.monotonic() - began, instrumented=bool(between))
     every = explored(database, race, limits=run.wanted.limits)
     case = case_of(every, time.monotonic() - began)
+    if case.verdict == "passed" and race.isolation == "read committed":
+        with fresh() as other:
+            between = _reading_twice(other, race)
+        if between:
+            with fresh() as other:
+                every = explored(other, race, limits=run.wanted.limits, functions=between)
+            closer = case_of(every, time.monotonic() - began, instrumented=True)
+            case = closer if closer.verdict == "failed" else case
     if case.verdict != "failed":
         return case
     if (known := run.advice.get(race.name)) is None:
         run.tell(f"what mends {race.name}")
         known = run.advice[race.name] = advised(fresh, race, every.worst, run.wanted.limits)
     return replace(case, advice=known)
+
+
+def _reading_twice(database: Url, race: Race) -> tuple[Called, ...]:
+    """The functions of a race that read twice without a write between, where no gate parts them."""
+    with connect(database, application_name="reconciler lab") as admin, admin.transaction():
+        material.prepared(admin, race.given)
+    return tuple(one for one in called(database, race) if instrument.places(one))
 
 
 @contextmanager

@@ -156,7 +156,10 @@ class Canon:
             read = datetime.fromisoformat(match[0].replace("Z", "+00:00"))
         except ValueError:
             return match[0]
-        return "<clock>" if (read if read.tzinfo else read.replace(tzinfo=UTC)) >= self._began else match[0]
+        read = read if read.tzinfo else read.replace(tzinfo=UTC)
+        # What somebody wrote is a round moment mostly; what lies ahead and is not round was counted from the clock.
+        now = datetime.now(UTC) + timedelta(seconds=60)
+        return "<clock>" if self._began <= read and (read <= now or read.microsecond) else match[0]
 
 
 def _drawn(lines: Sequence[_Line]) -> list[str]:

@@ -9,20 +9,26 @@ _WIDE = 46
 
 def lanes(race: Race, ran: Ran) -> tuple[str, ...]:
     """Text lines. What a transaction did in a turn stands in its column; below its last turn how it ended."""
-    heads = [
-        f"{n} {actor.name}" + (f" ({actor.identity})" if actor.identity else "")
-        for n, actor in enumerate(race.actors, start=1)
-    ]
-    lines = [_line("turn", heads)]
+    lines = [_line("turn", [f"{n} {name}" for n, name in enumerate(actors(race), start=1)])]
     for number, step in enumerate(ran.steps, start=1):
         told = step.began + (" → waits for a lock" if step.then == "blocked" else "")
-        lines.append(_line(str(number), [told if actor == step.actor else "" for actor in range(len(heads))]))
-    ends = []
-    for end in ran.ended:
-        failure = f"fails: {end.failure.message} [{end.failure.sqlstate}]" if end.failure else ""
-        ends.append(failure or ("committed" if end.committed else "rolled back"))
-    lines.append(_line("end", ends))
+        lines.append(_line(str(number), [told if n == step.actor else "" for n in range(len(race.actors))]))
+    lines.append(_line("end", list(ends(ran))))
     return tuple(line.rstrip() for line in lines)
+
+
+def actors(race: Race) -> tuple[str, ...]:
+    return tuple(f"{one.name} ({one.identity})" if one.identity else one.name for one in race.actors)
+
+
+def ends(ran: Ran) -> tuple[str, ...]:
+    """How each transaction ended."""
+    return tuple(
+        f"fails: {end.failure.message} [{end.failure.sqlstate}]"
+        if end.failure
+        else ("committed" if end.committed else "rolled back")
+        for end in ran.ended
+    )
 
 
 def _line(turn: str, cells: list[str]) -> str:

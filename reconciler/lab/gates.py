@@ -8,7 +8,7 @@ that a gate fires before any other trigger of its kind (manual: Overview of Trig
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -26,25 +26,29 @@ EVENTS = ("INSERT", "UPDATE", "DELETE")
 _FUNCTION = f"""
 create schema if not exists {SCHEMA};
 grant usage on schema {SCHEMA} to public;
-create or replace function {SCHEMA}.gate() returns trigger language plpgsql security definer set search_path = '' as $gate$
+create or replace function {SCHEMA}.stop(p_gate int) returns void language plpgsql security definer set search_path = '' as $stop$
 declare
   v_session int := nullif(pg_catalog.current_setting('{SCHEMA}.session', true), '')::int;
   v_key int;
 begin
   if v_session is not null then
     -- a sequence, because what else counts is undone with a subtransaction
-    v_key := v_session * {_SPAN} + 2 * tg_argv[0]::int
-      + pg_catalog.nextval(('{SCHEMA}.turn_' || v_session)::pg_catalog.regclass) % 2;
+    v_key := v_session * {_SPAN} + 2 * p_gate + pg_catalog.nextval(('{SCHEMA}.turn_' || v_session)::pg_catalog.regclass) % 2;
     perform pg_catalog.pg_advisory_lock({CLASS}, v_key);
     perform pg_catalog.pg_advisory_unlock({CLASS}, v_key);
   end if;
+end
+$stop$;
+create or replace function {SCHEMA}.gate() returns trigger language plpgsql security definer set search_path = '' as $gate$
+begin
+  perform {SCHEMA}.stop(tg_argv[0]::int);
   return null;
 end
 $gate$;
 """
 
 
-def install(connection: Connection, tables: Iterable[ObjectId]) -> Mapping[int, str]:
+def install(connection: Connection, tables: Iterable[ObjectId]) -> dict[int, str]:
     """A gate for each event of each table; returns what each number means."""
     connection.execute(_FUNCTION)
     found: dict[int, str] = {}

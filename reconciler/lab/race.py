@@ -18,12 +18,14 @@ from typing import Literal
 import psycopg
 from psycopg.rows import TupleRow
 
-from reconciler.lab import gates
+from reconciler.lab import gates, instrument
 from reconciler.lab.alike import Canon
 from reconciler.lab.explore import USUAL, Limits, follow, schedules
 from reconciler.lab.invariants import Invariants
+from reconciler.lab.locks import Cycle, cycles, held
 from reconciler.lab.material import prepared
 from reconciler.lab.reach import Reach, reach
+from reconciler.lab.remedies import Called
 from reconciler.lab.saved import Saved, references, restore, save, state
 from reconciler.lab.stage import Stage
 from reconciler.lab.values import Race, Ran
@@ -31,10 +33,11 @@ from reconciler.model import ObjectId
 from reconciler.pg import Url, connect
 
 Connection = psycopg.Connection[TupleRow]
-Kind = Literal["serial", "retry", "deadlock", "failure", "anomaly", "invariant"]
-"""As some serial order; so, but for transactions that must be run again; so, after a deadlock; so, but for a transaction that failed as in
-no serial order; as no serial order; or a declared invariant does not hold."""
-WORST: tuple[Kind, ...] = ("invariant", "anomaly", "failure", "deadlock", "retry", "serial")
+Kind = Literal["serial", "retry", "unclear", "deadlock", "failure", "anomaly", "invariant"]
+"""As some serial order; so, but for transactions that must be run again; nobody can tell, because the same serial order does not come to
+the same twice; as some serial order, after a deadlock; so, but for a transaction that failed as in no serial order; as no serial order; or a
+declared invariant does not hold."""
+WORST: tuple[Kind, ...] = ("invariant", "anomaly", "failure", "deadlock", "unclear", "retry", "serial")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,13 @@ class Judged:
 @dataclass(frozen=True, slots=True)
 class Explored:
     """All schedules of a race that were tried. `written` are the tables that its transactions write; `left` says how many beginnings of further
-    schedules were known (0: there are no others)."""
+    schedules were known (0: there are no others). `foreseen` are deadlocks known before any schedule was played."""
 
     race: Race
     judged: tuple[Judged, ...]
     written: tuple[ObjectId, ...]
     left: int = 0
+    foreseen: tuple[Cycle, ...] = ()
 
     @property
     def worst(self) -> Judged:
@@ -71,16 +75,20 @@ class Explored:
 class Track:
     """A scratch database prepared for one race, in which schedules can be played and judged."""
 
-    def __init__(self, database: Url, race: Race, reached: Reach) -> None:
+    def __init__(self, database: Url, race: Race, reached: Reach, functions: Sequence[Called] = ()) -> None:
         self.race = race
         self._admin = connect(database, application_name="reconciler lab")
         self.written = reached.written
+        self._gated = reached.gated
         self._invariants = Invariants(race.invariants)
         self._saved: Saved = save(self._admin, self.written)
         before = state(self._admin, self._saved)
         self._canon = Canon(self._saved.columns, references(self._admin), before, datetime.now(UTC))
-        self._stage = Stage(database, gates.install(self._admin, reached.gated), len(race.actors))
+        meanings = gates.install(self._admin, reached.gated)
+        meanings |= instrument.install(self._admin, functions, len(meanings) + 1)
+        self._stage = Stage(database, meanings, len(race.actors))
         self._serial: dict[frozenset[int], dict[str, tuple[int, ...]]] = {}
+        self._steady: bool | None = None
 
     def close(self) -> None:
         self._stage.close()
@@ -90,6 +98,21 @@ class Track:
         """One schedule from the rows that stood at first."""
         restore(self._admin, self._saved)
         return self._stage.play(race or self.race, choose, self._broken)
+
+    def cycles(self) -> tuple[Cycle, ...]:
+        """Deadlocks that are to be foreseen from the locks of each transaction alone."""
+        orders = []
+        for actor in self.race.actors:
+            taken: list[frozenset[str]] = []
+
+            def note(pid: int, taken: list[frozenset[str]] = taken) -> None:
+                known = frozenset().union(*taken)
+                taken.append(held(self._admin, self._gated, pid) - known)
+
+            restore(self._admin, self._saved)
+            self._stage.play(replace(self.race, actors=(actor,)), _one_after_another, seen=note)
+            orders.append(tuple(taken))
+        return tuple(cycles(orders))
 
     def judge(self, ran: Ran) -> Judged:
         """What the schedule that was just played came to; reads the rows as they are now."""
@@ -111,6 +134,11 @@ class Track:
             assert first is not None
             says = f"a transaction fails as in no serial order: {first.message} [{first.sqlstate}]"
             return Judged(ran, "failure", says)
+        if self._steady is None:
+            self._steady = self._played_serially(counted).keys() == self._orders(counted).keys()
+        if not self._steady:
+            says = "the same transactions one after another do not come to the same twice: chance, or a clock in another form, is in the rows"
+            return Judged(ran, "unclear", says)
         difference, surplus = self._nearest(text, counted)
         return Judged(ran, "anomaly", "no serial order comes to this", difference, surplus)
 
@@ -128,19 +156,20 @@ class Track:
         """What each serial order of these comes to. Played when it is first asked for."""
         wanted = frozenset(actors)
         if wanted not in self._serial:
-            found: dict[str, tuple[int, ...]] = {}
-            for order in permutations(sorted(wanted)):
-                part = replace(self.race, actors=tuple(self.race.actors[n] for n in order))
-                ran = self.play(_one_after_another, part) if order else None
-                if ran is None:
-                    restore(self._admin, self._saved)
-                ended = {n: ran.ended[at] for at, n in enumerate(order)} if ran else {}
-                text = self._canon.outcome(
-                    state(self._admin, self._saved), [ended[n] for n in sorted(wanted)]
-                )
-                found.setdefault(text, order)
-            self._serial[wanted] = found
+            self._serial[wanted] = self._played_serially(sorted(wanted))
         return self._serial[wanted]
+
+    def _played_serially(self, actors: Sequence[int]) -> dict[str, tuple[int, ...]]:
+        found: dict[str, tuple[int, ...]] = {}
+        for order in permutations(actors):
+            part = replace(self.race, actors=tuple(self.race.actors[n] for n in order))
+            ran = self.play(_one_after_another, part) if order else None
+            if ran is None:
+                restore(self._admin, self._saved)
+            ended = {n: ran.ended[at] for at, n in enumerate(order)} if ran else {}
+            text = self._canon.outcome(state(self._admin, self._saved), [ended[n] for n in actors])
+            found.setdefault(text, order)
+        return found
 
     def _nearest(self, text: str, actors: Sequence[int]) -> tuple[tuple[str, ...], dict[str, int]]:
         """The lines that are here or there only, and how many more each table has here."""
@@ -171,37 +200,39 @@ def explored(
     limits: Limits = USUAL,
     told: Callable[[int, Judged], None] = lambda number, judged: None,
     enough: Callable[[Judged], bool] = lambda judged: False,
+    functions: Sequence[Called] = (),
 ) -> Explored:
     """Plays and judges the schedules of a race. `database` is a scratch copy that nobody else uses; it gets gates. `enough` ends the search
-    at a schedule that suffices.
+    at a schedule that suffices. `functions` get stops between their reads (see `instrument`).
 
     Raises Stalled when the transactions cannot run alone.
     """
     judged: list[Judged] = []
     unplayed = [0]
-    with track(database, race) as on:
+    with track(database, race, functions) as on:
+        foreseen = on.cycles()
         for ran in schedules(on.play, limits, unplayed.append):
             judged.append(on.judge(ran))
             told(len(judged), judged[-1])
             if enough(judged[-1]):
                 unplayed.append(1)
                 break
-        return Explored(race, tuple(judged), on.written, unplayed[-1])
+        return Explored(race, tuple(judged), on.written, unplayed[-1], foreseen)
 
 
-def replayed(database: Url, race: Race, name: str) -> Judged:
+def replayed(database: Url, race: Race, name: str, functions: Sequence[Called] = ()) -> Judged:
     """The schedule of that name once more."""
-    with track(database, race) as on:
+    with track(database, race, functions) as on:
         return on.judge(on.play(follow([int(digit) - 1 for digit in name])))
 
 
 @contextmanager
-def track(database: Url, race: Race) -> Iterator[Track]:
+def track(database: Url, race: Race, functions: Sequence[Called] = ()) -> Iterator[Track]:
     """Prepared once the tables are known that the transactions write, in any order."""
     if race.given:
         with connect(database) as admin, admin.transaction():
             prepared(admin, race.given)
-    made = Track(database, race, reach(database, race))
+    made = Track(database, race, reach(database, race), functions)
     try:
         yield made
     finally:

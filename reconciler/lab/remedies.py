@@ -14,7 +14,9 @@ from typing import Literal
 import psycopg
 from psycopg.rows import TupleRow
 
+from reconciler.lab.saved import primary
 from reconciler.lab.values import Race
+from reconciler.model import ObjectId
 from reconciler.pg import Url, connect, ident, literal
 from reconciler.shadow.bodies.body import body
 from reconciler.shadow.bodies.steps import Step
@@ -27,11 +29,6 @@ select p.oid::bigint, n.nspname::text, p.proname::text, p.prosrc, pg_catalog.pg_
   from pg_catalog.pg_stat_xact_user_functions as f join pg_catalog.pg_proc as p on p.oid = f.funcid
   join pg_catalog.pg_namespace as n on n.oid = p.pronamespace join pg_catalog.pg_language as l on l.oid = p.prolang
  where l.lanname = 'plpgsql' and p.prokind in ('f', 'p') and n.nspname <> 'reconciler_lab' order by 2, 3, 1
-"""
-_PRIMARY = """
-select a.attname::text from pg_catalog.pg_index as i cross join lateral pg_catalog.unnest(i.indkey::int2[]) with ordinality as k (n, place)
-  join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.n
- where i.indisprimary and i.indrelid = pg_catalog.to_regclass(%s) order by k.place
 """
 # Rows that were put together from several cannot be locked (manual: The Locking Clause).
 _TOGETHER = frozenset(
@@ -128,7 +125,7 @@ def _ordered(connection: Connection, function: Called) -> Iterator[Remedy]:
     for (schema, name), steps in updates.items():
         aliases = {_alias(step) for step in steps}
         table = ident(schema, name)
-        keys = [row[0] for row in connection.execute(_PRIMARY, (table,)).fetchall()]
+        keys = primary(connection, ObjectId("table", schema or "public", name))
         if len(steps) < 2 or len(aliases) != 1 or not keys:
             continue
         alias = aliases.pop()

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from reconciler.errors import Source
 from reconciler.lab.race import Explored
 from reconciler.lab.trials.bench import Verdict
-from reconciler.lab.values import Isolation
+from reconciler.lab.values import Isolation, Step
 from reconciler.model import ObjectId
 
 VERDICTS: tuple[Verdict, ...] = ("failed", "warning", "undecided", "passed")
@@ -32,7 +32,7 @@ class Advice:
 @dataclass(frozen=True, slots=True)
 class Case:
     """One thing that was tried. `schedule` replays a race; `difference` are lines that no serial order has, and the other way round;
-    `diagram` is the schedule for a person; `counts` how many schedules came to what."""
+    `diagram` is the schedule for a person, `actors`, `turns` and `ends` the same in parts; `counts` how many schedules came to what."""
 
     name: str
     kind: Literal["race", "scenario", "trial"]
@@ -45,8 +45,12 @@ class Case:
     statements: tuple[str, ...] = ()
     difference: tuple[str, ...] = ()
     diagram: tuple[str, ...] = ()
+    actors: tuple[str, ...] = ()
+    turns: tuple[Step, ...] = ()
+    ends: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     whole: bool = True
+    instrumented: bool = False
     seconds: float = 0.0
     advice: Advice | None = None
     place: Source | None = None
@@ -98,7 +102,7 @@ def _case(case: Case) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": case.name, "kind": case.kind, "verdict": case.verdict, "subject": {"kind": case.subject.kind, "id": str(case.subject)},
         "level": case.level, "found": case.found, "says": case.says, "schedule": case.schedule, "schedules": dict(case.counts),
-        "exhaustive": case.whole, "statements": list(case.statements), "difference": list(case.difference),
+        "exhaustive": case.whole, "instrumented": case.instrumented, "statements": list(case.statements), "difference": list(case.difference),
         "diagram": list(case.diagram), "seconds": round(case.seconds, 3),
     }  # fmt: skip
     if case.advice is not None:

@@ -21,6 +21,11 @@ select a.attname::text, a.attgenerated <> '' , coalesce(pg_catalog.pg_get_expr(d
   from pg_catalog.pg_attribute as a left join pg_catalog.pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
  where a.attrelid = pg_catalog.to_regclass(%s) and a.attnum > 0 and not a.attisdropped order by a.attnum
 """
+_PRIMARY = """
+select a.attname::text from pg_catalog.pg_index as i cross join lateral pg_catalog.unnest(i.indkey::int2[]) with ordinality as k (n, place)
+  join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.n
+ where i.indisprimary and i.indrelid = pg_catalog.to_regclass(%s) order by k.place
+"""
 _SEQUENCES = """
 select pg_catalog.format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_class as c
   join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
@@ -88,6 +93,12 @@ def columns(connection: Connection, table: ObjectId) -> tuple[Column, ...]:
             _COLUMNS, (ident(table.schema, table.name),)
         ).fetchall()
     )
+
+
+def primary(connection: Connection, table: ObjectId) -> tuple[str, ...]:
+    """The columns of its primary key; none where there is none."""
+    found = connection.execute(_PRIMARY, (ident(table.schema, table.name),)).fetchall()
+    return tuple(row[0] for row in found)
 
 
 def rows(connection: Connection, table: ObjectId, known: Sequence[Column]) -> Rows:

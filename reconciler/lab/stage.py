@@ -74,8 +74,15 @@ class Stage:
             session.close()
         self._control.close()
 
-    def play(self, race: Race, choose: Choose, ask: Callable[[], str] = lambda: "") -> Ran:
-        """One schedule to its end. `ask` is called after each commit and names an invariant that does not hold then.
+    def play(
+        self,
+        race: Race,
+        choose: Choose,
+        ask: Callable[[], str] = lambda: "",
+        seen: Callable[[int], None] = lambda pid: None,
+    ) -> Ran:
+        """One schedule to its end. `ask` is called after each commit and names an invariant that does not hold then; `seen` after each
+        turn, with the backend whose turn it was.
 
         Raises Waiting when a session does not stand still in time.
         """
@@ -108,6 +115,7 @@ class Stage:
             self._go(player)
             self._settle(players)
             steps.append(Step(last, began, player.at, self._meaning(player) if player.at == "gate" else ""))
+            seen(player.session.pid)
             done = sum(1 for p in players if p.committed)
             if done > commits:
                 commits, broken = done, broken or ask()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler.declare.scenario import Scenario
 from reconciler.errors import Source
-from reconciler.lab.diagram import lanes
+from reconciler.lab.diagram import actors, ends, lanes
 from reconciler.lab.pairs import OPPOSITE
 from reconciler.lab.race import Explored, Judged
 from reconciler.lab.report import Case, counted
@@ -17,23 +17,47 @@ from reconciler.lab.values import Isolation, Race
 from reconciler.model import ObjectId
 
 _DIFFERENT = 12
+INSTRUMENTED = "i"
+"""How the name of a schedule begins that was played with stops inside function bodies."""
 
 
-def case_of(explored: Explored, seconds: float) -> Case:
-    """The worst schedule stands for the race."""
+def case_of(explored: Explored, seconds: float, *, instrumented: bool = False) -> Case:
+    """The worst schedule stands for the race. `instrumented`: functions had stops between their reads."""
     worst = explored.worst
     verdict, says = said(explored.race, worst)
     if verdict == "passed":
         number = len(explored.judged)
         says = f"{number} schedules{'' if explored.left == 0 else ', not all there are'}: {says}"
-    return _case(explored.race, worst, verdict, says, seconds, counted(explored), explored.left == 0)
+    case = _case(explored.race, worst, verdict, says, seconds, counted(explored), explored.left == 0)
+    case = _foreseen(explored, case)
+    return _marked(case) if instrumented else case
 
 
-def case_of_replay(race: Race, judged: Judged, seconds: float) -> Case:
+def _foreseen(explored: Explored, case: Case) -> Case:
+    """Deadlocks that the locks of each transaction alone foretell: evidence for one that was seen, a warning where none was."""
+    if not explored.foreseen or explored.race.name.endswith(OPPOSITE):
+        return case
+    sentences = tuple(f"foreseen: {cycle}" for cycle in explored.foreseen[:3])
+    case = replace(case, difference=(*sentences, *case.difference))
+    if case.verdict == "passed":
+        says = f"a deadlock is possible, though none was seen: {explored.foreseen[0]}"
+        return replace(case, verdict="warning", says=says, found="lock order")
+    return case
+
+
+def case_of_replay(race: Race, judged: Judged, seconds: float, *, instrumented: bool = False) -> Case:
     """One schedule, told whatever it came to."""
     verdict, says = said(race, judged)
     case = _case(race, judged, verdict, says, seconds, {judged.kind: 1}, False)
-    return replace(case, diagram=lanes(race, judged.ran), schedule=judged.ran.name)
+    case = replace(case, diagram=lanes(race, judged.ran), turns=judged.ran.steps, schedule=judged.ran.name)
+    return _marked(case) if instrumented else case
+
+
+def _marked(case: Case) -> Case:
+    """Says that function bodies were changed on the copy."""
+    schedule = f"{INSTRUMENTED}{case.schedule}" if case.schedule else ""
+    says = f"{case.says} (seen with a stop put between two reads of a function, on the copy)"
+    return replace(case, schedule=schedule, says=says, instrumented=True)
 
 
 def said(race: Race, judged: Judged) -> tuple[Verdict, str]:
@@ -42,6 +66,8 @@ def said(race: Race, judged: Judged) -> tuple[Verdict, str]:
     if judged.kind in ("serial", "retry"):
         again = " (some to be run again, 40001)" if judged.kind == "retry" else ""
         return "passed", f"as one after another{again}"
+    if judged.kind == "unclear":
+        return "undecided", judged.says
     if judged.kind == "deadlock" and any(len(actor.statements) > 1 for actor in race.actors):
         waits = (
             [s for s in judged.ran.deadlock.sentences if " waits for " in s] if judged.ran.deadlock else []
@@ -66,6 +92,7 @@ def _case(
         statements=tuple(f"{n}: {sql}" for n, actor in enumerate(race.actors, 1) for sql in actor.statements),
         difference=judged.difference[:_DIFFERENT],
         diagram=lanes(race, judged.ran) if bad else (),
+        actors=actors(race), turns=judged.ran.steps if bad else (), ends=ends(judged.ran),
         counts=counts, whole=whole, seconds=seconds,
     )  # fmt: skip
 

@@ -34,7 +34,8 @@ def broken(tmp_path: Path) -> str:
 def test_a_race_is_found_and_replayed_by_name(broken: str, tmp_path: Path) -> None:
     options = ("--race", "public.events/two-*", "--level", "read-committed")
     report = tmp_path / "out" / "report.xml"
-    found = run("test", broken, *options, "--format", "json", "--junit", str(report))
+    out = tmp_path / "report"
+    found = run("test", broken, *options, "--format", "json", "--junit", str(report), "--out", str(out))
     assert found.code == 1, found.err
     (case,) = [one for one in found.json["cases"] if one["name"] == RACE]
     assert (case["verdict"], case["found"], case["level"]) == ("failed", "anomaly", "read committed")
@@ -42,6 +43,10 @@ def test_a_race_is_found_and_replayed_by_name(broken: str, tmp_path: Path) -> No
     suites = ElementTree.fromstring(report.read_text())
     failures = [one.get("name") for one in suites.iter("testcase") if one.find("failure") is not None]
     assert f"{RACE}@read committed" in failures
+    (picture, *_) = sorted((out / "schedules").glob("*two_inserts_beside*.svg"))
+    drawn = ElementTree.fromstring(picture.read_text())
+    assert "committed" in [text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert "for update" in "".join(file.read_text() for file in (out / "remedies").glob("*.sql"))
     again = run("test", broken, "--race", RACE, "--schedule", case["schedule"])
     assert again.code == 1
     assert case["schedule"] in again.out and "no serial order comes to this" in again.out

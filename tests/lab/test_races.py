@@ -163,6 +163,30 @@ def _once_more(on: Track, name: str) -> tuple[Kind, object]:
     return judged.kind, judged.ran.steps
 
 
+def test_chance_is_no_anomaly_and_a_moment_that_was_written_is_no_clock(database: Database) -> None:
+    dice = "create table public.dice (n double precision);"
+    found = explored(prepared(database, dice), race((("insert into public.dice values (random())",),) * 2))
+    assert found.worst.kind == "unclear", found.worst
+    due = "create table public.due (id integer primary key, at timestamptz); insert into public.due values (1, null);"
+    late = """create function public.once(w timestamptz) returns void language plpgsql as $$ begin
+      perform from public.due where at is not null;
+      if not found then update public.due set at = w; end if; end $$;"""
+    calls = tuple((f"select public.once('20{n}-01-01 00:00+00')",) for n in (90, 91))
+    stamped = prepared(database, due + late)
+    with track(stamped, race(calls)) as on:
+        assert len(on._orders((0, 1))) == 2
+
+
+def test_a_deadlock_is_foreseen_before_any_schedule(database: Database) -> None:
+    fault = FAULTS["locks in another order"]
+    with track(prepared(database, fault.broken), race(fault.actors)) as on:
+        (cycle,) = on.cycles()
+        assert (cycle.first, cycle.second) == (0, 1)
+        assert {cycle.one, cycle.other} == {"public.accounts (1)", "public.accounts (2)"}
+    with track(prepared(database, fault.mended), race(fault.actors)) as on:
+        assert on.cycles() == ()
+
+
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_mended_form_is_clean(database: Database, name: str, level: Isolation) -> None:

@@ -1,4 +1,4 @@
--- A shop of many tenants whose every trigger is right: what the faults of faults.py are put into.
+-- A shop of many tenants whose every trigger is right: what the faults of shopfaults.py are put into.
 create role shop_member nologin;
 create role shop_service nologin bypassrls;
 create schema app;

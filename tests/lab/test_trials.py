@@ -1,0 +1,92 @@
+"""Each trigger tried by itself: what is wrong with one is found and named, and a trigger that does the same rightly passes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reconciler.engine import testing
+from reconciler.engine.subject import of_source
+from reconciler.engine.testing import Wanted
+from reconciler.settings import Database
+
+SCHEMA = """
+create role trial_member nologin;
+create table public.tenants (id uuid primary key);
+create table public.counts (tenant_id uuid primary key references public.tenants (id), n integer not null default 0);
+create table public.log (id bigint generated always as identity primary key, tenant_id uuid not null, what text not null);
+alter table public.counts enable row level security;
+create policy own on public.counts for select to trial_member
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, update on public.counts to trial_member;
+"""
+TABLE = """
+create table public.{name} (
+  id uuid primary key default gen_random_uuid(), tenant_id uuid not null references public.tenants (id), name text not null,
+  n integer not null, unique (tenant_id, name));
+alter table public.{name} enable row level security;
+create policy own on public.{name} to trial_member
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on public.{name} to trial_member;
+create function public.f_{name}() returns trigger language plpgsql {rights} as $$ begin {body} end $$;
+create trigger t {when} on public.{name} {each} execute function public.f_{name}();
+"""
+DEFINER = "security definer set search_path = ''"
+ROW = "for each row"
+LOG = "insert into public.log (tenant_id, what) values (new.tenant_id, new.name);"
+COUNT = "update public.counts set n = n + 1 where tenant_id = new.tenant_id;"
+ROWS = "referencing new table as fresh for each statement"
+TRIGGERS = {
+    "right": (DEFINER, "after insert", ROW, f"{COUNT} {LOG} return null;", set()),
+    "swallows": (
+        DEFINER,
+        "after insert",
+        ROW,
+        f"begin {LOG} exception when others then null; end; return null;",
+        {"swallowed error"},
+    ),
+    "starves": ("", "after insert", ROW, f"{COUNT} return null;", {"starvation"}),
+    "recurs": (
+        DEFINER,
+        "after update",
+        ROW,
+        "update public.recurs set n = n + 1 where id = new.id; return null;",
+        {"recursion"},
+    ),
+    "first_only": (
+        DEFINER,
+        "after insert",
+        ROWS,
+        "insert into public.log (tenant_id, what) select tenant_id, name from fresh limit 1; return null;",
+        {"bulk"},
+    ),
+    "too_early": (DEFINER, "before insert", ROW, f"{COUNT} return new;", {"wrong timing"}),
+    "drops": (DEFINER, "before insert", ROW, "if new.n is null then return null; end if; return new;", {"lost row"}),
+    "strays": (
+        DEFINER,
+        "after insert",
+        ROW,
+        "insert into public.log (tenant_id, what) select id, 'x' from public.tenants where id <> new.tenant_id; return null;",
+        {"foreign row"},
+    ),
+}  # fmt: skip
+
+
+def test_what_is_wrong_with_a_trigger_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "schema.sql"
+    file.write_text(
+        SCHEMA
+        + "".join(
+            TABLE.format(name=name, rights=rights, when=when, each=each, body=body)
+            for name, (rights, when, each, body, _) in TRIGGERS.items()
+        )
+    )
+    with of_source(str(file)) as subject:
+        wanted = Wanted("public.*.t", levels=("read committed",), bulk=50)
+        cases = testing.tested(subject, Database(name="x", tenant_column="tenant_id"), wanted).cases
+    found: dict[str, set[str]] = {name: set() for name in TRIGGERS}
+    for case in cases:
+        if case.verdict == "failed":
+            found[case.subject.name].add(case.found)
+    assert found == {name: wrong for name, (*_, wrong) in TRIGGERS.items()}
+    tried = {case.name.split("/", 1)[1] for case in cases if case.subject.name == "right"}
+    assert {"insert: normal, serializable", "insert: 50 rows", "insert: public.log refuses"} <= tried
