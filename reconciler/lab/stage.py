@@ -29,8 +29,10 @@ Choose = Callable[[Sequence[int], int], int]
 _POLL = 0.0004
 _PATIENCE = 20.0
 """Seconds that a statement may take, and that PostgreSQL may take to end a deadlock."""
-_DEADLOCK = "40ms"
-"""Long enough to look at a deadlock before it is ended, short enough to play hundreds of them."""
+_DEADLOCK = 0.04
+"""Seconds: long enough to look at a deadlock before it is ended, short enough to play hundreds of them."""
+_MARGIN = 0.015
+"""Seconds that a session may take to look for a deadlock once it is time."""
 _WAITING = """
 select l.pid, l.locktype, l.classid::bigint, l.objid::bigint
   from pg_catalog.pg_locks as l where not l.granted and l.pid = any(%s) order by 1
@@ -50,10 +52,17 @@ class _Player:
     answers: list[Answer] = field(default_factory=list)
     failure: Failure | None = None
     committed: bool = False
+    since: float = 0.0
 
 
 class Stage:
-    """A scratch database with gates, and the sessions of a race."""
+    """A scratch database with gates, and the sessions of a race.
+
+    `patient`: nobody goes on before each session that waits has looked for a deadlock (it does so once, `deadlock_timeout` after it began to
+    wait). Then whoever closes the circle is who is ended, every time; else the machine's load decides.
+    """
+
+    patient = False
 
     def __init__(self, database: Url, meanings: Mapping[int, str], sessions: int) -> None:
         self._meanings = meanings
@@ -61,7 +70,7 @@ class Stage:
         self._sessions = [Session(database, str(number + 1)) for number in range(sessions)]
         for number, session in enumerate(self._sessions):
             session.run(f"set {gates.SCHEMA}.session = '{number}'")
-            session.run(f"set deadlock_timeout = '{_DEADLOCK}'")
+            session.run(f"set deadlock_timeout = '{_DEADLOCK * 1000:g}ms'")
         gates.sessions(self._control, sessions)
         keys = [key for n in range(sessions) for gate in meanings for key in gates.keys(n, gate)]
         self._control.execute(
@@ -107,6 +116,7 @@ class Stage:
                 deadlock = deadlock or self._deadlock(players, steps)
                 self._wait_for_the_end(players)
                 continue
+            self._let_them_look(players)
             last = choose(able, last)
             choices.append(last)
             opened.append(able)
@@ -114,13 +124,23 @@ class Stage:
             began = self._meaning(player) if player.at == "gate" else _said(player.script[player.next])
             self._go(player)
             self._settle(players)
-            steps.append(Step(last, began, player.at, self._meaning(player) if player.at == "gate" else ""))
+            waited = player.failure is not None and player.failure.sqlstate == "40P01"
+            if waited and deadlock is None:  # it was over before anybody could look at it
+                deadlock = Deadlock(tuple(str(player.failure and player.failure.detail).splitlines()))
+            then: At = "blocked" if waited else player.at
+            steps.append(Step(last, began, then, self._meaning(player) if player.at == "gate" else ""))
             seen(player.session.pid)
             done = sum(1 for p in players if p.committed)
             if done > commits:
                 commits, broken = done, broken or ask()
         ended = tuple(Ended(tuple(p.answers), p.failure, p.committed) for p in players)
         return Ran(tuple(choices), tuple(steps), ended, tuple(opened), deadlock, broken)
+
+    def _let_them_look(self, players: Sequence[_Player]) -> None:
+        """See `patient`."""
+        waiting = [p.since for p in players if p.at == "blocked" and p.since]
+        if self.patient and waiting:
+            time.sleep(max(0.0, max(waiting) + _DEADLOCK + _MARGIN - time.monotonic()))
 
     def _meaning(self, player: _Player) -> str:
         return self._meanings[gates.gate_of(player.key)]
@@ -134,7 +154,7 @@ class Stage:
             self._control.execute("select pg_catalog.pg_advisory_unlock(%s, %s)", (gates.CLASS, player.key))
             self._control.execute("select pg_catalog.pg_advisory_lock(%s, %s)", (gates.CLASS, player.key))
             player.key = 0
-        player.at = "blocked"  # until it is seen to stand elsewhere
+        player.at, player.since = "blocked", 0.0  # until it is seen to stand elsewhere
 
     def _settle(self, players: Sequence[_Player]) -> None:
         """Waits until each session that is under way stands at a gate, behind a lock, or has its answer."""
@@ -158,6 +178,8 @@ class Stage:
             if not running:
                 # Who let another one go may not have been seen to: look once more before all of them count as standing.
                 if not any(player.session.poll() for player in waiting if player.at == "blocked"):
+                    for player in waiting:
+                        player.since = player.since or time.monotonic()
                     return
                 continue
             if time.monotonic() > deadline:
