@@ -23,6 +23,7 @@ from reconciler.lab.race import explored, replayed
 from reconciler.lab.remedies import Called, called
 from reconciler.lab.report import Advice, Case, Tested
 from reconciler.lab.told import INSTRUMENTED, case_of, case_of_replay, case_of_scenario, case_of_trial
+from reconciler.lab.triggers import Trigger
 from reconciler.lab.values import LEVELS, Isolation, Race
 from reconciler.pg import Url, connect
 from reconciler.settings import Database
@@ -171,6 +172,7 @@ def _triggers(run: _Run, made: World) -> None:
         run.subject.shadow.copy(made.both) as database,
         trials.open_bench(database, made, _holding(run, made), run.subject.designs, run.wanted.bulk) as bench,
     ):
+        known: dict[str, Trigger] = {}
         for trigger in bench.triggers:
             if not run.wanted.matches(str(trigger.id)):
                 continue
@@ -179,7 +181,7 @@ def _triggers(run: _Run, made: World) -> None:
                 continue
             run.tell(f"trigger {trigger.id}")
             began = time.monotonic()
-            for tried in trials.every(bench, trigger):
+            for tried in trials.every(bench, trigger, known):
                 now = time.monotonic()
                 run.cases.append(case_of_trial(tried, now - began, run.subject.places.get(trigger.id)))
                 began = now

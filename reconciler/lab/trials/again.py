@@ -50,7 +50,8 @@ def retried(bench: Bench, firing: Firing) -> Iterator[Tried]:
 def on_conflict(bench: Bench, firing: Firing) -> Iterator[Tried]:
     """ON CONFLICT DO NOTHING runs BEFORE triggers for a row that is then not stored: what they wrote elsewhere stays."""
     relation = bench.material.catalogue.relations[firing.trigger.relation]
-    if firing.event != "insert" or firing.trigger.timing != "before" or not bench.material.natural(relation):
+    before = any(one.timing == "before" for one in bench.beside(firing))
+    if firing.event != "insert" or not before or not bench.material.natural(relation):
         return
     sql = f"{firing.sql} on conflict do nothing"
     with bench.undone(firing.given):
@@ -71,7 +72,7 @@ def on_conflict(bench: Bench, firing: Firing) -> Iterator[Tried]:
 
 def gone_meanwhile(bench: Bench, firing: Firing) -> Iterator[Tried]:
     """What is deferred runs at the end of the transaction, when the row may be gone."""
-    if not firing.trigger.deferrable or firing.event == "delete":
+    if firing.event == "delete" or not any(one.deferrable for one in bench.beside(firing)):
         return
     relation = bench.material.catalogue.relations[firing.trigger.relation]
     row = bench.material.rows(relation)[-1]

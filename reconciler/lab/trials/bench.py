@@ -94,6 +94,11 @@ class Bench:
     designs: Mapping[ObjectId, TriggerDesign]
     bulk: int
 
+    def beside(self, firing: Firing) -> list[Trigger]:
+        """The triggers that the statement may fire: those of its table and event."""
+        table = firing.trigger.relation
+        return [one for one in self.triggers if one.relation == table and firing.event in one.events]
+
     @contextmanager
     def undone(self, given: Sequence[str] = (), *, level: str = "read committed") -> Iterator[None]:
         """A transaction that is rolled back, with what is given taken away."""
