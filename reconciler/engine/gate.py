@@ -60,7 +60,10 @@ def _found(
 ) -> tuple[Finding, ...]:
     subject = Subject(database.name, shadow, state, database.platform, scope)
     if attacks or database.audit.attacks:
-        found: Collection[Finding] = audited(subject, database, told=told).findings
+        audit = audited(subject, database, told=told)
+        if audit.partial:  # half an audit lets nothing pass
+            raise KeyboardInterrupt
+        found: Collection[Finding] = audit.findings
     else:
         with connect(state) as session:
             found = ruled(session, subject, whose(session, database), seen or catalog.read(session, scope))
