@@ -33,6 +33,7 @@ class Crossing(NamedTuple):
 @dataclass
 class Seen:
     """What firing the triggers of one table by one event as one identity came to. `refused` is why it was not, `denied` that it never could,
+    `stuck` that it took too long,
     `rows` how many rows of A were tried, `hidden` how many of them row-level security kept from it, `good` one that
     it could do it with; `named` who of the same role sent B's keys, if not this one."""
 
@@ -44,10 +45,16 @@ class Seen:
     endless: dict[ObjectId, Try] = field(default_factory=dict)
     refused: str = ""
     denied: bool = False
+    stuck: bool = False
     rows: int = 0
     hidden: int = 0
     good: Row | None = None
     named: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether one more row would come to the same."""
+        return self.denied or self.stuck
 
 
 def cross(stage: Stage, attack: Try, one: Fired, seen: Seen) -> None:

@@ -101,12 +101,12 @@ def _seen(stage: Stage, identity: Identity, table: ObjectId, event: str, trigger
     seen = Seen(rows=len(rows))
     for row in rows:
         for attack in tries.plain(stage, identity, table, event, row):
-            if seen.good is None and not seen.denied and _take(stage, identity, attack, triggers, seen):
+            if seen.good is None and not seen.over and _take(stage, identity, attack, triggers, seen):
                 seen.good = row
         seen.hidden += seen.good is None and (not seen.refused or "row-level security" in seen.refused)
-    if rows and seen.good is None and not seen.denied and seen.refused:
+    if rows and seen.good is None and seen.refused:
         for attack in tries.changed(stage, identity, table, event, rows[0], triggers):
-            if seen.good is None and _take(stage, identity, attack, triggers, seen):
+            if seen.good is None and not seen.over and _take(stage, identity, attack, triggers, seen):
                 seen.good = Row({**rows[0].values, **attack.changes})
     return seen
 
@@ -121,7 +121,8 @@ def _vary(
     if seen.good is None or not (matter or idle):
         return Telling(identity.name)
     for attack in tries.changed(stage, identity, table, event, seen.good, triggers):
-        _take(stage, identity, attack, triggers, seen)
+        if not seen.stuck:
+            _take(stage, identity, attack, triggers, seen)
     telling = _telling(seen)
     for base in telling if matter else ():
         for attack in tries.naming(stage, identity, table, event, seen.good, triggers, base):
@@ -177,6 +178,7 @@ def _take(stage: Stage, identity: Identity, attack: Try, triggers: Sequence[Trig
     if one.code:
         seen.refused = f"{one.code}: {one.message}"
         seen.denied = one.code == "42501" and "permission denied" in one.message
+        seen.stuck = one.code == "57014"
     if one.code.startswith("42") and "row-level security" not in one.message:
         inside = [trigger for trigger in triggers if f"{trigger.function.id.name}(" in one.context]
         seen.failing.update(
