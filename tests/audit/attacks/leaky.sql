@@ -42,7 +42,7 @@ create or replace function taken(p_title text) returns boolean language sql stab
   select exists (select from public.readable as r where r.title = p_title) $$;
 
 alter table files drop constraint in_folder;
-alter table files add constraint in_folder foreign key (folder_id) references folders (id) on delete cascade;
+alter table files add constraint in_folder foreign key (folder_id) references folders (id) on delete cascade on update cascade;
 alter table files drop constraint one_email;
 alter table files add constraint one_email unique (email);
 

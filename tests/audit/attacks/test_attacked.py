@@ -40,6 +40,7 @@ HOLES = {
     ("public.rename(bigint, text)", "EXECUTE", MEMBER): "ATK007",
     ("public.finish(bigint)", "EXECUTE", MEMBER): "ATK007",
     ("public.folders", "DELETE", MEMBER): "ATK008",
+    ("public.folders", "UPDATE", MEMBER): "ATK008",
     ("public.planned", "SELECT", MEMBER): "ATK010",
     ("public.boasted", "SELECT", MEMBER): "ATK009",
     ("public.unclaimed", "SELECT", MEMBER): "ATK011",
