@@ -167,7 +167,7 @@ def runs(subject: Subject, start: Url, script: str) -> bool:
             [str(subject.shadow.programs.program("psql")), "-X", "-q", "-d", copy.reveal(), "-f", "-"],
             input=script, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
-        return "LEAK" in done.stdout
+        return "LEAK" in done.stdout or "STARVED" in done.stdout
 
 
 def summed(found: list[Judged]) -> str:
