@@ -18,11 +18,12 @@ from dataclasses import replace
 import psycopg
 import structlog
 
+from reconciler.daemon.audits import Audits
 from reconciler.daemon.log import mask
 from reconciler.daemon.record import Record, moment
 from reconciler.daemon.standing import Standing
 from reconciler.daemon.wakeup import Trigger, Wakeup
-from reconciler.engine import auditing, invariants, telling
+from reconciler.engine import invariants, telling
 from reconciler.engine.checkout import used
 from reconciler.engine.cycle import Pass, acted, observed, stalled
 from reconciler.engine.document import plan_document
@@ -38,8 +39,6 @@ from reconciler.settings import Database
 
 _QUIET = 0.2
 """Seconds without another event of a file before the files are read."""
-_IDLE = 1.0
-"""Seconds after a new state was declared before it is audited: by then nobody has asked for anything but the time."""
 _REHEARSALS = threading.BoundedSemaphore(2)
 """How many databases have something materialised or rehearsed at once: each may take a server of its own."""
 _BEGINS, _ENDS = "start the shadow", "ask the live database"
@@ -72,12 +71,10 @@ class Worker:
         self._said = ""
         self._done_of = ""
         self._plan: dict[str, Json] | None = None
-        self._audit_of = self._unaudited = ""
-        self._audit_from = 0.0
-        self._audited: dict[str, Json] | None = None
         self._invariants: dict[str, Json] | None = None
         self._ask_from = 0.0
         self._log = structlog.get_logger(__name__).bind(database=database.name)
+        self._audits = Audits(self._stop, self._log)
         self.standing = Standing(
             database, self.record.events, heard=lambda: self.wakeup.ask("listener"), settled=lambda: self.wakeup.ask("start")
         )  # fmt: skip
@@ -112,11 +109,10 @@ class Worker:
             while True:
                 clock = self._looked_at + self.database.check_interval.seconds + 1
                 due = min(self._again or clock, clock)
-                idle = min(due, self._audit_from) if self._unaudited else due
-                triggers = self.wakeup.wait(idle, quiet=_QUIET)
+                triggers = self.wakeup.wait(self._audits.before(due), quiet=_QUIET)
                 if self.wakeup.closed:
                     return
-                if self._unaudited and set(triggers) <= {"timer"} and time.monotonic() >= self._audit_from:
+                if self._audits.due(triggers):
                     self._audit()
                     if not triggers and time.monotonic() < due:
                         continue
@@ -140,7 +136,8 @@ class Worker:
                 self.declared = fetched.database
                 found = self._pass(triggers, fetched)
             self._told(log, found, trigger, time.monotonic() - began)
-            self._to_audit(found)
+            if found.seen is not None:
+                self._audits.noted(found.seen.after.fingerprint, moment()[:10])
         except Exception as error:  # noqa: BLE001 - a fault of ours in one pass must not end the watch over a database
             self._faltered(log, error, trigger)
         finally:
@@ -175,42 +172,16 @@ class Worker:
             return found
         return self._act(found, of)
 
-    def _to_audit(self, found: Pass) -> None:
-        """Notes that what is declared is another state than the one that was audited, or that another day has come."""
-        if found.seen is not None:
-            of = f"{found.seen.after.fingerprint} {moment()[:10]}"
-            if of != self._audit_of:
-                self._unaudited, self._audit_from = found.seen.after.fingerprint, time.monotonic() + _IDLE
-            self._audit_of = of
-
     def _audit(self) -> None:
-        """What the audit says of the declarations, while nobody asks for anything else."""
-        of, self._unaudited = self._unaudited, ""
-        log, began = self._log.bind(trigger="audit"), time.monotonic()
+        began = time.monotonic()
         try:
-            with used(self.declared):
-                told = auditing.facts(
-                    self.declared, of, trust=self.declared.trust or "untrusted", told=self._act_stages
-                )
-        except Exception as error:
-            if self._stop.asked:
-                return
-            if not isinstance(error, (ReconcilerError, psycopg.Error)):
-                log.error("a fault of this program: the audit", exc_info=error)
-            elif isinstance(error, Stalled):
-                log.info("no audit is possible", why=str(error))
-            else:
-                self._audit_of = ""  # it passes: the next pass asks again
-            return
+            found = self._audits.made(self.declared, self._act_stages)
         finally:
             self._give_way()
             self.looks_since, self.stage = None, ""
-        self._audited = told
-        self.record.took("audit", time.monotonic() - began)
-        self._publish(self.record.audited(told))
-        counts = told["findings"]
-        if counts["error"] or counts["warning"]:
-            log.warning("the audit has something to say", **counts)
+        if found is not None:
+            self.record.took("audit", time.monotonic() - began)
+            self._publish(self.record.audited(found))
 
     def _look(self, asked: bool, hindrance: ReconcilerError | None) -> Pass:
         """How the database stands; declarations that could not be read or loaded are not tried again until something changed."""
@@ -288,7 +259,7 @@ class Worker:
             told = telling.facts(self.declared, found.seen)
         self._ask_invariants(found)
         told["invariants"] = self._invariants
-        told["audit"] = self._audited
+        told["audit"] = self._audits.found
         told["plan"] = self._plan if found.status.drift or found.seen is None else None
         self._publish(self.record.looked(found, told))
 
