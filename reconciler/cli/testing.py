@@ -61,6 +61,9 @@ def test(
     seconds: Annotated[
         float, typer.Option("--seconds", min=1, help="No new race is begun after so long.")
     ] = 600.0,
+    sessions: Annotated[
+        int, typer.Option("--sessions", min=2, max=3, help="3: races of three transactions, too.")
+    ] = 2,
     bulk: Annotated[
         int, typer.Option("--bulk", min=2, help="How many rows a trigger meets in one statement.")
     ] = 10_000,
@@ -88,7 +91,7 @@ def test(
     from reconciler.lab.junit import junit as xml
     from reconciler.lab.report import document
 
-    wanted = _wanted(race, schedule, level, schedules, drawn, seed, seconds, bulk)
+    wanted = _wanted(race, schedule, level, schedules, drawn, seed, seconds, bulk, sessions)
     with screen.progress() as told, subject_of(screen, target, source, live, None, told) as opened:
         subject, database = opened
         if not subject.shadow.own:
@@ -130,6 +133,7 @@ def _wanted(
     seed: int,
     seconds: float,
     bulk: int,
+    sessions: int,
 ) -> Wanted:
     from reconciler.engine.testing import Wanted
     from reconciler.errors import Usage
@@ -149,4 +153,4 @@ def _wanted(
     levels: tuple[Isolation, ...] = tuple(one for one in LEVELS if one == words) or LEVELS
     if schedule is not None and not words:
         levels = LEVELS[:1]
-    return Wanted(name, schedule or "", levels, Limits(schedules, 6, drawn, seed), seconds, bulk)
+    return Wanted(name, schedule or "", levels, Limits(schedules, 6, drawn, seed), seconds, bulk, sessions)

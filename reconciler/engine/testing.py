@@ -36,7 +36,7 @@ USUAL = Limits(schedules=60, preemptions=6)
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is to be tried. `name` is a name or a pattern (* and ?), `schedule` the one schedule of a race that is replayed;
-    `bulk` how many rows one statement inserts."""
+    `bulk` how many rows one statement inserts, `sessions` 3 for races of three, too."""
 
     name: str = "*"
     schedule: str = ""
@@ -44,6 +44,7 @@ class Wanted:
     limits: Limits = USUAL
     seconds: float = 600.0
     bulk: int = 10_000
+    sessions: int = 2
 
     def matches(self, name: str) -> bool:
         return name == self.name or fnmatch.fnmatchcase(name, self.name)
@@ -206,7 +207,7 @@ def _made(run: _Run, made: World) -> list[Race]:
     with connect(made.both, application_name="reconciler lab") as connection:
         stuff = material.read(connection, made)
         races = []
-        for one in pairs.races(connection, stuff, triggers.read(connection), holding):
+        for one in pairs.races(connection, stuff, triggers.read(connection), holding, run.wanted.sessions):
             if not run.wanted.matches(one.name):
                 continue
             if one.race is None:

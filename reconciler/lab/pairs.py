@@ -30,12 +30,14 @@ OPPOSITE = "updates-in-opposite-order"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A race before it is known who can run it: the statements of each transaction, and what is taken away first."""
+    """A race before it is known who can run it: the statements of each transaction, and what is taken away first. `optional`: it is no
+    news when nobody can."""
 
     name: str
     scripts: tuple[tuple[str, ...], ...]
     given: tuple[str, ...] = ()
     fires: frozenset[str] = frozenset()
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,13 @@ class Made:
 
 
 def races(
-    connection: Connection, material: Material, triggers: Iterable[Trigger], invariants: Mapping[str, str]
+    connection: Connection,
+    material: Material,
+    triggers: Iterable[Trigger],
+    invariants: Mapping[str, str],
+    sessions: int = 2,
 ) -> Iterator[Made]:
-    """Those of every table with triggers, at no level in particular yet. `connection` is a superuser's in the world's database."""
+    """Those of every table with triggers, at no level in particular yet; with three `sessions` also one of three inserts. `connection` is a superuser's in the world's database."""
     by_table: dict[int, set[str]] = {}
     for trigger in triggers:
         by_table.setdefault(trigger.relation, set()).update(trigger.events)
@@ -59,7 +65,7 @@ def races(
         relation = material.catalogue.relations.get(oid)
         if relation is None or relation.kind not in ("r", "p"):
             continue
-        for draft in drafts(connection, material, relation):
+        for draft in (*drafts(connection, material, relation), *_three(material, relation, sessions)):
             if not draft.fires & events:
                 continue
             name = f"{relation.id}/{draft.name}"
@@ -67,7 +73,7 @@ def races(
             if tried.actors:
                 race = Race(name, tried.actors, invariants=invariants, given=draft.given, subject=relation.id)
                 yield Made(relation.id, name, race)
-            else:
+            elif not draft.optional:
                 yield Made(relation.id, name, None, f"nobody can run {tried.why}")
         if not material.rows(relation):
             why = material.world.unseeded.get(relation.id, "it has no row")
@@ -100,7 +106,16 @@ def drafts(connection: Connection, material: Material, relation: Relation) -> It
             both,
             frozenset({"insert"}),
         )
+    if _parents(relation, other) != _parents(relation, last):
+        # each locks another row above it: nothing makes one wait for the other there
+        apart = ((insert,), (material.insert(relation, other),))
+        yield Draft("two-inserts-under-two-parents", apart, both, frozenset({"insert"}), optional=True)
     if natural:
+        # the same in everything but its key: what the triggers look up or make is the same
+        alike = material.insert(relation, {**last, **{name: other[name] for name in natural}})
+        pair_alike = ((insert,), (alike,))
+        yield Draft("two-inserts-alike", pair_alike, both, frozenset({"insert"}), optional=True)
+        yield from _without(connection, material, relation, pair_alike, both)
         take = material.update(relation, other, natural, last)
         yield Draft(
             "insert-against-update-to-its-key", ((insert,), (take,)), away, frozenset({"insert", "update"})
@@ -126,6 +141,14 @@ def drafts(connection: Connection, material: Material, relation: Relation) -> It
     bare = (*material.away(relation, last, itself=False), *bare)
     both_gone = ((material.delete(relation, last),), gone)
     yield Draft("two-deletes-of-two-rows", both_gone, bare, frozenset({"delete"}))
+
+
+def _three(material: Material, relation: Relation, sessions: int) -> Iterator[Draft]:
+    rows = material.rows(relation)
+    if sessions > 2 and rows:
+        insert = (material.insert(relation, rows[-1]),)
+        away = material.away(relation, rows[-1])
+        yield Draft("three-inserts-of-one-key", (insert, insert, insert), away, frozenset({"insert"}))
 
 
 def _parents(relation: Relation, row: Values) -> dict[str, str | None]:
@@ -162,19 +185,41 @@ def _target(material: Material, target: Relation, key: Key, row: Values) -> Valu
     return None
 
 
+def _without(
+    connection: Connection,
+    material: Material,
+    relation: Relation,
+    scripts: tuple[tuple[str, ...], ...],
+    given: tuple[str, ...],
+) -> Iterator[Draft]:
+    """Two inserts alike, where the rows are gone that their triggers look for: both may find that they have to make them."""
+    for target in _read(connection, material, relation, scripts[0][0], given):
+        gone = tuple(sql for row in material.rows(target) for sql in material.away(target, row))
+        name = f"two-inserts-alike-without-{target.name}"
+        yield Draft(name, scripts, (*given, *gone), frozenset({"insert"}), optional=True)
+
+
+def _read(
+    connection: Connection, material: Material, relation: Relation, insert: str, given: Sequence[str]
+) -> list[Relation]:
+    """The tables that an insert and its triggers read, but for itself, tenants, users and who belongs to what."""
+    tried = acting(connection, material, relation, [(insert,)], given)
+    if not tried.actors:
+        return []
+    tenancy = material.world.tenancy
+    left_out = {relation.id, tenancy.root, tenancy.users}
+    left_out |= {id for id, owned in tenancy.tables.items() if owned.ownership == "membership"}
+    seen = reads(connection, tried.actors[0], given)
+    found = [material.catalogue.relations[oid] for oid in seen if oid in material.catalogue.relations]
+    return [one for one in found if one.id not in left_out][:_LOOKED_AT]
+
+
 def _looked_at(
     connection: Connection, material: Material, relation: Relation, insert: str, away: Sequence[str]
 ) -> Iterator[Draft]:
     """The insert against a change, and against the delete, of rows that it makes its triggers read."""
-    tried = acting(connection, material, relation, [(insert,)], away)
-    if not tried.actors:
-        return
     pointed = {key.target for key in relation.keys}
-    left_out = {relation.id, material.world.tenancy.root, material.world.tenancy.users}
-    left_out |= {id for id, owned in material.world.tenancy.tables.items() if owned.ownership == "membership"}
-    seen = reads(connection, tried.actors[0], away)
-    found = [material.catalogue.relations[oid] for oid in seen if oid in material.catalogue.relations]
-    for target in [one for one in found if one.id not in left_out][:_LOOKED_AT]:
+    for target in _read(connection, material, relation, insert, away):
         rows = material.rows(target)
         plain = material.plain(target)
         if len(rows) > 1 and plain:

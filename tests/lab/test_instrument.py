@@ -38,6 +38,14 @@ def test_half_of_a_change_is_seen_between_two_reads(tmp_path: Path) -> None:
         ).cases
         assert (again.found, again.schedule) == ("anomaly", case.schedule)
 
+        def interrupt(stage: str) -> None:
+            if stage.startswith("race 2 of"):
+                raise KeyboardInterrupt
+
+        wanted = Wanted("public.uses/*", levels=("read committed",))
+        partial = testing.tested(subject, Database(name="x"), wanted, told=interrupt)
+        assert len(partial.cases) == 1 and partial.partial.startswith("interrupted (race 2 of")
+
 
 def test_a_write_between_two_reads_parts_them_already() -> None:
     def stops(text: str) -> int:

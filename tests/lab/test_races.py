@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from reconciler.lab.explore import follow
+from reconciler.lab.explore import Limits, follow
 from reconciler.lab.race import Kind, Track, explored, track
 from reconciler.lab.values import LEVELS, Actor, Isolation, Race
 from reconciler.pg import Url, connect
@@ -161,6 +161,28 @@ def test_the_fault_is_found_and_replays(database: Database, name: str) -> None:
 def _once_more(on: Track, name: str) -> tuple[Kind, object]:
     judged = on.judge(on.play(follow([int(digit) - 1 for digit in name])))
     return judged.kind, judged.ran.steps
+
+
+def test_schedules_drawn_from_a_seed_are_the_same_ones(database: Database) -> None:
+    fault = FAULTS["no unique index"]
+    drawn = Limits(schedules=1, drawn=12, seed=7)
+    found = [
+        [
+            judged.ran.name
+            for judged in explored(prepared(database, fault.broken), race(fault.actors), limits=drawn).judged
+        ]
+        for _ in range(2)
+    ]
+    assert found[0] == found[1] and len(found[0]) > 2
+
+
+def test_three_sign_ups_make_no_more_than_one_company(database: Database) -> None:
+    fault = FAULTS["no unique index"]
+    wide = Limits(schedules=25, preemptions=3)
+    three = race((SIGN_UP, SIGN_UP, SIGN_UP))
+    assert explored(prepared(database, fault.broken), three, limits=wide).worst.kind == "anomaly"
+    found = explored(prepared(database, fault.mended), three, limits=wide)
+    assert found.worst.kind == "serial" and found.left > 0, found.worst
 
 
 def test_chance_is_no_anomaly_and_a_moment_that_was_written_is_no_clock(database: Database) -> None:
