@@ -36,7 +36,7 @@ def subject_of(
         with of_source(
             source,
             where=database.shadow if database.shadow != "target" else "auto",
-            platform=platform,
+            platform=platform or ("supabase" if database.platform == "supabase" else None),
             told=told,
         ) as subject:
             yield subject, database

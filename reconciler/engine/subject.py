@@ -29,11 +29,11 @@ from reconciler.shadow.scratch import Shadow, shadow
 
 OWNER = "reconciler_owner"
 """Owns declared objects for which nobody else is named."""
-_SUPABASE = re.compile(
-    r"\bauth\s*\.\s*(?:uid|jwt|role|email|users)\b|\bto\s+(?:authenticated|anon)\b", re.IGNORECASE
-)
+_SUPABASE = re.compile(r"\bauth\s*\.\s*(?:uid|jwt|role|email|users)\b|\bservice_role\b", re.IGNORECASE)
+"""What only a schema for Supabase says. Its other roles have names that others use, too."""
 _BRINGS_AUTH = re.compile(
-    r'\bcreate\s+schema\s+(?:if\s+not\s+exists\s+)?"?auth"?\s*(?:;|authorization|$)', re.IGNORECASE
+    r'\bcreate\s+schema\s+(?:if\s+not\s+exists\s+)?"?auth"?\s*(?:;|authorization|$)',
+    re.IGNORECASE | re.MULTILINE,
 )
 
 
@@ -104,6 +104,9 @@ def of_source(
         found = _declared(source, exclude)
         kind = platform or _platform_in(found.files)
         start, owner = _loaded(found.files, server, kind)
+        kind = platform or _platform_at(
+            start
+        )  # what a file brings of the platform itself is the platform's, too
         yield Subject(
             source, server, start, kind, _scope(kind), found.places, found.designs, owner, found.scenarios
         )

@@ -57,3 +57,17 @@ def test_what_names_its_owners_keeps_them(tmp_path: Path) -> None:
 def test_what_is_no_source_is_said() -> None:
     with pytest.raises(Usage, match="no database URL"), of_source("there-is-no-such-thing"):
         pass
+
+
+def test_roles_that_are_called_like_those_of_a_platform_are_no_platform(tmp_path: Path) -> None:
+    file = tmp_path / "plain.sql"
+    file.write_text("create role anon nologin; create table t (a int); grant select on t to anon;")
+    with of_source(str(file)) as subject, connect(subject.start) as session:
+        assert subject.platform == "postgres"
+        assert session.execute("select has_table_privilege('anon', 't', 'truncate')").fetchone() == (False,)
+    file.write_text(
+        "create role authenticated nologin; create schema auth; create function auth.uid() returns uuid language sql return null;"
+        " create table t (a int); create policy p on t using (auth.uid() is not null);"
+    )
+    with of_source(str(file)) as subject:
+        assert subject.platform == "supabase" and "auth" not in subject.scope and "public" in subject.scope
