@@ -66,7 +66,7 @@ def test_roles_that_are_called_like_those_of_a_platform_are_no_platform(tmp_path
         assert subject.platform == "postgres"
         assert session.execute("select has_table_privilege('anon', 't', 'truncate')").fetchone() == (False,)
     file.write_text(
-        "create role authenticated nologin; create schema auth; create function auth.uid() returns uuid language sql return null;"
+        "create role authenticated nologin; create schema auth; create function auth.uid() returns uuid language sql return null::uuid;"
         " create table t (a int); create policy p on t using (auth.uid() is not null);"
     )
     with of_source(str(file)) as subject:
