@@ -57,7 +57,8 @@ def _tenant(policy: Policy, schema: Schema) -> str:
 @operator("behaviour")
 def disable_rls(schema: Schema) -> Made:
     for table in _guarded(schema):
-        yield table.name, f"alter table {table.name} disable row level security"
+        if not _readable(schema, table):
+            yield table.name, f"alter table {table.name} disable row level security"
 
 
 @operator("hygiene")
@@ -71,7 +72,7 @@ def drop_force(schema: Schema) -> Made:
 def table_without_rls(schema: Schema) -> Made:
     """A table made later, with the same keys, to which nobody gave row-level security."""
     for table in _guarded(schema):
-        if not table.partition:
+        if not table.partition and not _readable(schema, table):
             copy, role = f"{table.name}_export".replace('"', ""), ident(sorted(table.granted)[0])
             keys = "".join(f"; alter table {copy} add {key}" for key in table.references)
             yield (
@@ -260,7 +261,7 @@ def unwrapped_call(schema: Schema) -> Made:
 @operator("behaviour")
 def grant_truncate(schema: Schema) -> Made:
     for table in _guarded(schema):
-        if not table.partition:
+        if not table.partition and not _readable(schema, table):
             yield table.name, f"grant truncate on {table.name} to {ident(sorted(table.granted)[0])}"
 
 
