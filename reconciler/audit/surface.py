@@ -88,6 +88,7 @@ class Sequence:
 class Actions:
     """What a foreign key does to the rows that point to a row which goes or gets another key: pg_constraint's letters."""
 
+    name: str
     child: int
     parent: int
     columns: tuple[str, ...]
@@ -106,7 +107,8 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """Rights by role and OID; `filled` are columns (OID, name) that number or fill themselves; `calls` are the routines, and `numbers` the sequences, each with the roles that may use them."""
+    """Rights by role and OID; `filled` are columns (OID, name) that number or fill themselves, `always` those that
+    no UPDATE may set; `calls` are the routines, and `numbers` the sequences, each with the roles that may use them."""
 
     rights: Mapping[tuple[str, int], Rights]
     routines: tuple[Routine, ...]
@@ -116,6 +118,7 @@ class Surface:
     keys: tuple[Actions, ...]
     views: Mapping[int, Seen]
     filled: frozenset[tuple[int, str]]
+    always: frozenset[tuple[int, str]]
 
     def of(self, role: str, oid: int) -> Rights:
         return self.rights.get((role, oid), Rights())
@@ -185,9 +188,9 @@ _NAMES = (
     " join pg_catalog.pg_attribute as a on a.attrelid = {1} and a.attnum = x.n)"
 )
 _KEYS = f"""
-select k.conrelid::bigint, k.confrelid::bigint, {_NAMES.format("k.conkey", "k.conrelid")},
+select k.conname::text, k.conrelid::bigint, k.confrelid::bigint, {_NAMES.format("k.conkey", "k.conrelid")},
        {_NAMES.format("k.confkey", "k.confrelid")}, k.confdeltype::text, k.confupdtype::text
-  from pg_catalog.pg_constraint as k where k.contype = 'f' order by 1, k.conname
+  from pg_catalog.pg_constraint as k where k.contype = 'f' order by 2, 1
 """
 _VIEWS = f"""
 select c.oid::bigint, array(select distinct d.refobjid::bigint from pg_catalog.pg_rewrite as w join pg_catalog.pg_depend as d
@@ -199,7 +202,7 @@ select c.oid::bigint, array(select distinct d.refobjid::bigint from pg_catalog.p
  where c.relkind in ('v', 'm') and {_OURS} order by 1
 """
 _FILLED = """
-select a.attrelid::bigint, a.attname::text from pg_catalog.pg_attribute as a join pg_catalog.pg_class as c on c.oid = a.attrelid
+select a.attrelid::bigint, a.attname::text, a.attidentity = 'a' from pg_catalog.pg_attribute as a join pg_catalog.pg_class as c on c.oid = a.attrelid
  where c.relkind in ('r', 'p') and a.attnum > 0 and (a.attidentity <> '' or a.atthasdef) order by 1, 2
 """
 _BITS = {"UPDATE": 4, "INSERT": 8, "DELETE": 16}
@@ -233,15 +236,17 @@ def read(connection: Connection, roles: Iterable[str]) -> Surface:
         for role, may in connection.execute(_NUMBERS, (names, sequence.oid))
     }
     keys = tuple(
-        Actions(child, parent, tuple(own), tuple(theirs), deleted, updated)
-        for child, parent, own, theirs, deleted, updated in connection.execute(_KEYS.encode())
+        Actions(name, child, parent, tuple(own), tuple(theirs), deleted, updated)
+        for name, child, parent, own, theirs, deleted, updated in connection.execute(_KEYS.encode())
     )
     views = {
         oid: Seen(tuple(reads), frozenset(name for name, bit in _BITS.items() if takes & bit))
         for oid, reads, takes in connection.execute(_VIEWS.encode())
     }
-    filled = frozenset((oid, name) for oid, name in connection.execute(_FILLED))
-    return Surface(rights, routines, calls, sequences, numbers, keys, views, filled)
+    fills = connection.execute(_FILLED).fetchall()
+    filled = frozenset((oid, name) for oid, name, _ in fills)
+    always = frozenset((oid, name) for oid, name, fixed in fills if fixed)
+    return Surface(rights, routines, calls, sequences, numbers, keys, views, filled, always)
 
 
 def _rights(

@@ -43,24 +43,36 @@ def unreferenced(scene: Scene, relation: Relation, rows: Sequence[Kept], *, own:
     return found
 
 
-def arena(
-    scene: Scene, relation: Relation, rows: Sequence[Kept], *, own: bool = False, kept: bool = False
-) -> tuple[str, ...]:
+def arena(scene: Scene, relation: Relation, rows: Sequence[Kept], *, own: bool = False) -> tuple[str, ...]:
     """Leaves only these rows in the relation, and none that refers to them.
 
-    Of a table that says who belongs to what A's rows stay, too: without them the attacker would be nobody. So they do with `kept`,
-    then without what refers to them.
+    Of a table that says who belongs to what A's rows stay, too: without them the attacker would be nobody.
     """
     found = unreferenced(scene, relation, rows, own=own)
     others = [row for row in scene.rows(relation, "B") if row not in rows]
-    if (kept or relation.oid in scene.authority) and not own and others:
-        found.append(taken_away(relation, others))
-    if kept:
-        found += unreferenced(scene, relation, scene.rows(relation, "A"), own=True)
-    elif relation.oid not in scene.authority:
+    if relation.oid in scene.authority:
+        found += [taken_away(relation, others)] if others and not own else []
+    else:
         found.append(
             f"delete from {relation.sql} as x where not ({_any(relation, rows)}) returning {REMOVED}"
         )
+    return tuple(found)
+
+
+def inner_circle(
+    scene: Scene, relation: Relation, rows: Sequence[Kept], mine: Sequence[Kept], *, unbound: bool
+) -> tuple[str, ...]:
+    """The same for a table that policies consult: beside these rows only the attacker's own stay, and what refers to them and does not
+    say who belongs to what goes. `unbound`: the keys of what stays are dropped, else they would keep the attacker's own row from going."""
+    everybody = [*scene.rows(relation, "A"), *scene.rows(relation, "B")]
+    others = [row for row in everybody if row not in rows and row not in mine]
+    found = unreferenced(scene, relation, rows) + unreferenced(scene, relation, mine, own=True)
+    if others:
+        found.append(taken_away(relation, others))
+    for key in scene.surface.keys if unbound else ():
+        if key.parent == relation.oid and key.child in scene.authority:
+            child = scene.relation(key.child)
+            found.append(f"alter table {child.sql} drop constraint if exists {ident(key.name)}")
     return tuple(found)
 
 

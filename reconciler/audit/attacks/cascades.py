@@ -43,7 +43,7 @@ def _ways(target: Target, key: Actions) -> Iterator[tuple[str, str]]:
     if key.deleted in _REACH and target.possible("DELETE"):
         yield "DELETE", f"delete from {target.sql}"
     theirs = target.foreign()[:1]
-    free = set(key.theirs) <= set(target.writable(target.rights.update)) - set(target.deciding)
+    free = set(key.theirs) <= set(target.changeable()) - set(target.deciding)
     if key.updated in _REACH and target.possible("UPDATE") and free and theirs:
         yield "UPDATE", f"update {target.sql} set {target.assignments(key.theirs, theirs[0].values)}"
 

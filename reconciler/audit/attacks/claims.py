@@ -43,7 +43,7 @@ def attacks(target: Target) -> Attacks:
                 fresh=fresh,
                 aside=True,
             )
-        columns = target.plain(target.rights.update)
+        columns = target.changeable()
         if target.possible("UPDATE") and columns:
             yield Attack(
                 target.id,

@@ -12,7 +12,7 @@ def attacks(target: Target) -> Attacks:
     rights, rows = target.rights, target.foreign()[:1]
     if target.relation.kind not in ("r", "p") or not rows:
         return
-    columns, changed = target.writable(rights.insert), target.plain(rights.update)
+    columns, changed = target.writable(rights.insert), target.changeable()
     if rights.may("INSERT") and rights.may("UPDATE") and columns and changed:
         mine = target.own()
         for key in target.base.unique:

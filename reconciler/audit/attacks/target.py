@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.audit.attacks.arena import arena
+from reconciler.audit.attacks.arena import arena, inner_circle
 from reconciler.audit.scene import Kept, Scene, value
 from reconciler.audit.surface import Rights
 from reconciler.model import ObjectId
@@ -47,6 +47,11 @@ class Target:
         return self.base.oid in self.scene.authority
 
     @property
+    def consulted(self) -> bool:
+        """Whether policies ask it something."""
+        return self.authority or self.base.oid in self.scene.consulted
+
+    @property
     def deciding(self) -> tuple[str, ...]:
         """The columns that say whose a row is."""
         return self.scene.owner_of(self.base).columns
@@ -75,6 +80,11 @@ class Target:
         base = {column.name for column in self.base.columns if not column.generated}
         here = [column.name for column in self.relation.columns if not column.generated]
         return [name for name in here if name in base and name in granted]
+
+    def changeable(self) -> list[str]:
+        """The columns that the identity may set by UPDATE, the harmless ones first."""
+        fixed = self.scene.surface.always
+        return [name for name in self.plain(self.rights.update) if (self.base.oid, name) not in fixed]
 
     def needed(self, columns: Sequence[str]) -> list[str]:
         """Those of the columns that a row cannot do without, or that say whose it is: the rest fill themselves or stay empty."""
@@ -116,12 +126,23 @@ class Target:
             linked |= set(self.deciding)
         return linked | {c.name for c in self.base.columns if _USER.search(c.name) and not c.generated}
 
-    def arenas(self, rows: Sequence[Kept]) -> list[tuple[str, ...]]:
-        """What the harness prepares for an attack without WHERE upon these rows. Where policies consult the table itself, also
-        with A's own rows in it."""
+    def mine(self) -> list[Kept]:
+        """The row of A that names the attacker, or else one that is A's."""
+        people = set(self.scene.people(self.identity))
+        names = self._people()
+        if self.base.id == self.scene.world.tenancy.users:
+            names |= set(self.base.primary)
+        rows = self.scene.rows(self.base, "A")
+        return sorted(rows, key=lambda row: not people & {row.values[name] for name in names})[:1]
+
+    def arenas(self, rows: Sequence[Kept], *, going: bool = False) -> list[tuple[str, ...]]:
+        """What the harness prepares for an attack without WHERE upon these rows, which are to go (`going`) or to change. Where policies
+        consult the table itself, also with A's own rows in it."""
+        if self.authority:
+            return [inner_circle(self.scene, self.base, rows, self.mine(), unbound=going)]
         found = [arena(self.scene, self.base, rows)]
-        if self.base.oid in self.scene.consulted - self.scene.authority:
-            found.append(arena(self.scene, self.base, rows, kept=True))
+        if self.consulted:
+            found.append(inner_circle(self.scene, self.base, rows, self.mine(), unbound=going))
         return found
 
     def values(self, columns: Sequence[str], of: Mapping[str, str | None]) -> str:

@@ -53,7 +53,7 @@ def updates(target: Target) -> Attacks:
             target.id, "UPDATE", "changes every row", f"update {target.sql} set {name} = default", "ATK003"
         )
         return
-    columns = target.plain(target.rights.update) or target.plain([c.name for c in target.relation.columns])
+    columns = target.changeable() or target.plain([c.name for c in target.relation.columns])
     chosen = ""
     for row in target.own()[:2]:
         for column in columns[:MOST_COLUMNS]:
@@ -78,11 +78,13 @@ def updates(target: Target) -> Attacks:
             break
     for row in target.foreign():
         for setup in target.arenas([row]) if columns else []:
+            # where the attacker's own row stays, beside B's, it stays unique with its own value
+            of = next(iter(target.mine()), row) if target.consulted else row
             done = yield Attack(
                 target.id,
                 "UPDATE",
                 "changes rows of tenant B without a WHERE",
-                f"update {target.sql} set {target.assignments([chosen or columns[0]], row.values)}",
+                f"update {target.sql} set {target.assignments([chosen or columns[0]], of.values)}",
                 "ATK003",
                 setup,
             )
@@ -109,7 +111,7 @@ def deletes(target: Target) -> Attacks:
     rows = target.foreign()
     for some in [rows, *([row] for row in rows)] if rows else []:
         outcomes = []
-        for setup in target.arenas(some):
+        for setup in target.arenas(some, going=True):
             done = yield Attack(
                 target.id,
                 "DELETE",
@@ -143,7 +145,7 @@ def moves(target: Target) -> Attacks:
     """Rows across the border by UPDATE: one of A's given to B, one of B's taken over, where the columns that decide may be written."""
     if not target.possible("UPDATE"):
         return
-    may = target.writable(target.rights.update)
+    may = target.changeable()
     deciding = [name for name in target.deciding if name in may]
     if not deciding:
         return
