@@ -26,7 +26,7 @@ from reconciler.lab.locks import Cycle, cycles, held
 from reconciler.lab.material import prepared
 from reconciler.lab.reach import Reach, reach
 from reconciler.lab.remedies import Called
-from reconciler.lab.saved import Saved, references, restore, save, state
+from reconciler.lab.saved import Saved, digests, references, restore, save, state
 from reconciler.lab.stage import Stage
 from reconciler.lab.values import Race, Ran
 from reconciler.model import ObjectId
@@ -37,6 +37,8 @@ Kind = Literal["serial", "retry", "unclear", "deadlock", "failure", "anomaly", "
 """As some serial order; so, but for transactions that must be run again; nobody can tell, because the same serial order does not come to
 the same twice; as some serial order, after a deadlock; so, but for a transaction that failed as in no serial order; as no serial order; or a
 declared invariant does not hold."""
+_WATCHED = 100
+"""Beside how many tables that a race does not write it is looked at whether they stay as they are."""
 WORST: tuple[Kind, ...] = ("invariant", "anomaly", "failure", "deadlock", "unclear", "retry", "serial")
 
 
@@ -82,6 +84,9 @@ class Track:
         self._gated = reached.gated
         self._invariants = Invariants(race.invariants)
         self._saved: Saved = save(self._admin, self.written)
+        self._others = reached.others if len(reached.others) <= _WATCHED else ()
+        self._untouched = save(self._admin, self._others, "other")
+        self._digests = digests(self._admin, self._others)
         before = state(self._admin, self._saved)
         self._canon = Canon(self._saved.columns, references(self._admin), before, datetime.now(UTC))
         meanings = gates.install(self._admin, reached.gated)
@@ -124,6 +129,9 @@ class Track:
         """What the schedule that was just played came to; reads the rows as they are now."""
         if ran.broken:
             return Judged(ran, "invariant", ran.broken)
+        strange = self._strange()
+        if strange:
+            return Judged(ran, "anomaly", f"rows of {', '.join(strange)} change, which no serial order does")
         found = state(self._admin, self._saved)
         failed = {n for n, end in enumerate(ran.ended) if end.failure is not None}
         again = {n for n in failed if (failure := ran.ended[n].failure) is not None and failure.retried}
@@ -147,6 +155,14 @@ class Track:
             return Judged(ran, "unclear", says)
         difference, surplus = self._nearest(text, counted)
         return Judged(ran, "anomaly", "no serial order comes to this", difference, surplus)
+
+    def _strange(self) -> list[str]:
+        """Tables that were written although nobody writes them in any order; what was done to them is undone."""
+        now = digests(self._admin, self._others)
+        found = [table for table, digest in now.items() if digest != self._digests[table]]
+        if found:
+            restore(self._admin, self._untouched)
+        return found
 
     def _retries(self, ran: Ran, again: set[int]) -> str:
         if not again:

@@ -15,6 +15,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from reconciler.errors import Stalled
+from reconciler.lab.gates import SCHEMA
 from reconciler.lab.material import prepared
 from reconciler.lab.saved import makes
 from reconciler.lab.values import Actor, Race
@@ -46,10 +47,12 @@ select n.nspname::text, c.relname::text from up join pg_catalog.pg_class as c on
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """`written` are the tables whose rows make up the outcome, `gated` those before whose writing a session can be stopped."""
+    """`written` are the tables whose rows make up the outcome, `gated` those before whose writing a session can be stopped, `others` the
+    tables that nothing writes while one transaction comes after another."""
 
     written: tuple[ObjectId, ...]
     gated: tuple[ObjectId, ...]
+    others: tuple[ObjectId, ...] = ()
 
 
 def reach(database: Url, race: Race) -> Reach:
@@ -71,7 +74,9 @@ def reach(database: Url, race: Race) -> Reach:
         above = session.execute(_ABOVE, (list(open_),)).fetchall()
     parents = {ObjectId("table", schema, name) for schema, name in above}
     gated = {one.relation for one in open_.values()} | parents
-    return Reach(tuple(sorted(one.relation for one in written.values())), tuple(sorted(gated)))
+    everything = {id for id, _ in watch.relations.values() if id.kind == "table" and id.schema != SCHEMA}
+    changed = {one.relation for one in written.values()}
+    return Reach(tuple(sorted(changed)), tuple(sorted(gated)), tuple(sorted(everything - changed)))
 
 
 def reads(connection: Connection, actor: Actor, given: Sequence[str]) -> tuple[int, ...]:

@@ -53,20 +53,23 @@ class Saved:
     columns: Mapping[ObjectId, tuple[Column, ...]]
 
 
-def save(connection: Connection, tables: Iterable[ObjectId]) -> Saved:
-    """Keeps the rows of these tables, and where every sequence stands. Partitioned tables are kept by their partitions."""
+def save(connection: Connection, tables: Iterable[ObjectId], name: str = "kept") -> Saved:
+    """Keeps the rows of these tables, and where every sequence stands. Partitioned tables are kept by their partitions. `name` is that of
+    what is kept: one for each call."""
     connection.execute(f"create schema if not exists {SCHEMA}")
     known: dict[ObjectId, tuple[Column, ...]] = {}
     away, back = [], []
     for number, table in enumerate(sorted(set(tables))):
-        name, kept = ident(table.schema, table.name), f"{SCHEMA}.kept_{number}"
+        source, kept = ident(table.schema, table.name), f"{SCHEMA}.{name}_{number}"
         known[table] = columns(connection, table)
         connection.execute(f"drop table if exists {kept}")
-        connection.execute(f"create table {kept} as select * from only {name}")
+        connection.execute(f"create table {kept} as select * from only {source}")
         stored = ", ".join(ident(column.name) for column in known[table] if not column.computed)
-        away.append(f"delete from only {name}")
+        away.append(f"delete from only {source}")
         if stored:
-            back.append(f"insert into {name} ({stored}) overriding system value select {stored} from {kept}")
+            back.append(
+                f"insert into {source} ({stored}) overriding system value select {stored} from {kept}"
+            )
     for (sequence,) in connection.execute(_SEQUENCES).fetchall():
         row = connection.execute(f"select last_value, is_called from {sequence}").fetchone()
         assert row is not None
@@ -83,6 +86,17 @@ def restore(connection: Connection, saved: Saved) -> None:
 def state(connection: Connection, saved: Saved) -> dict[ObjectId, Rows]:
     """Every row of the tables as text, in no particular order."""
     return {table: rows(connection, table, known) for table, known in saved.columns.items() if known}
+
+
+def digests(connection: Connection, tables: Iterable[ObjectId]) -> dict[str, str]:
+    """A value for the rows of each table, in one query; for many tables of few rows."""
+    parts = [
+        f"select {literal(str(table))}, pg_catalog.count(*)::text || ' '"
+        f" || coalesce(pg_catalog.sum(pg_catalog.hashtextextended(x::text, 0)), 0)::text"
+        f" from only {ident(table.schema, table.name)} as x"
+        for table in sorted(set(tables))
+    ]
+    return dict(connection.execute(" union all ".join(parts).encode()).fetchall()) if parts else {}
 
 
 def columns(connection: Connection, table: ObjectId) -> tuple[Column, ...]:

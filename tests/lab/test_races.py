@@ -185,6 +185,22 @@ def test_three_sign_ups_make_no_more_than_one_company(database: Database) -> Non
     assert found.worst.kind == "serial" and found.left > 0, found.worst
 
 
+def test_what_is_written_only_when_two_meet_is_an_anomaly(database: Database) -> None:
+    schema = """
+    create table public.names (name text primary key);
+    create table public.lost (name text);
+    create function public.add(w text) returns void language plpgsql as $$ begin
+      perform from public.names where name = w;
+      if not found then
+        begin insert into public.names values (w); exception when unique_violation then insert into public.lost values (w); end;
+      end if;
+    end $$;"""
+    calls = (("select public.add('x')",), ("select public.add('x')",))
+    found = explored(prepared(database, schema), race(calls))
+    assert found.worst.kind == "anomaly" and "public.lost" in found.worst.says, found.worst
+    assert found.count("serial") > 0
+
+
 def test_chance_is_no_anomaly_and_a_moment_that_was_written_is_no_clock(database: Database) -> None:
     dice = "create table public.dice (n double precision);"
     found = explored(prepared(database, dice), race((("insert into public.dice values (random())",),) * 2))
