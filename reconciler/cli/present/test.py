@@ -73,6 +73,8 @@ def _passed(cases: Sequence[Case]) -> Iterator[Text]:
         yield Text("\nPassed", style="green")
     for subject, found in subjects.items():
         played = sum(sum(case.counts.values()) for case in found)
+        number = "1 case" if len(found) == 1 else f"{len(found)} cases"
+        schedules = f", {played} schedules" if played else ""
         part = sum(1 for case in found if not case.whole)
         note = f", {part} of them not through all their schedules" if part else ""
-        yield Text(f"  {subject}: {len(found)} cases, {played} schedules{note}")
+        yield Text(f"  {subject}: {number}{schedules}{note}")
