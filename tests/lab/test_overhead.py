@@ -49,7 +49,7 @@ def costs() -> Iterator[dict[str, Cost]]:
 
 
 def _measured(server: Shadow, url: object, one: object) -> Cost:
-    return measured(server, url, one, seconds=6, budget=Budget(0.10, 0.50))  # type: ignore[arg-type]
+    return measured(server, url, one, seconds=15, budget=Budget(0.10, 0.50))  # type: ignore[arg-type]
 
 
 def test_a_row_trigger_that_writes_a_log_is_too_dear_and_cheaper_for_each_statement(
