@@ -22,7 +22,12 @@ WANTED = {
 }
 
 
-@pytest.mark.parametrize("name", WANTED)
+QUICK = ("a lost update", "locks in another order")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.races) for name in WANTED]
+)
 def test_the_fix_fits_and_a_rerun_shows_it(database: Callable[..., Url], name: str) -> None:
     fault = FAULTS[name]
     broken = prepared(database, fault.broken)
