@@ -1,4 +1,4 @@
-"""Two sign-ups of one company at once: no schedule at any level comes to what no order of them can; each of five ways to break that is found."""
+"""Two sign-ups of one company at once: no schedule at any level comes to what no order of them can; each of five ways to break it is found."""
 
 from __future__ import annotations
 
@@ -160,12 +160,6 @@ FAULTS = {
     "select, then insert": Fault(
         function("resolve_company", ("      on conflict do nothing\n", "")), "failure", says="23505"
     ),
-    "select, then insert, of a submission": Fault(
-        function("intake_submission", ("  on conflict (org_id, external_id) do nothing\n", "")),
-        "failure",
-        pair="one submission twice",
-        says="23505",
-    ),
     "locks in another order": Fault(
         MERGE,
         "deadlock",
@@ -194,7 +188,7 @@ FAULTS = {
 }
 
 
-AGAIN = ("select, then insert, of a submission", "FOR UPDATE is missing")
+AGAIN = ("FOR UPDATE is missing",)
 """What takes long, or is found in another schema, too."""
 
 
