@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reconciler.audit.attacks.values import Outcome
+from reconciler.audit.attacks.values import Outcome, alike
 from reconciler.audit.surface import Rights
 from reconciler.model import Verdict
 from reconciler.shadow.tenants.values import Identity, Ownership
@@ -70,8 +70,8 @@ def called(identity: Identity, outcomes: Sequence[Outcome], alive: str, *, pure:
     if not attacks:
         return Decision("undecided", "no call could be made")
     best = next((o for o in attacks if o.trouble is not None), attacks[0])
-    controls = [o for o in outcomes if o.attack.own]
-    if any(o.answered for o in controls):
+    controls = [o for o in outcomes if o.attack.own and not o.attack.nobody]
+    if any(_worked(o, outcomes) for o in controls):
         return Decision("isolated", f"works with A's own keys; {_came_to(best)}")
     if any(o.trouble is None for o in controls) and pure:
         return Decision("isolated", "touches no table, or takes no argument")
@@ -84,6 +84,15 @@ def called(identity: Identity, outcomes: Sequence[Outcome], alive: str, *, pure:
             "undecided", "does nothing with A's own keys either: which ones it wants is not known"
         )
     return Decision("undecided", f"does not work with A's own keys either: {outcomes[0].trouble}")
+
+
+def _worked(control: Outcome, outcomes: Sequence[Outcome]) -> bool:
+    """Whether the call did something with A's key that it does not do with nobody's, which is tried right after it."""
+    if not control.answered:
+        return False
+    at = next(i for i, outcome in enumerate(outcomes) if outcome is control) + 1
+    after = outcomes[at] if at < len(outcomes) else None
+    return after is None or not after.attack.nobody or not alike(control, after)
 
 
 _RAISED = ("42501", "28000", "P0001", "P0002", "22023")

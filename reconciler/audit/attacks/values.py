@@ -21,7 +21,8 @@ class Attack:
     the attack, because the steps before change them. `by` plays another identity than the cell's; `fresh`: in a session where no setting was ever made. `query` is
     the query whose lines come back, where `sql` is not that itself. `aside`: one way more to
     do it, whose failure alone would not make a cell isolated. `tells`: it asks about
-    something of B, so that a figure or a row that is another without B is B's.
+    something of B, so that a figure or a row that is another without B is B's. `nobody`: the control once more with keys that nobody has; where that
+    answers alike, the control showed nothing.
     """
 
     object: ObjectId
@@ -41,6 +42,7 @@ class Attack:
     query: str = ""
     aside: bool = False
     tells: bool = False
+    nobody: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,11 @@ class Outcome:
     @property
     def words(self) -> str:
         return self.answer.trouble.message if self.answer.trouble else ""
+
+
+def alike(control: Outcome, nobody: Outcome) -> bool:
+    """Whether a control came to nothing else than the same with keys of nobody."""
+    return nobody.trouble is None and not nobody.moved and not control.moved and control.rows == nobody.rows
 
 
 Attacks = Generator[Attack, Outcome, None]

@@ -36,6 +36,14 @@ create or replace function length_of(p_id bigint) returns integer language sql s
   as $$ select length(r.title) from public.readable as r where r.id = p_id $$;
 create or replace function rename(p_id bigint, p_title text) returns void language sql security definer set search_path = ''
   as $$ update public.updatable as u set title = p_title where u.id = p_id $$;
+create or replace function settle(x bigint) returns integer language plpgsql security definer set search_path = '' as $$
+declare n integer;
+begin
+  update public.updatable as u set done = true where u.id = x;
+  get diagnostics n = row_count;
+  return n;
+end
+$$;
 create or replace procedure finish(p_id bigint) language sql security definer set search_path = ''
   as $$ update public.updatable as u set done = true where u.id = p_id $$;
 create or replace function taken(p_title text) returns boolean language sql stable security definer set search_path = '' as $$

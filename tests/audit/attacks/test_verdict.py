@@ -99,6 +99,14 @@ def test_a_call_that_does_nothing_with_own_keys_decides_nothing() -> None:
     assert called(MEMBER, (own, attack), "", pure=False).verdict == "undecided"
     assert called(MEMBER, (replace(own, moved=1), attack), "", pure=False).verdict == "isolated"
     assert called(MEMBER, (own, attack), "", pure=True).verdict == "isolated"
+    # an answer that strangers' keys get as well says nothing of A's
+    answered = replace(own, rows=("0",))
+    nobody = replace(answered, attack=replace(own.attack, nobody=True))
+    assert called(MEMBER, (answered, nobody, attack), "", pure=False).verdict == "undecided"
+    assert (
+        called(MEMBER, (answered, replace(nobody, rows=("1",)), attack), "", pure=False).verdict == "isolated"
+    )
+    assert called(MEMBER, (answered, attack), "", pure=False).verdict == "isolated"
     assert (
         called(MEMBER, (came(RAISED, own=True), came(RAISED)), "admin of A", pure=False).verdict == "isolated"
     )
