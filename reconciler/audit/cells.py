@@ -6,6 +6,7 @@ cell for every command and identity.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -121,14 +122,24 @@ def routine(scene: Scene, about: Routine, attackers: Sequence[Identity]) -> Told
             continue
         alive = _alive(scene, identity, outcomes, "EXECUTE")
         tries = outcomes[identity.name]
-        pure = not about.arguments or not any(
-            footprint(scene, o).answer.touched for o in tries if o.trouble is None
+        pure = not about.arguments or not (
+            _speaks_of_rows(scene, about)
+            or any(footprint(scene, o).answer.touched for o in tries if o.trouble is None)
         )
         decision = called(identity, tries, alive, pure=pure)
         told.decided(scene, about.id, "EXECUTE", identity, decision)
         if decision.leak is None:
             told.remarks += differing(o for o in outcomes[identity.name] if not _owns(scene, identity, o))
     return told
+
+
+def _speaks_of_rows(scene: Scene, about: Routine) -> bool:
+    """Whether its body names a table or makes statements at run time: a call that happened to touch none shows nothing then."""
+    body = about.body.lower()
+    names = (r.name.lower() for r in scene.catalogue.relations.values())
+    return bool(re.search(r"\bexecute\b", body)) or any(
+        re.search(rf"\b{re.escape(name)}\b", body) for name in names
+    )
 
 
 def numbers(scene: Scene, about: Numbers, attackers: Sequence[Identity]) -> Told:

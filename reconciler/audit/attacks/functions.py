@@ -6,6 +6,7 @@ service role may be made to do is not tried here.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from reconciler.shadow.tenants.catalogue import Relation
 from reconciler.shadow.tenants.values import Identity, Side
 
 _PREFIX = re.compile(r"^(?:p|in|arg|v|i|_)_+|^_+|_+$")
+_ASKED = re.compile(r"->>?\s*'([^']+)'")
+"""The keys that a body asks a JSON document for."""
 _SECRET = re.compile(r"token|secret|passw|hash|otp|nonce|signature|api_?key", re.IGNORECASE)
 _TEXTS = ("text", "character varying", "citext", "character")
 _FIGURES = frozenset(
@@ -32,7 +35,7 @@ Pair = tuple[str, str]
 """A constant of A's, and the same of B's."""
 _STRANGERS = {
     "uuid": "00000000-0000-4000-8000-00000dead000", "integer": "987654321", "bigint": "987654321", "numeric": "987654321",
-    "smallint": "31999", "text": "nobody-9d1f", "character varying": "nobody-9d1f", "citext": "nobody-9d1f",
+    "smallint": "31999", "json": "{}", "jsonb": "{}", "text": "nobody-9d1f", "character varying": "nobody-9d1f", "citext": "nobody-9d1f",
 }  # fmt: skip
 """Keys that no row has."""
 _PLAIN = {
@@ -192,6 +195,21 @@ def _meanings(scene: Scene, routine: Routine, argument: Argument, identity: Iden
         inner = Argument(argument.name.removesuffix("s"), type_.removesuffix("[]"))
         found = _meanings(scene, routine, inner, identity)
         return [(f"array[{a}]::{type_}", f"array[{b}]::{type_}") for a, b in found]
+    if type_ in ("json", "jsonb"):
+        return _documents(scene, routine, type_, identity)
+    texts = _texts(scene, routine, argument, identity)
+    plain = _PLAIN.get(type_.split("(")[0], "null")
+    return [
+        (f"{literal(a or '')}::{type_}", f"{literal(b if b is not None else a or '')}::{type_}")
+        for a, b in texts[:_READINGS]
+    ] or [(f"{plain}::{type_}", f"{plain}::{type_}")]
+
+
+def _texts(
+    scene: Scene, routine: Routine, argument: Argument, identity: Identity
+) -> list[tuple[str | None, str | None]]:
+    """The same as texts, without an array's or a document's shell."""
+    type_ = argument.type
     name = _PREFIX.sub("", argument.name.lower())
     texts: list[tuple[str | None, str | None]] = []
     meant = {(r.oid, c): (r, c) for r, c in _meant(scene, routine, argument.name, name, type_)}
@@ -206,11 +224,38 @@ def _meanings(scene: Scene, routine: Routine, argument: Argument, identity: Iden
         texts = [*_spoken(scene, routine, identity), ("", ""), ("%", "%")]
     if _SECRET.search(argument.name):
         texts = [(a, a) for a, _ in texts]
-    plain = _PLAIN.get(type_.split("(")[0], "null")
-    return [
-        (f"{literal(a or '')}::{type_}", f"{literal(b if b is not None else a or '')}::{type_}")
-        for a, b in texts[:_READINGS]
-    ] or [(f"{plain}::{type_}", f"{plain}::{type_}")]
+    return texts
+
+
+def _documents(scene: Scene, routine: Routine, type_: str, identity: Identity) -> list[Pair]:
+    """Documents with the keys that the body asks for: each with what it may mean, the best guesses together first."""
+    keys = list(dict.fromkeys(_ASKED.findall(routine.body)))
+    meanings: dict[str, list[tuple[str | None, str | None]]] = {}
+    for key in keys:
+        for inner in _types(routine.body, key):
+            argument = Argument(key, inner)
+            name = _PREFIX.sub("", key.lower())
+            named = next(_meant(scene, routine, key, name, inner), None) is not None
+            found = [pair for pair in _texts(scene, routine, argument, identity) if any(pair)]
+            if found and (named or inner == "text"):
+                meanings[key] = found[:_READINGS]
+                break
+    if not meanings:
+        return [("'{}'::" + type_, "'{}'::" + type_)]
+    pairs = []
+    for number in range(max(len(found) for found in meanings.values())):
+        chosen = {key: found[min(number, len(found) - 1)] for key, found in meanings.items()}
+        mine = json.dumps({key: a for key, (a, _) in chosen.items()})
+        theirs = json.dumps({key: b if b is not None else a for key, (a, b) in chosen.items()})
+        pairs.append((f"{literal(mine)}::{type_}", f"{literal(theirs)}::{type_}"))
+    return pairs
+
+
+def _types(body: str, key: str) -> Sequence[str]:
+    """What the value of a document's key may be: what the body casts it to, else one of these."""
+    cast = re.search(rf"->>?\s*'{re.escape(key)}'\s*\)*\s*::\s*(\w+)", body)
+    said = {"int": "integer", "int4": "integer", "int8": "bigint"}.get(cast[1], cast[1]) if cast else ""
+    return (said, "text") if said else ("uuid", "bigint", "text")
 
 
 def _spoken(scene: Scene, routine: Routine, identity: Identity) -> Iterator[tuple[str, str]]:
@@ -272,6 +317,8 @@ def _compared_with(body: str, argument: str) -> frozenset[str]:
     name = rf"(?:\w+\.)?{re.escape(argument)}\b"
     found = re.findall(rf"\b(\w+)\s*=\s*(?:any\s*\(\s*)?{name}", body, re.IGNORECASE)
     found += re.findall(rf"(?<![\w.]){name}\s*=\s*(?:\w+\.)?(\w+)", body, re.IGNORECASE)
+    asked = rf"\(*\s*\w+\s*->>?\s*'{re.escape(argument)}'"
+    found += re.findall(rf"\b(\w+)\s*=\s*{asked}", body, re.IGNORECASE)
     return frozenset(one.lower() for one in found)
 
 

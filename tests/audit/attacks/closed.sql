@@ -122,9 +122,15 @@ begin
   return n;
 end
 $$;
+create function described(j json) returns json language plpgsql stable security definer set search_path = '' as $$
+begin
+  return (select json_build_object('t', r.title) from public.readable as r
+           where r.id = (j ->> 'row')::bigint and r.tenant_id in (select private.tenants_of_user()));
+end
+$$;
 create function ticket(p_id bigint) returns bigint language sql volatile as $$ select (random() * 1000000)::bigint $$;
-revoke execute on function title_of, rename, taken, length_of, settle, ticket from public, anon;
-grant execute on function length_of, settle, ticket to authenticated;
+revoke execute on function title_of, rename, taken, length_of, settle, described, ticket from public, anon;
+grant execute on function length_of, settle, described, ticket to authenticated;
 revoke execute on procedure finish from public, anon;
 grant execute on function title_of, rename, taken to authenticated;
 grant execute on procedure finish to authenticated;

@@ -44,6 +44,11 @@ begin
   return n;
 end
 $$;
+create or replace function described(j json) returns json language plpgsql stable security definer set search_path = '' as $$
+begin
+  return (select json_build_object('t', r.title) from public.readable as r where r.id = (j ->> 'row')::bigint);
+end
+$$;
 create or replace procedure finish(p_id bigint) language sql security definer set search_path = ''
   as $$ update public.updatable as u set done = true where u.id = p_id $$;
 create or replace function taken(p_title text) returns boolean language sql stable security definer set search_path = '' as $$
