@@ -58,6 +58,7 @@ class Scene:
     words: frozenset[str]
     owned: Mapping[int, Owned]
     lines: frozenset[str] = frozenset()
+    folded: frozenset[str] = frozenset()
     unset: tuple[Session, Session] | None = None
     thorough: Watch | None = None
     authority: set[int] = field(default_factory=set)
@@ -121,8 +122,9 @@ class Scene:
         return max(self.beneath(relation), key=shared, default=relation)
 
     def said(self, text: str, known: str = "") -> frozenset[str]:
-        """The words of B that stand in `text` and not in what the attacker said."""
-        return words(text) & self.words - words(known)
+        """The words of B that stand in `text`, in capitals or not, and not in what the attacker said."""
+        found = words(text) & self.words - words(known)
+        return found or words(text.casefold()) & self.folded - words(known.casefold())
 
     def of_b(self, owner: str | None) -> bool:
         """Whether a row's owner, as `Owned.owner` gives it, is B or a user of B."""
@@ -208,7 +210,8 @@ def _read(world: World, both: Session, alone: Session) -> Scene:
     theirs = {row.text for rows in kept.values() for row in rows if row.whose == "B"}
     others = {row.text for rows in kept.values() for row in rows if row.whose != "B"}
     lines = frozenset(line for line in theirs - others if len(line) > 2 * _SHORTEST)
-    scene = Scene(world, both, alone, catalogue, surface, kept, frozenset(told), owned, lines)
+    folded = frozenset(word.casefold() for word in told) - {word.casefold() for word in seen}
+    scene = Scene(world, both, alone, catalogue, surface, kept, frozenset(told), owned, lines, folded)
     for relation in catalogue.relations.values():
         if scene.owner_of(relation).ownership == "membership" or relation.id == world.tenancy.users:
             scene.authority.add(relation.oid)

@@ -224,7 +224,10 @@ def read(connection: Connection, roles: Iterable[str]) -> Surface:
     for name in names:
         for row in connection.execute(_RIGHTS, (name,)):
             rights[name, row[0]] = _rights(*row[1:])
-    routines = tuple(_routine(*row) for row in connection.execute(_ROUTINES.encode()))
+    with connection.transaction():
+        # types are named as in a snapshot: with their schema, whatever the session's path
+        connection.execute("set local search_path to ''")
+        routines = tuple(_routine(*row) for row in connection.execute(_ROUTINES.encode()).fetchall())
     calls = {row[0]: frozenset(row[1]) for row in connection.execute(_CALLS, (names,))}
     sequences = tuple(
         Sequence(oid, ObjectId("sequence", schema, name), of, stands)

@@ -70,6 +70,9 @@ def called(identity: Identity, outcomes: Sequence[Outcome], alive: str, *, pure:
     if not attacks:
         return Decision("undecided", "no call could be made")
     best = next((o for o in attacks if o.trouble is not None), attacks[0])
+    oracle = next((o for o in attacks if o.differs), None)
+    if oracle is not None:
+        return Decision("undecided", f"answers something else where B does not exist: {oracle.differs}")
     controls = [o for o in outcomes if o.attack.own and not o.attack.nobody]
     if any(_worked(o, outcomes) for o in controls):
         return Decision("isolated", f"works with A's own keys; {_came_to(best)}")

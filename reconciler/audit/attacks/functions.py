@@ -14,9 +14,9 @@ from itertools import islice
 
 from reconciler.audit.attacks.arena import taken_away
 from reconciler.audit.attacks.values import Attack, Attacks, Outcome, alike
-from reconciler.audit.scene import Kept, Scene, Whose
+from reconciler.audit.scene import Kept, Scene, Whose, value
 from reconciler.audit.surface import Argument, Routine
-from reconciler.pg import literal
+from reconciler.pg import ident, literal
 from reconciler.shadow.tenants.catalogue import Relation
 from reconciler.shadow.tenants.values import Identity, Side
 
@@ -29,6 +29,7 @@ _FIGURES = frozenset(
     {"numeric", "integer", "bigint", "smallint", "real", "double precision", "money", "date", "interval",
      "timestamp with time zone", "timestamp without time zone"}
 )  # fmt: skip
+_SIDES: tuple[Whose, Whose] = ("A", "B")
 _MOST = 6
 _READINGS = 4
 Pair = tuple[str, str]
@@ -197,12 +198,31 @@ def _meanings(scene: Scene, routine: Routine, argument: Argument, identity: Iden
         return [(f"array[{a}]::{type_}", f"array[{b}]::{type_}") for a, b in found]
     if type_ in ("json", "jsonb"):
         return _documents(scene, routine, type_, identity)
+    whole = next(
+        (r for r in scene.catalogue.relations.values() if ident(r.id.schema, r.id.name) == type_), None
+    )
+    if whole is not None:
+        return _whole_rows(scene, whole, type_, identity)
     texts = _texts(scene, routine, argument, identity)
     plain = _PLAIN.get(type_.split("(")[0], "null")
     return [
         (f"{literal(a or '')}::{type_}", f"{literal(b if b is not None else a or '')}::{type_}")
         for a, b in texts[:_READINGS]
     ] or [(f"{plain}::{type_}", f"{plain}::{type_}")]
+
+
+def _whole_rows(scene: Scene, relation: Relation, type_: str, identity: Identity) -> list[Pair]:
+    """A row of the table: one of A's, and the same with the keys of one of B's."""
+    mine, theirs = (next(iter(_rows(scene, relation, whose, identity)), None) for whose in _SIDES)
+    if mine is None or theirs is None:
+        return [(f"null::{type_}", f"null::{type_}")]
+    keys = {*relation.primary, *(name for key in relation.keys for name in key.columns)}
+    other = {**mine.values, **{name: theirs.values.get(name) for name in keys}}
+    said = [
+        f"row({', '.join(value(relation, c.name, of) for c in relation.columns)})::{type_}"
+        for of in (mine.values, other)
+    ]
+    return [(said[0], said[1])]
 
 
 def _texts(

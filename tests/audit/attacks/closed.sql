@@ -128,9 +128,11 @@ begin
            where r.id = (j ->> 'row')::bigint and r.tenant_id in (select private.tenants_of_user()));
 end
 $$;
+create function shouted(r readable) returns text language sql stable security definer set search_path = '' as $$
+  select upper(x.title) from public.readable as x where x.id = r.id and x.tenant_id in (select private.tenants_of_user()) $$;
 create function ticket(p_id bigint) returns bigint language sql volatile as $$ select (random() * 1000000)::bigint $$;
-revoke execute on function title_of, rename, taken, length_of, settle, described, ticket from public, anon;
-grant execute on function length_of, settle, described, ticket to authenticated;
+revoke execute on function title_of, rename, taken, length_of, settle, described, shouted, ticket from public, anon;
+grant execute on function length_of, settle, described, shouted, ticket to authenticated;
 revoke execute on procedure finish from public, anon;
 grant execute on function title_of, rename, taken to authenticated;
 grant execute on procedure finish to authenticated;

@@ -49,6 +49,8 @@ begin
   return (select json_build_object('t', r.title) from public.readable as r where r.id = (j ->> 'row')::bigint);
 end
 $$;
+create or replace function shouted(r readable) returns text language sql stable security definer set search_path = ''
+  as $$ select upper(x.title) from public.readable as x where x.id = r.id $$;
 create or replace procedure finish(p_id bigint) language sql security definer set search_path = ''
   as $$ update public.updatable as u set done = true where u.id = p_id $$;
 create or replace function taken(p_title text) returns boolean language sql stable security definer set search_path = '' as $$

@@ -39,6 +39,7 @@ HOLES = {
     ("public.length_of(bigint)", "EXECUTE", MEMBER): "ATK007",
     ("public.rename(bigint, text)", "EXECUTE", MEMBER): "ATK007",
     ("public.settle(bigint)", "EXECUTE", MEMBER): "ATK007",
+    ("public.shouted(public.readable)", "EXECUTE", MEMBER): "ATK007",
     ("public.described(json)", "EXECUTE", MEMBER): "ATK007",
     ("public.finish(bigint)", "EXECUTE", MEMBER): "ATK007",
     ("public.folders", "DELETE", MEMBER): "ATK008",
