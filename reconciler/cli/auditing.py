@@ -11,7 +11,7 @@ import typer
 from reconciler.cli.app import app
 from reconciler.cli.options import Target, command
 from reconciler.cli.screen import Screen
-from reconciler.cli.subjects import subject_of
+from reconciler.cli.subjects import LiveOption, SourceArgument, subject_of
 
 if TYPE_CHECKING:
     from reconciler.audit.report import Audit
@@ -28,19 +28,14 @@ if TYPE_CHECKING:
 def audit(
     screen: Screen,
     target: Target,
-    source: Annotated[
-        str | None,
-        typer.Argument(metavar="[SOURCE]", help="URL, .sql file or schema directory.", show_default=False),
-    ] = None,
+    source: SourceArgument = None,
     fail_on: Annotated[
         Literal["error", "warning", "info"] | None,
         typer.Option(
             "--fail-on", help="The mildest finding that makes exit 1; default: as configured, or error."
         ),
     ] = None,
-    live: Annotated[
-        bool, typer.Option("--live", help="The schema of the live database, not its declarations.")
-    ] = False,
+    live: LiveOption = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="Write page, JSON, scripts and proposed remedies there."),

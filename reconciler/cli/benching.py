@@ -9,7 +9,7 @@ import typer
 from reconciler.cli.app import app
 from reconciler.cli.options import Target, command
 from reconciler.cli.screen import Screen
-from reconciler.cli.subjects import subject_of
+from reconciler.cli.subjects import LiveOption, SourceArgument, subject_of
 
 if TYPE_CHECKING:
     from reconciler.lab.overhead import Budget, Cost
@@ -26,19 +26,14 @@ if TYPE_CHECKING:
 def bench(
     screen: Screen,
     target: Target,
-    source: Annotated[
-        str | None,
-        typer.Argument(metavar="[SOURCE]", help="URL, .sql file or schema directory.", show_default=False),
-    ] = None,
+    source: SourceArgument = None,
     trigger: Annotated[
         list[str] | None,
         typer.Option(
             "--trigger", metavar="NAME", help="This trigger; may be said again. Default: all of them."
         ),
     ] = None,
-    live: Annotated[
-        bool, typer.Option("--live", help="The schema of the live database, not its declarations.")
-    ] = False,
+    live: LiveOption = False,
     single: Annotated[
         str | None,
         typer.Option("--single", metavar="SHARE", help="Budget of one row; default: as declared, or 10%."),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
 
 from reconciler.cli.options import Target, trust_of
 from reconciler.cli.screen import Screen
@@ -12,6 +14,14 @@ from reconciler.cli.screen import Screen
 if TYPE_CHECKING:
     from reconciler.engine.subject import Subject
     from reconciler.settings import Database
+
+SourceArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[SOURCE]", help="URL, .sql file or schema directory.", show_default=False),
+]
+LiveOption = Annotated[
+    bool, typer.Option("--live", help="The schema of the live database, not its declarations.")
+]
 
 
 @contextmanager

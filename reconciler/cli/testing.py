@@ -11,7 +11,7 @@ import typer
 from reconciler.cli.app import app
 from reconciler.cli.options import Target, command
 from reconciler.cli.screen import Screen
-from reconciler.cli.subjects import subject_of
+from reconciler.cli.subjects import LiveOption, SourceArgument, subject_of
 
 if TYPE_CHECKING:
     from reconciler.engine.testing import Wanted
@@ -30,10 +30,7 @@ if TYPE_CHECKING:
 def test(
     screen: Screen,
     target: Target,
-    source: Annotated[
-        str | None,
-        typer.Argument(metavar="[SOURCE]", help="URL, .sql file or schema directory.", show_default=False),
-    ] = None,
+    source: SourceArgument = None,
     race: Annotated[
         str,
         typer.Option(
@@ -67,9 +64,7 @@ def test(
     bulk: Annotated[
         int, typer.Option("--bulk", min=2, help="How many rows a trigger meets in one statement.")
     ] = 10_000,
-    live: Annotated[
-        bool, typer.Option("--live", help="The schema of the live database, not its declarations.")
-    ] = False,
+    live: LiveOption = False,
     names: Annotated[bool, typer.Option("--list", help="Only name the races there are.")] = False,
     out: Annotated[
         Path | None,
