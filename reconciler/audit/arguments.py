@@ -17,14 +17,25 @@ from reconciler.shadow.tenants.values import Side, World
 
 Kind = Literal["tenant", "key", "user", "secret", "document", "data"]
 _PREFIX = re.compile(r"^(?:p|in|arg|v|i|_)_+|^_+|_+$")
-_SECRET = re.compile(r"token|secret|passw|hash|otp|nonce|signature|api_?key", re.IGNORECASE)
-_PLAIN = {
+CONFIDENTIAL = re.compile(r"token|secret|passw|hash|otp|nonce|signature|api_?key", re.IGNORECASE)
+PLAIN = {
     "boolean": "true", "integer": "1", "bigint": "1", "smallint": "1", "numeric": "1", "real": "1", "double precision": "1",
     "date": "2024-01-15", "timestamp with time zone": "2024-01-15", "timestamp without time zone": "2024-01-15",
     "jsonb": "{}", "json": "{}", "interval": "1 day", "text": "x", "character varying": "x",
 }  # fmt: skip
-_TEXTS = ("text", "character varying", "citext", "character")
-_NUMBERS = ("integer", "bigint", "smallint", "numeric")
+TEXTS = ("text", "character varying", "citext", "character")
+NUMBERS = ("integer", "bigint", "smallint", "numeric")
+
+
+def bare(name: str) -> str:
+    """An argument's name without what marks it as one (`p_`, `_`)."""
+    return _PREFIX.sub("", name.lower())
+
+
+def alike(first: str, second: str) -> bool:
+    """Whether a value of the one type can be one of the other, as far as keys go."""
+    a, b = first.split("(")[0], second.split("(")[0]
+    return a == b or (a in TEXTS and b in TEXTS) or (a in NUMBERS and b in NUMBERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +56,19 @@ def meaning(
     world: World, catalogue: Catalogue, body: str, keys: Sequence[str], name: str, type_: str
 ) -> Meaning:
     """Of one argument. `body` is the function's text, `keys` the JSON keys it asks for."""
-    bare = _PREFIX.sub("", name.lower())
-    if _SECRET.search(bare):
+    name = bare(name)
+    if CONFIDENTIAL.search(name):
         return Meaning("secret", {})
     if type_ in ("json", "jsonb"):
         return Meaning("document", _documents(world, keys))
-    for relation, column in _columns(catalogue, body, bare, type_):
+    for relation, column in _columns(catalogue, body, name, type_):
         values: dict[Side, tuple[str, ...]] = {
             side: tuple(v for row in world.rows[side].get(relation.id, ()) if (v := row.values.get(column)))
             for side in ("A", "B")
         }
         if values["A"] and values["B"]:
             return Meaning(_kind(world, relation, column, values), values, f"{relation.id}.{column}")
-    plain = _PLAIN.get(type_.split("(")[0])
+    plain = PLAIN.get(type_.split("(")[0])
     return Meaning("data", {"A": (plain,), "B": (plain,)} if plain else {})
 
 
@@ -79,7 +90,7 @@ def _columns(catalogue: Catalogue, body: str, name: str, type_: str) -> Iterator
     tables.sort(key=lambda r: not re.search(rf"\b{re.escape(r.name)}\b", body))
     for relation in tables:
         for column in relation.columns:
-            if column.name.lower() in (name, f"{name}_id") and _alike(column.type, type_):
+            if column.name.lower() in (name, f"{name}_id") and alike(column.type, type_):
                 yield relation, column.name
     stem = re.sub(r"_?(?:id|uuid|key)$", "", name)
     for relation in tables:
@@ -93,7 +104,7 @@ def _columns(catalogue: Catalogue, body: str, name: str, type_: str) -> Iterator
             continue
         for key in reversed(relation.primary):
             column_ = relation.column(key)
-            if column_ is not None and _alike(column_.type, type_):
+            if column_ is not None and alike(column_.type, type_):
                 yield relation, key
                 break
 
@@ -110,8 +121,3 @@ def _documents(world: World, keys: Sequence[str]) -> Mapping[Side, tuple[str, ..
                         held.setdefault(column, value)
         found[side] = (json.dumps(held),)
     return found
-
-
-def _alike(first: str, second: str) -> bool:
-    a, b = first.split("(")[0], second.split("(")[0]
-    return a == b or (a in _TEXTS and b in _TEXTS) or (a in _NUMBERS and b in _NUMBERS)

@@ -12,19 +12,17 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from reconciler.audit.arguments import CONFIDENTIAL, PLAIN, TEXTS, bare
+from reconciler.audit.arguments import alike as alike_types
 from reconciler.audit.attacks.arena import taken_away
 from reconciler.audit.attacks.values import Attack, Attacks, Outcome, alike
 from reconciler.audit.scene import Kept, Scene, Whose, value
 from reconciler.audit.surface import Argument, Routine
 from reconciler.pg import ident, literal
+from reconciler.shadow.bodies.body import asked
 from reconciler.shadow.tenants.catalogue import Relation
 from reconciler.shadow.tenants.values import Identity, Side
 
-_PREFIX = re.compile(r"^(?:p|in|arg|v|i|_)_+|^_+|_+$")
-_ASKED = re.compile(r"->>?\s*'([^']+)'")
-"""The keys that a body asks a JSON document for."""
-_SECRET = re.compile(r"token|secret|passw|hash|otp|nonce|signature|api_?key", re.IGNORECASE)
-_TEXTS = ("text", "character varying", "citext", "character")
 _FIGURES = frozenset(
     {"numeric", "integer", "bigint", "smallint", "real", "double precision", "money", "date", "interval",
      "timestamp with time zone", "timestamp without time zone"}
@@ -39,11 +37,6 @@ _STRANGERS = {
     "smallint": "31999", "json": "{}", "jsonb": "{}", "text": "nobody-9d1f", "character varying": "nobody-9d1f", "citext": "nobody-9d1f",
 }  # fmt: skip
 """Keys that no row has."""
-_PLAIN = {
-    "boolean": "true", "integer": "1", "bigint": "1", "smallint": "1", "numeric": "1", "real": "1",
-    "double precision": "1", "date": "'2024-01-15'", "timestamp with time zone": "'2024-01-15'", "jsonb": "'{}'",
-    "timestamp without time zone": "'2024-01-15'", "json": "'{}'", "interval": "'1 day'", "text": "'x'", "character varying": "'x'",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +119,14 @@ def _joint(scene: Scene, routine: Routine, identity: Identity, guesses: list[Pai
             continue
         columns: dict[int, str] = {}
         for place, argument in enumerate(routine.arguments):
-            name = _PREFIX.sub("", argument.name.lower())
+            name = bare(argument.name)
             for known in (name, f"{name}_id", name.removesuffix("_id")):
                 column = relation.column(known)
-                if column is not None and _alike(column.type, argument.type) and not _SECRET.search(name):
+                if (
+                    column is not None
+                    and alike_types(column.type, argument.type)
+                    and not CONFIDENTIAL.search(name)
+                ):
                     columns.setdefault(place, known)
         rows = [_rows(scene, relation, whose, identity) for whose in ("A", "B")]
         if len(columns) < 2 or not rows[0] or not rows[1]:
@@ -204,7 +201,8 @@ def _meanings(scene: Scene, routine: Routine, argument: Argument, identity: Iden
     if whole is not None:
         return _whole_rows(scene, whole, type_, identity)
     texts = _texts(scene, routine, argument, identity)
-    plain = _PLAIN.get(type_.split("(")[0], "null")
+    usual = PLAIN.get(type_.split("(")[0])
+    plain = "null" if usual is None else literal(usual)
     return [
         (f"{literal(a or '')}::{type_}", f"{literal(b if b is not None else a or '')}::{type_}")
         for a, b in texts[:_READINGS]
@@ -230,7 +228,7 @@ def _texts(
 ) -> list[tuple[str | None, str | None]]:
     """The same as texts, without an array's or a document's shell."""
     type_ = argument.type
-    name = _PREFIX.sub("", argument.name.lower())
+    name = bare(argument.name)
     texts: list[tuple[str | None, str | None]] = []
     meant = {(r.oid, c): (r, c) for r, c in _meant(scene, routine, argument.name, name, type_)}
     for relation, column in islice(meant.values(), _MOST):
@@ -240,21 +238,20 @@ def _texts(
     guess = _by_type(scene, name, type_, "A", identity), _by_type(scene, name, type_, "B", identity)
     if guess[0] is not None and guess not in texts:
         texts.append(guess)
-    if not texts and type_.split("(")[0] in _TEXTS:
+    if not texts and type_.split("(")[0] in TEXTS:
         texts = [*_spoken(scene, routine, identity), ("", ""), ("%", "%")]
-    if _SECRET.search(argument.name):
+    if CONFIDENTIAL.search(argument.name):
         texts = [(a, a) for a, _ in texts]
     return texts
 
 
 def _documents(scene: Scene, routine: Routine, type_: str, identity: Identity) -> list[Pair]:
     """Documents with the keys that the body asks for: each with what it may mean, the best guesses together first."""
-    keys = list(dict.fromkeys(_ASKED.findall(routine.body)))
     meanings: dict[str, list[tuple[str | None, str | None]]] = {}
-    for key in keys:
+    for key in asked(routine.body):
         for inner in _types(routine.body, key):
             argument = Argument(key, inner)
-            name = _PREFIX.sub("", key.lower())
+            name = bare(key)
             named = next(_meant(scene, routine, key, name, inner), None) is not None
             found = [pair for pair in _texts(scene, routine, argument, identity) if any(pair)]
             if found and (named or inner == "text"):
@@ -284,7 +281,7 @@ def _spoken(scene: Scene, routine: Routine, identity: Identity) -> Iterator[tupl
         if relation.kind not in ("r", "p") or not re.search(rf"\b{re.escape(relation.name)}\b", routine.body):
             continue
         for column in relation.columns:
-            if column.type.split("(")[0] in _TEXTS:
+            if column.type.split("(")[0] in TEXTS:
                 mine = _value(scene, relation, column.name, "A", identity)
                 theirs = _value(scene, relation, column.name, "B", identity)
                 if mine and theirs and mine != theirs:
@@ -309,7 +306,7 @@ def _meant(
     for names in (compared if len(name) < 3 else {name}, compared | {name}):
         for relation in tables:
             for column in relation.columns:
-                if column.name.lower() in names and _alike(column.type, type_):
+                if column.name.lower() in names and alike_types(column.type, type_):
                     yield relation, column.name
     stem = re.sub(r"_?(?:id|uuid|key)$", "", name)
     for relation in tables:
@@ -317,14 +314,14 @@ def _meant(
                     re.sub(r"ies$", "y", relation.name)}  # fmt: skip
         key = relation.primary[-1] if relation.primary else ""
         found = relation.column(key) if key else None
-        if found is not None and _alike(found.type, type_) and stem in singular:
+        if found is not None and alike_types(found.type, type_) and stem in singular:
             yield relation, key
     for relation in tables:
         key = relation.primary[-1] if relation.primary else ""
         found = relation.column(key) if key else None
         if (
             found is not None
-            and _alike(found.type, type_)
+            and alike_types(found.type, type_)
             and re.search(rf"\b{re.escape(relation.name)}\b", routine.body)
         ):
             yield relation, key
@@ -355,9 +352,3 @@ def _by_type(scene: Scene, name: str, type_: str, whose: Side, identity: Identit
         fits = re.search(r"org|tenant|team|account|company|workspace|customer", name)
         return key if fits and (not numeric or key.isdecimal()) else None
     return None
-
-
-def _alike(first: str, second: str) -> bool:
-    numbers = ("integer", "bigint", "smallint", "numeric")
-    a, b = first.split("(")[0], second.split("(")[0]
-    return a == b or (a in _TEXTS and b in _TEXTS) or (a in numbers and b in numbers)

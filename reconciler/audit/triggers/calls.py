@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.audit.arguments import Meaning, meaning
+from reconciler.audit.arguments import CONFIDENTIAL, Meaning, meaning
 from reconciler.audit.triggers.stage import Stage
 from reconciler.audit.triggers.wiring import Routine
 from reconciler.model import ObjectId
@@ -19,7 +19,6 @@ from reconciler.pg import ident, literal
 from reconciler.shadow.tenants.values import Identity, Side
 
 SECRET = "reconciler_secret_of_"  # noqa: S105 (known to nobody but a scratch database)
-_SECRET = re.compile(r"token|secret|passw|hash|otp|nonce|signature|api_?key", re.IGNORECASE)
 _FRESH = "reconciler-1"
 
 
@@ -92,8 +91,8 @@ def served_by(stage: Stage, identity: Identity) -> tuple[Served, ...]:
         asked = dict.fromkeys(
             name for one in texts for name in one.text.settings if name not in identity.settings
         )
-        settings = tuple((name, next((k for k in keys if _SECRET.search(k)), "")) for name in asked)
-        held = tuple(one for one in settings if one[1] or _SECRET.search(one[0]))
+        settings = tuple((name, next((k for k in keys if CONFIDENTIAL.search(k)), "")) for name in asked)
+        held = tuple(one for one in settings if one[1] or CONFIDENTIAL.search(one[0]))
         found.append(Served(id, routine, tuple(types), tuple(known[: len(types)]), meanings, held))
     return tuple(found)
 
@@ -145,7 +144,7 @@ def _keyrings(stage: Stage, served: Served) -> list[tuple[str, ...]]:
             continue
         relation = stage.relation(effect.table)
         for column in relation.columns:
-            if not _SECRET.search(f"{column.name} {relation.name}") or not column.type.startswith(
+            if not CONFIDENTIAL.search(f"{column.name} {relation.name}") or not column.type.startswith(
                 ("text", "bytea", "character")
             ):
                 continue
