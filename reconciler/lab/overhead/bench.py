@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -37,7 +38,7 @@ _TRIGGERS = """
 select n.nspname::text, c.relname::text, t.tgname::text, t.tgtype::int, t.tgenabled::text, c.relkind::text,
        coalesce((select pg_catalog.array_agg(a.attname::text order by a.attnum) from pg_catalog.unnest(t.tgattr) as u(n)
           join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum = u.n), '{}'),
-       fn.nspname::text, f.proname::text, f.prosrc, l.lanname::text, f.prosecdef, coalesce(f.proconfig, '{}'), t.tgqual is null,
+       fn.nspname::text, f.proname::text, f.prosrc, l.lanname::text, pg_catalog.pg_get_functiondef(f.oid), t.tgqual is null,
        t.tgnargs::int
   from pg_catalog.pg_trigger as t join pg_catalog.pg_class as c on c.oid = t.tgrelid
   join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
@@ -45,6 +46,8 @@ select n.nspname::text, c.relname::text, t.tgname::text, t.tgtype::int, t.tgenab
   join pg_catalog.pg_language as l on l.oid = f.prolang
  where not t.tgisinternal and t.tgparentid = 0 and n.nspname !~ '^pg_' order by 1, 2, 3
 """
+_OPTIONS = re.compile(r"\n LANGUAGE \S+(.*?)\nAS \$", re.DOTALL)
+"""What pg_get_functiondef says between the language and the body: volatility, whose rights, settings."""
 _ROW, _BEFORE, _INSERT, _DELETE, _UPDATE, _INSTEAD = 1, 2, 4, 8, 16, 64
 """Bits of pg_trigger.tgtype (src/include/catalog/pg_trigger.h)."""
 
@@ -77,15 +80,12 @@ class _Measured:
 def subjects(connection: Connection) -> tuple[Subject, ...]:
     """Every trigger of a table, once for each of its events."""
     found = []
-    for (schema, table, name, kind, enabled, relkind, of, routine_schema, routine, body, language, definer, config, unconditional,
+    for (schema, table, name, kind, enabled, relkind, of, routine_schema, routine, body, language, definition, unconditional,
          arguments) in connection.execute(_TRIGGERS).fetchall():  # fmt: skip
         if kind & _INSTEAD or relkind not in ("r", "p"):
             continue
-        options = " security definer" if definer else ""
-        options += "".join(
-            f" set {setting.partition('=')[0]} = {setting.partition('=')[2] or chr(39) * 2}"
-            for setting in config
-        )
+        said = _OPTIONS.search(definition)
+        options = said[1] if said else ""
         events: tuple[tuple[int, Event], ...] = (
             (_INSERT, "INSERT"),
             (_UPDATE, "UPDATE"),
