@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "table": ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"),
     "view": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "materialized_view": ("SELECT",),
+    "foreign_table": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "function": ("EXECUTE",),
     "procedure": ("EXECUTE",),
     "sequence": ("USAGE",),
@@ -103,6 +104,24 @@ def relation(scene: Scene, about: Relation, attackers: Sequence[Identity]) -> To
             told.decided(scene, about.id, command, identity, decision)
             if decision.leak is None:
                 told.remarks += differing(tries)
+    return told
+
+
+def foreign(scene: Scene, about: Relation, attackers: Sequence[Identity]) -> Told:
+    """A foreign table. Its rows are on another server, where nothing is attacked; row-level security does not know it."""
+    told = Told()
+    for identity in attackers:
+        rights = scene.surface.of(identity.role, about.oid)
+        for command in COMMANDS[about.id.kind]:
+            if _exempt(scene, identity) or rights.owner:
+                reason = f"{identity.role} is not bound by row-level security here"
+                told.decide(about.id, command, identity, "bypass", reason)
+            elif not rights.may(command):
+                reason = f"permission denied for foreign table {about.name}"
+                told.decide(about.id, command, identity, "isolated", reason)
+            else:
+                reason = "its rows are on another server, and row-level security does not bind anybody here"
+                told.decide(about.id, command, identity, "undecided", reason)
     return told
 
 

@@ -143,7 +143,7 @@ select c.oid::bigint, pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE'),
              (select from pg_catalog.unnest(p.polroles) as x (oid) where x.oid = 0 or pg_catalog.pg_has_role(r.oid, x.oid, 'USAGE'))),
        c.relrowsecurity, c.relforcerowsecurity, pg_catalog.pg_has_role(r.oid, c.relowner, 'USAGE'), r.rolsuper or r.rolbypassrls
   from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace, pg_catalog.pg_roles as r
- where c.relkind in ('r', 'p', 'v', 'm') and c.relpersistence <> 't' and {_OURS} and r.rolname = %s order by 1
+ where c.relkind in ('r', 'p', 'v', 'm', 'f') and c.relpersistence <> 't' and {_OURS} and r.rolname = %s order by 1
 """
 _MEMBER = (
     "not exists (select from pg_catalog.pg_depend as d where d.classid = '{0}'::pg_catalog.regclass and d.objid = {1}"

@@ -191,6 +191,7 @@ def _attack(
         came = probe.attacked(made, seen, told=counted)
         found.cells = came.cells
         found.findings += came.findings
+        found.untried += came.beside
         if came.interrupted:
             found.partial = f"interrupted ({found.stage}): what was not reached is undecided"
             return

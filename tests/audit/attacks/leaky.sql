@@ -70,3 +70,9 @@ create policy unmarked on unclaimed for select to authenticated using (coalesce(
 grant update on sequence tickets to authenticated;
 
 create policy "wide's" on "Odd Names" to authenticated using (true) with check (true);
+
+create foreign data wrapper nowhere;
+create server away foreign data wrapper nowhere;
+create foreign table remote (tenant_id uuid, body text) server away;
+revoke all on remote from anon, authenticated;
+grant select on remote to authenticated;

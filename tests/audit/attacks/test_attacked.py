@@ -113,6 +113,15 @@ def test_a_role_that_row_security_does_not_bind_is_told_and_is_no_leak(leaky: Se
     assert leaky.cell("public.readable", "SELECT", "service_role").verdict == "bypass"
 
 
+def test_what_cannot_be_attacked_is_named(leaky: Seen) -> None:
+    remote = {c: leaky.cell("public.remote", c, MEMBER) for c in ("SELECT", "DELETE")}
+    assert {c: cell.verdict for c, cell in remote.items()} == {"SELECT": "undecided", "DELETE": "isolated"}
+    assert "on another server" in remote["SELECT"].reason
+    (beside,) = leaky.result.beside
+    assert beside.startswith("not attacked, as the schema auth is no part of what is audited: ")
+    assert "auth.uid()" in beside and "auth.users" in beside
+
+
 @pytest.mark.majors
 def test_the_script_of_each_leak_shows_it_in_psql_and_shows_nothing_where_it_is_mended(
     leaky: Seen, closed: Seen
