@@ -55,13 +55,13 @@ class Meaning:
 def meaning(
     world: World, catalogue: Catalogue, body: str, keys: Sequence[str], name: str, type_: str
 ) -> Meaning:
-    """Of one argument. `body` is the function's text, `keys` the JSON keys it asks for."""
-    name = bare(name)
+    """Of one argument, of an array what each of its elements means. `body` is the function's text, `keys` the JSON keys it asks for."""
+    type_ = type_.removesuffix("[]")
     if CONFIDENTIAL.search(name):
         return Meaning("secret", {})
     if type_ in ("json", "jsonb"):
         return Meaning("document", _documents(world, keys))
-    for relation, column in _columns(catalogue, body, name, type_):
+    for relation, column in candidates(catalogue, body, name, type_):
         values: dict[Side, tuple[str, ...]] = {
             side: tuple(v for row in world.rows[side].get(relation.id, ()) if (v := row.values.get(column)))
             for side in ("A", "B")
@@ -84,29 +84,53 @@ def _kind(world: World, relation: Relation, column: str, values: Mapping[Side, t
     return "key" if column in keyed and values["A"][0] != values["B"][0] else "data"
 
 
-def _columns(catalogue: Catalogue, body: str, name: str, type_: str) -> Iterator[tuple[Relation, str]]:
-    """The columns that an argument of this name may mean, those of tables that the body names first."""
-    tables = [r for r in catalogue.relations.values() if r.kind in ("r", "p") and not r.partition]
-    tables.sort(key=lambda r: not re.search(rf"\b{re.escape(r.name)}\b", body))
+def candidates(catalogue: Catalogue, body: str, called: str, type_: str) -> Iterator[tuple[Relation, str]]:
+    """The columns that an argument which is `called` so may mean, those of tables that the body names first: called alike or compared with it in the
+    body (a name of a letter or two says nothing by itself), then the keys of tables that are called alike."""
+    tables = tables_of(catalogue, body)
+    compared, name = compared_with(body, called), bare(called)
+    alone = {name, name.removesuffix("s")}
+    named = alone | {f"{one}_id" for one in alone}
+    for names in (compared if len(name) < 3 else named, compared | named):
+        for relation in tables:
+            for column in relation.columns:
+                if column.name.lower() in names and alike(column.type, type_):
+                    yield relation, column.name
+    stem = re.sub(r"_?(?:id|uuid|key)s?$", "", name)
     for relation in tables:
-        for column in relation.columns:
-            if column.name.lower() in (name, f"{name}_id") and alike(column.type, type_):
-                yield relation, column.name
-    stem = re.sub(r"_?(?:id|uuid|key)$", "", name)
-    for relation in tables:
-        called = {
-            relation.name,
-            relation.name.removesuffix("s"),
-            relation.name.removesuffix("es"),
-            re.sub(r"ies$", "y", relation.name),
-        }
-        if stem not in called and not any(one.endswith(f"_{stem}") for one in called if stem):
+        if not stem or not any(one == stem or one.endswith(f"_{stem}") for one in _singular(relation.name)):
             continue
         for key in reversed(relation.primary):
-            column_ = relation.column(key)
-            if column_ is not None and alike(column_.type, type_):
+            found = relation.column(key)
+            if found is not None and alike(found.type, type_):
                 yield relation, key
                 break
+
+
+def tables_of(catalogue: Catalogue, body: str) -> list[Relation]:
+    """The tables, those that a function's text names first; partitions by the table above them."""
+    tables = [r for r in catalogue.relations.values() if r.kind in ("r", "p") and not r.partition]
+    return sorted(tables, key=lambda r: not named_in(body, r))
+
+
+def named_in(body: str, relation: Relation) -> bool:
+    return re.search(rf"\b{re.escape(relation.name)}\b", body) is not None
+
+
+def _singular(name: str) -> set[str]:
+    return {name, name.removesuffix("s"), name.removesuffix("es"), re.sub(r"ies$", "y", name)}
+
+
+def compared_with(body: str, argument: str) -> frozenset[str]:
+    """The columns with which the body compares the argument."""
+    if not argument:
+        return frozenset()
+    name = rf"(?:\w+\.)?{re.escape(argument)}\b"
+    found = re.findall(rf"\b(\w+)\s*=\s*(?:any\s*\(\s*)?{name}", body, re.IGNORECASE)
+    found += re.findall(rf"(?<![\w.]){name}\s*=\s*(?:\w+\.)?(\w+)", body, re.IGNORECASE)
+    asked = rf"\(*\s*\w+\s*->>?\s*'{re.escape(argument)}'"
+    found += re.findall(rf"\b(\w+)\s*=\s*{asked}", body, re.IGNORECASE)
+    return frozenset(one.lower() for one in found)
 
 
 def _documents(world: World, keys: Sequence[str]) -> Mapping[Side, tuple[str, ...]]:

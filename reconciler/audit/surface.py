@@ -53,7 +53,8 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Routine:
-    """A function or procedure that can be called: no trigger function, aggregate or member of an extension."""
+    """A function or procedure that can be called: no trigger function, aggregate or member of an extension. `variadic`: its last argument is an
+    array that stands for any number of them."""
 
     oid: int
     id: ObjectId
@@ -64,6 +65,7 @@ class Routine:
     definer: bool
     volatile: bool
     body: str
+    variadic: bool
 
     @property
     def sql(self) -> str:
@@ -157,7 +159,7 @@ select p.oid::bigint, p.prokind::text, n.nspname::text, p.proname::text, '(' || 
          array(select p.proargnames[m.i] from pg_catalog.unnest(p.proargmodes) with ordinality as m (mode, i)
                 where m.mode in ('i', 'b', 'v') order by m.i) end,
        p.pronargdefaults::int, p.proretset, pg_catalog.format_type(p.prorettype, null), p.prosecdef, p.provolatile = 'v',
-       coalesce(nullif(p.prosrc, ''), pg_catalog.pg_get_function_sqlbody(p.oid), '')
+       coalesce(nullif(p.prosrc, ''), pg_catalog.pg_get_function_sqlbody(p.oid), ''), p.provariadic <> 0
   from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
  where p.prokind in ('f', 'p') and {_OURS} and {_MEMBER.format("pg_catalog.pg_proc", "p.oid")}
    and p.prorettype not in ('pg_catalog.trigger'::pg_catalog.regtype, 'pg_catalog.event_trigger'::pg_catalog.regtype)
@@ -291,8 +293,9 @@ def _routine(
     definer: bool,
     volatile: bool,
     body: str,
+    variadic: bool,
 ) -> Routine:
     known = [*(names or []), *[""] * len(types)]
     arguments = tuple(Argument(known[i] or "", type_) for i, type_ in enumerate(types))
     id = ObjectId("procedure" if kind == "p" else "function", schema, name, part)
-    return Routine(oid, id, arguments, defaults, rows, returns, definer, volatile, body)
+    return Routine(oid, id, arguments, defaults, rows, returns, definer, volatile, body, variadic)

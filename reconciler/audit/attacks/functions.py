@@ -12,7 +12,16 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from reconciler.audit.arguments import CONFIDENTIAL, PLAIN, TEXTS, bare
+from reconciler.audit.arguments import (
+    CONFIDENTIAL,
+    PLAIN,
+    TEXTS,
+    bare,
+    candidates,
+    compared_with,
+    named_in,
+    tables_of,
+)
 from reconciler.audit.arguments import alike as alike_types
 from reconciler.audit.attacks.arena import taken_away
 from reconciler.audit.attacks.values import Attack, Attacks, Outcome, alike
@@ -115,12 +124,13 @@ def _readings(scene: Scene, routine: Routine, identity: Identity) -> Iterator[Re
 
 def _joint(scene: Scene, routine: Routine, identity: Identity, guesses: list[Pair]) -> Iterator[Reading]:
     for relation in scene.catalogue.relations.values():
-        if relation.kind not in ("r", "p") or not re.search(rf"\b{re.escape(relation.name)}\b", routine.body):
+        if relation.kind not in ("r", "p") or not named_in(routine.body, relation):
             continue
         columns: dict[int, str] = {}
         for place, argument in enumerate(routine.arguments):
             name = bare(argument.name)
-            for known in (name, f"{name}_id", name.removesuffix("_id")):
+            compared = sorted(compared_with(routine.body, argument.name))
+            for known in (name, f"{name}_id", name.removesuffix("_id"), *compared):
                 column = relation.column(known)
                 if (
                     column is not None
@@ -176,7 +186,10 @@ def _attack(
     own: bool = False,
     nobody: bool = False,
 ) -> Attack:
-    call = f"{routine.sql}({', '.join(arguments)})"
+    given = list(arguments)
+    if routine.variadic and len(given) == len(routine.arguments):
+        given[-1] = f"variadic {given[-1]}"
+    call = f"{routine.sql}({', '.join(given)})"
     sql = f"call {call}" if routine.id.kind == "procedure" else f"select x::text from {call} as x"
     figure = routine.rows or routine.returns.split("(")[0] in _FIGURES
     return Attack(
@@ -190,8 +203,7 @@ def _meanings(scene: Scene, routine: Routine, argument: Argument, identity: Iden
     """What an argument may mean, as constants of A's and of B's, the best guess first."""
     type_ = argument.type
     if type_.endswith("[]"):
-        inner = Argument(argument.name.removesuffix("s"), type_.removesuffix("[]"))
-        found = _meanings(scene, routine, inner, identity)
+        found = _meanings(scene, routine, Argument(argument.name, type_.removesuffix("[]")), identity)
         return [(f"array[{a}]::{type_}", f"array[{b}]::{type_}") for a, b in found]
     if type_ in ("json", "jsonb"):
         return _documents(scene, routine, type_, identity)
@@ -230,7 +242,7 @@ def _texts(
     type_ = argument.type
     name = bare(argument.name)
     texts: list[tuple[str | None, str | None]] = []
-    meant = {(r.oid, c): (r, c) for r, c in _meant(scene, routine, argument.name, name, type_)}
+    meant = {(r.oid, c): (r, c) for r, c in _meant(scene, routine, argument.name, type_)}
     for relation, column in islice(meant.values(), _MOST):
         pair = _value(scene, relation, column, "A", identity), _value(scene, relation, column, "B", identity)
         if pair[0] is not None and pair not in texts:
@@ -251,8 +263,7 @@ def _documents(scene: Scene, routine: Routine, type_: str, identity: Identity) -
     for key in asked(routine.body):
         for inner in _types(routine.body, key):
             argument = Argument(key, inner)
-            name = bare(key)
-            named = next(_meant(scene, routine, key, name, inner), None) is not None
+            named = next(_meant(scene, routine, key, inner), None) is not None
             found = [pair for pair in _texts(scene, routine, argument, identity) if any(pair)]
             if found and (named or inner == "text"):
                 meanings[key] = found[:_READINGS]
@@ -278,7 +289,7 @@ def _types(body: str, key: str) -> Sequence[str]:
 def _spoken(scene: Scene, routine: Routine, identity: Identity) -> Iterator[tuple[str, str]]:
     """What stands in the text columns of a table that the body names: somebody may look for it."""
     for relation in scene.catalogue.relations.values():
-        if relation.kind not in ("r", "p") or not re.search(rf"\b{re.escape(relation.name)}\b", routine.body):
+        if relation.kind not in ("r", "p") or not named_in(routine.body, relation):
             continue
         for column in relation.columns:
             if column.type.split("(")[0] in TEXTS:
@@ -295,48 +306,15 @@ def _value(scene: Scene, relation: Relation, column: str, whose: Whose, identity
     return next((row.values[column] for row in rows if row.values.get(column) is not None), None)
 
 
-def _meant(
-    scene: Scene, routine: Routine, called: str, name: str, type_: str
-) -> Iterator[tuple[Relation, str]]:
-    """The columns that an argument of this name may mean, those of tables that the body names first: called alike, compared with it in
-    the body, keys of a table that is called alike, keys of a table that the body names. `called` is its name as it is written."""
-    tables = [r for r in scene.catalogue.relations.values() if r.kind in ("r", "p")]
-    tables.sort(key=lambda r: not re.search(rf"\b{re.escape(r.name)}\b", routine.body))
-    compared = _compared_with(routine.body, called)
-    for names in (compared if len(name) < 3 else {name}, compared | {name}):
-        for relation in tables:
-            for column in relation.columns:
-                if column.name.lower() in names and alike_types(column.type, type_):
-                    yield relation, column.name
-    stem = re.sub(r"_?(?:id|uuid|key)$", "", name)
-    for relation in tables:
-        singular = {relation.name, relation.name.removesuffix("s"), relation.name.removesuffix("es"),
-                    re.sub(r"ies$", "y", relation.name)}  # fmt: skip
+def _meant(scene: Scene, routine: Routine, called: str, type_: str) -> Iterator[tuple[Relation, str]]:
+    """The columns that an argument which is `called` so may mean, and at last the keys of tables that the body names: one more try costs a call,
+    and shows by itself whether it meant anything."""
+    yield from candidates(scene.catalogue, routine.body, called, type_)
+    for relation in tables_of(scene.catalogue, routine.body):
         key = relation.primary[-1] if relation.primary else ""
         found = relation.column(key) if key else None
-        if found is not None and alike_types(found.type, type_) and stem in singular:
+        if found is not None and alike_types(found.type, type_) and named_in(routine.body, relation):
             yield relation, key
-    for relation in tables:
-        key = relation.primary[-1] if relation.primary else ""
-        found = relation.column(key) if key else None
-        if (
-            found is not None
-            and alike_types(found.type, type_)
-            and re.search(rf"\b{re.escape(relation.name)}\b", routine.body)
-        ):
-            yield relation, key
-
-
-def _compared_with(body: str, argument: str) -> frozenset[str]:
-    """The columns with which the body compares the argument."""
-    if not argument:
-        return frozenset()
-    name = rf"(?:\w+\.)?{re.escape(argument)}\b"
-    found = re.findall(rf"\b(\w+)\s*=\s*(?:any\s*\(\s*)?{name}", body, re.IGNORECASE)
-    found += re.findall(rf"(?<![\w.]){name}\s*=\s*(?:\w+\.)?(\w+)", body, re.IGNORECASE)
-    asked = rf"\(*\s*\w+\s*->>?\s*'{re.escape(argument)}'"
-    found += re.findall(rf"\b(\w+)\s*=\s*{asked}", body, re.IGNORECASE)
-    return frozenset(one.lower() for one in found)
 
 
 def _by_type(scene: Scene, name: str, type_: str, whose: Side, identity: Identity) -> str | None:

@@ -24,7 +24,8 @@ _FRESH = "reconciler-1"
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A function with the meaning of each argument it must be given. `settings` are those that its text asks for a secret, with the key in them."""
+    """A function with the meaning of each argument it must be given. `settings` are those that its text asks for a secret, with the key in them.
+    `variadic`: its last argument is an array that stands for any number of them."""
 
     id: ObjectId
     routine: Routine
@@ -32,6 +33,7 @@ class Served:
     names: tuple[str, ...]
     meanings: tuple[Meaning, ...]
     settings: tuple[tuple[str, str], ...]
+    variadic: bool = False
 
     @property
     def pairs(self) -> tuple[int, ...]:
@@ -58,7 +60,8 @@ _CALLABLE = """
 select p.oid::bigint,
   array(select pg_catalog.format_type(t.oid, null) from pg_catalog.unnest(p.proargtypes::oid[]) with ordinality as t (oid, i) order by t.i),
   case when p.proargmodes is null then coalesce(p.proargnames, '{}'::text[]) else
-    array(select p.proargnames[m.i] from pg_catalog.unnest(p.proargmodes) with ordinality as m (mode, i) where m.mode in ('i', 'b', 'v') order by m.i) end
+    array(select p.proargnames[m.i] from pg_catalog.unnest(p.proargmodes) with ordinality as m (mode, i) where m.mode in ('i', 'b', 'v') order by m.i) end,
+  p.provariadic <> 0
 from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
 where p.prokind in ('f', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
   and p.prorettype not in ('pg_catalog.trigger'::pg_catalog.regtype, 'pg_catalog.event_trigger'::pg_catalog.regtype)
@@ -75,7 +78,7 @@ def served_by(stage: Stage, identity: Identity) -> tuple[Served, ...]:
     """What this identity may call, not as the owner, and nobody may whom row-level security binds."""
     ordinary = sorted({one.role for one in stage.world.identities if not one.bypasses})
     found = []
-    for oid, types, names in stage.connection.execute(
+    for oid, types, names, variadic in stage.connection.execute(
         _CALLABLE, {"role": identity.role, "ordinary": ordinary}
     ).fetchall():
         id = stage.functions[oid]
@@ -93,7 +96,8 @@ def served_by(stage: Stage, identity: Identity) -> tuple[Served, ...]:
         )
         settings = tuple((name, next((k for k in keys if CONFIDENTIAL.search(k)), "")) for name in asked)
         held = tuple(one for one in settings if one[1] or CONFIDENTIAL.search(one[0]))
-        found.append(Served(id, routine, tuple(types), tuple(known[: len(types)]), meanings, held))
+        called = tuple(known[: len(types)])
+        found.append(Served(id, routine, tuple(types), called, meanings, held, variadic))
     return tuple(found)
 
 
@@ -110,11 +114,10 @@ def call(
 ) -> Call:
     """With the values of these sides; `number` says of which of their rows, -1 that data is to be new."""
     values = [_value(one, side or "A", number) for one, side in zip(served.meanings, sides, strict=True)]
-    given = ", ".join(
-        "null" if value is None else f"{literal(value)}::{type_}"
-        for value, type_ in zip(values, served.types, strict=True)
-    )
-    name = ident(served.id.schema, served.id.name)
+    constants = [_constant(value, type_) for value, type_ in zip(values, served.types, strict=True)]
+    if served.variadic:
+        constants[-1] = f"variadic {constants[-1]}"
+    given, name = ", ".join(constants), ident(served.id.schema, served.id.name)
     sql = (
         f"call {name}({given})"
         if served.id.kind == "procedure"
@@ -124,6 +127,13 @@ def call(
     for setting, key in served.settings:
         settings[setting] = json.dumps({key: f"{SECRET}A"}) if key else f"{SECRET}A"
     return Call(replace(identity, settings=settings), sql, tuple(sides), tuple(setup), tuple(values))
+
+
+def _constant(value: str | None, type_: str) -> str:
+    """The value as the type has it: alone in an array where that is one."""
+    if value is None:
+        return f"null::{type_}"
+    return f"array[{literal(value)}]::{type_}" if type_.endswith("[]") else f"{literal(value)}::{type_}"
 
 
 def _value(one: Meaning, side: Side, number: int) -> str | None:

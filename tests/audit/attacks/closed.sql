@@ -130,9 +130,11 @@ end
 $$;
 create function shouted(r readable) returns text language sql stable security definer set search_path = '' as $$
   select upper(x.title) from public.readable as x where x.id = r.id and x.tenant_id in (select private.tenants_of_user()) $$;
+create function titles_of(variadic p_ids bigint[]) returns setof text language sql stable security definer set search_path = '' as $$
+  select r.title from public.readable as r where r.id = any (p_ids) and r.tenant_id in (select private.tenants_of_user()) order by 1 $$;
 create function ticket(p_id bigint) returns bigint language sql volatile as $$ select (random() * 1000000)::bigint $$;
-revoke execute on function title_of, rename, taken, length_of, settle, described, shouted, ticket from public, anon;
-grant execute on function length_of, settle, described, shouted, ticket to authenticated;
+revoke execute on function title_of, rename, taken, length_of, settle, described, shouted, titles_of, ticket from public, anon;
+grant execute on function length_of, settle, described, shouted, titles_of, ticket to authenticated;
 revoke execute on procedure finish from public, anon;
 grant execute on function title_of, rename, taken to authenticated;
 grant execute on procedure finish to authenticated;
@@ -165,6 +167,8 @@ create policy own on unclaimed to authenticated using (tenant_id = private.claim
 revoke all on planned, boasted, unclaimed from anon, authenticated;
 grant select, insert on planned, boasted, unclaimed to authenticated;
 
+-- Identity columns need no grant on their sequence.
+revoke all on all sequences in schema public from anon, authenticated;
 create sequence tickets;
 revoke all on sequence tickets from anon, authenticated;
 grant usage on sequence tickets to authenticated;

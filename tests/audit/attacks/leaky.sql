@@ -51,6 +51,8 @@ end
 $$;
 create or replace function shouted(r readable) returns text language sql stable security definer set search_path = ''
   as $$ select upper(x.title) from public.readable as x where x.id = r.id $$;
+create or replace function titles_of(variadic p_ids bigint[]) returns setof text language sql stable security definer set search_path = ''
+  as $$ select r.title from public.readable as r where r.id = any (p_ids) order by 1 $$;
 create or replace procedure finish(p_id bigint) language sql security definer set search_path = ''
   as $$ update public.updatable as u set done = true where u.id = p_id $$;
 create or replace function taken(p_title text) returns boolean language sql stable security definer set search_path = '' as $$
@@ -67,7 +69,7 @@ alter policy own on planned using (tenant_id = private.constant_claim());
 create policy boast on boasted for select to authenticated
   using (tenant_id::text = nullif(current_setting('request.jwt.claims', true), '')::jsonb -> 'user_metadata' ->> 'tenant_id');
 create policy unmarked on unclaimed for select to authenticated using (coalesce(current_setting('request.jwt.claims', true), '') = '');
-grant update on sequence tickets to authenticated;
+grant update on sequence tickets, tasks_id_seq to authenticated;
 
 create policy "wide's" on "Odd Names" to authenticated using (true) with check (true);
 

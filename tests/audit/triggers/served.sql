@@ -53,6 +53,14 @@ $$;
 create function public.title_of(p_org_id uuid, p_project_id uuid) returns text language sql stable set search_path = ''
 as $$ select p.title from public.projects as p where p.id = p_project_id and p_org_id is not null $$;
 
+-- SRV002: any number of titles
+create function public.titles_of(p_org_id uuid, variadic p_projects uuid[]) returns setof text language sql stable set search_path = ''
+as $$ select p.title from public.projects as p where p.id = any (p_projects) and p_org_id is not null order by 1 $$;
+
+-- Right: each of them is asked
+create function public.done_of(p_org_id uuid, variadic p_projects uuid[]) returns bigint language sql stable set search_path = ''
+as $$ select count(*) from public.projects as p where p.id = any (p_projects) and p.org_id = p_org_id $$;
+
 -- Right: both conditions
 create function public.file_count(p_org_id uuid, p_project_id uuid) returns bigint language sql stable set search_path = ''
 as $$ select count(*) from public.files as f where f.org_id = p_org_id and f.project_id = p_project_id $$;

@@ -69,6 +69,7 @@ def test_what_does_not_check_is_found(functions: Called) -> None:
         ("SRV001", "add_file_unchecked", "error"),
         ("SRV001", "finish", "error"),
         ("SRV002", "title_of", "error"),
+        ("SRV002", "titles_of", "error"),
     }
 
 
@@ -76,14 +77,14 @@ def test_what_checks_is_isolated_and_what_has_nothing_to_check_is_told(functions
     verdicts = {name: cell.verdict for name, cell in functions.cells.items()}
     assert verdicts == {
         "add_file": "isolated", "file_count": "isolated", "paths": "bypass",
-        "add_file_unchecked": "leak", "finish": "leak", "title_of": "leak",
+        "add_file_unchecked": "leak", "finish": "leak", "title_of": "leak", "titles_of": "leak", "done_of": "isolated",
     }  # fmt: skip
 
 
 @pytest.mark.majors
 def test_psql_shows_every_leak_again(functions: Called) -> None:
     leaks = [cell for cell in functions.cells.values() if cell.verdict == "leak"]
-    assert len(leaks) == 3
+    assert len(leaks) == 4
     for cell in leaks:
         assert "LEAK" in functions.printed(cell.script), cell.script
 
