@@ -5,12 +5,13 @@ Reads only. Column by column, because a grant on one column is a door as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import psycopg
 from psycopg.rows import TupleRow
 
+from reconciler.audit.rules import tree
 from reconciler.model import ObjectId
 from reconciler.pg import ident
 
@@ -101,10 +102,12 @@ class Actions:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A view or materialized view: what it reads directly (OIDs), and which commands can be sent through it."""
+    """A view or materialized view: what it reads directly (OIDs), which commands can be sent through it, and which of its columns can be given
+    a value then, each with the column (OID of its table or view, name) that it stands for (0, "": for none)."""
 
     reads: tuple[int, ...]
     takes: frozenset[str]
+    columns: Mapping[str, tuple[int, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,13 +202,20 @@ select c.oid::bigint, array(select distinct d.refobjid::bigint from pg_catalog.p
           on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass and d.objid = w.oid
          and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid <> c.oid
         where w.ev_class = c.oid and w.ev_type = '1' order by 1),
-       pg_catalog.pg_relation_is_updatable(c.oid, true)
+       pg_catalog.pg_relation_is_updatable(c.oid, true),
+       array(select a.attname::text from pg_catalog.pg_attribute as a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+             and pg_catalog.pg_column_is_updatable(c.oid, a.attnum, true) order by a.attnum),
+       (select w.ev_action::text from pg_catalog.pg_rewrite as w where w.ev_class = c.oid and w.ev_type = '1')
   from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
  where c.relkind in ('v', 'm') and {_OURS} order by 1
 """
 _FILLED = """
 select a.attrelid::bigint, a.attname::text, a.attidentity = 'a' from pg_catalog.pg_attribute as a join pg_catalog.pg_class as c on c.oid = a.attrelid
  where c.relkind in ('r', 'p') and a.attnum > 0 and (a.attidentity <> '' or a.atthasdef) order by 1, 2
+"""
+_NUMBERED = """
+select a.attrelid::bigint, a.attnum::int, a.attname::text from pg_catalog.pg_attribute as a join pg_catalog.pg_class as c on c.oid = a.attrelid
+ where c.relkind in ('r', 'p', 'v', 'm') and a.attnum > 0 and not a.attisdropped order by 1, 2
 """
 _BITS = {"UPDATE": 4, "INSERT": 8, "DELETE": 16}
 _COMMANDS = {"r": ("SELECT",), "a": ("INSERT",), "w": ("UPDATE",), "d": ("DELETE",),
@@ -244,14 +254,28 @@ def read(connection: Connection, roles: Iterable[str]) -> Surface:
         Actions(name, child, parent, tuple(own), tuple(theirs), deleted, updated)
         for name, child, parent, own, theirs, deleted, updated in connection.execute(_KEYS.encode())
     )
+    seen = connection.execute(_VIEWS.encode()).fetchall()
+    numbered = {(oid, number): name for oid, number, name in connection.execute(_NUMBERED)}
     views = {
-        oid: Seen(tuple(reads), frozenset(name for name, bit in _BITS.items() if takes & bit))
-        for oid, reads, takes in connection.execute(_VIEWS.encode())
-    }
+        oid: Seen(
+            tuple(reads), frozenset(name for name, bit in _BITS.items() if takes & bit),
+            {name: origin for name, origin in _origins(action, numbered) if name in columns},
+        )
+        for oid, reads, takes, columns, action in seen
+    }  # fmt: skip
     fills = connection.execute(_FILLED).fetchall()
     filled = frozenset((oid, name) for oid, name, _ in fills)
     always = frozenset((oid, name) for oid, name, fixed in fills if fixed)
     return Surface(rights, routines, calls, sequences, numbers, keys, views, filled, always)
+
+
+def _origins(action: str, names: Mapping[tuple[int, int], str]) -> Iterator[tuple[str, tuple[int, str]]]:
+    """The columns of a view by what PostgreSQL stored of its query, each with the one that it is."""
+    for query in tree.read(action):
+        for entry in query.nodes("targetList"):
+            oid, number = entry.number("resorigtbl"), entry.number("resorigcol")
+            if entry["resjunk"] != "true":
+                yield entry["resname"], (oid, names[oid, number]) if (oid, number) in names else (0, "")
 
 
 def _rights(

@@ -102,9 +102,14 @@ _RAISED = ("42501", "28000", "P0001", "P0002", "22023")
 """What functions raise when they refuse: no privilege, no authorization, an exception of their own, no data, a bad argument."""
 
 
+_UNABLE = ("55000", "0A000", "42809")
+_FIXED = ("428C9", "UPDATE")
+"""Through a view PostgreSQL sets no identity that is always generated, not even to its default."""
+
+
 def _unharmed(question: Question, attacks: Sequence[Outcome]) -> Decision:
     command, rights = question.command, question.rights
-    unable = next((o for o in attacks if o.code in ("55000", "0A000", "42809")), None)
+    unable = next((o for o in attacks if o.code in _UNABLE or (o.code, command) == _FIXED), None)
     if unable is not None and all(o.trouble for o in attacks):
         return Decision("isolated", unable.words)
     if rights.ruled(command):

@@ -75,22 +75,46 @@ class Target:
         ]
         return [row for _, row in sorted(mine, key=lambda found: found[0] == self.authority)][:MOST]
 
+    def beneath(self, name: str) -> str:
+        """The column of the table beneath that a column stands for; empty for none, as where a view calculates it."""
+        if self.relation.oid == self.base.oid:
+            return name
+        views, oid, found = self.scene.surface.views, self.relation.oid, name
+        while oid in views:
+            oid, found = views[oid].columns.get(found, (-1, ""))
+        if oid == 0 and self.base.column(name) is not None:  # a trigger takes it: for what it is called
+            return name
+        return found if oid == self.base.oid else ""
+
     def writable(self, granted: Sequence[str]) -> list[str]:
         """Those of the columns that can be given a value, both here and in the table beneath."""
-        base = {column.name for column in self.base.columns if not column.generated}
-        here = [column.name for column in self.relation.columns if not column.generated]
-        return [name for name in here if name in base and name in granted]
+        return [name for name in self._passing(granted) if not self._generated(name)]
+
+    def _passing(self, granted: Sequence[str]) -> list[str]:
+        """Those of the columns that stand for one of the table beneath."""
+        return [c.name for c in self.relation.columns if c.name in granted and self.beneath(c.name)]
+
+    def resettable(self) -> list[str]:
+        """The columns that the identity may set to their default and to nothing else: generated ones, and identities that are always so."""
+        return [name for name in self._passing(self.rights.update) if self._fixed(name)]
+
+    def _generated(self, name: str) -> bool:
+        column = self.base.column(self.beneath(name))
+        return column is not None and column.generated
+
+    def _fixed(self, name: str) -> bool:
+        """Whether PostgreSQL gives the column its value, whatever anybody says."""
+        return self._generated(name) or (self.base.oid, self.beneath(name)) in self.scene.surface.always
 
     def changeable(self) -> list[str]:
         """The columns that the identity may set by UPDATE, the harmless ones first."""
-        fixed = self.scene.surface.always
-        return [name for name in self.plain(self.rights.update) if (self.base.oid, name) not in fixed]
+        return [name for name in self.plain(self.rights.update) if not self._fixed(name)]
 
     def needed(self, columns: Sequence[str]) -> list[str]:
         """Those of the columns that a row cannot do without, or that say whose it is: the rest fill themselves or stay empty."""
         filled = self.scene.surface.filled
         must = {c.name for c in self.base.columns if c.not_null and (self.base.oid, c.name) not in filled}
-        return [name for name in columns if name in must or name in self.deciding]
+        return [name for name in columns if self.beneath(name) in must or self.beneath(name) in self.deciding]
 
     def plain(self, granted: Sequence[str]) -> list[str]:
         """The same, the harmless ones first: no key, nothing that decides whose the row is, text before the rest."""
@@ -98,7 +122,8 @@ class Target:
         keys |= {name for key in self.base.keys for name in key.columns}
         types = {column.name: column.type for column in self.base.columns}
 
-        def harm(name: str) -> tuple[bool, bool, bool]:
+        def harm(called: str) -> tuple[bool, bool, bool]:
+            name = self.beneath(called)
             return (name in self.deciding, name in keys, types[name] not in ("text", "character varying"))
 
         return sorted(self.writable(granted), key=harm)
@@ -146,7 +171,8 @@ class Target:
         return found
 
     def values(self, columns: Sequence[str], of: Mapping[str, str | None]) -> str:
-        return ", ".join(value(self.base, name, of) for name in columns)
+        """What a row of the table beneath has in these columns."""
+        return ", ".join(value(self.base, self.beneath(name), of) for name in columns)
 
     def insertion(self, columns: Sequence[str], of: Mapping[str, str | None]) -> str:
         """An INSERT of this row in these columns."""
@@ -156,4 +182,7 @@ class Target:
         return f"insert into {self.sql} ({names}) overriding system value values ({self.values(columns, of)})"
 
     def assignments(self, columns: Sequence[str], of: Mapping[str, str | None]) -> str:
-        return ", ".join(f"{ident(name)} = {value(self.base, name, of)}" for name in columns)
+        return ", ".join(
+            f"{ident(name)} = {'default' if self._fixed(name) else self.values([name], of)}"
+            for name in columns
+        )

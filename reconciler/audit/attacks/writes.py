@@ -5,11 +5,12 @@ Each first finds out, with a row of A's own, in which form the identity can do i
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
 from itertools import product
 
 from reconciler.audit.attacks.arena import arena, taken_away
 from reconciler.audit.attacks.target import Target
-from reconciler.audit.attacks.values import Attack, Attacks
+from reconciler.audit.attacks.values import Attack, Attacks, Outcome
 from reconciler.pg import ident
 
 
@@ -53,29 +54,8 @@ def updates(target: Target) -> Attacks:
             target.id, "UPDATE", "changes every row", f"update {target.sql} set {name} = default", "ATK003"
         )
         return
-    columns = target.changeable() or target.plain([c.name for c in target.relation.columns])
-    chosen = ""
-    for row in target.own()[:2]:
-        for column in columns[:MOST_COLUMNS]:
-            control = yield Attack(
-                target.id,
-                "UPDATE",
-                "changes a row of A",
-                f"update {target.sql} set {target.assignments([column], row.values)}"
-                + (_where(target, row.values) if target.authority else ""),
-                "ATK003",
-                arena(target.scene, target.base, [row], own=True),
-                own=True,
-            )
-            if control.denied:
-                break
-            if control.reached:
-                chosen = column
-                break
-            if control.trouble is None or control.refused:
-                break
-        if chosen or control.denied:
-            break
+    columns = target.changeable() or target.resettable()
+    chosen = yield from _changed(target, columns)
     for row in target.foreign():
         for setup in target.arenas([row]) if columns else []:
             # where the attacker's own row stays, beside B's, it stays unique with its own value
@@ -90,6 +70,29 @@ def updates(target: Target) -> Attacks:
             )
             if done.leaked or done.denied:
                 return
+
+
+def _changed(target: Target, columns: Sequence[str]) -> Generator[Attack, Outcome, str]:
+    """The first of these columns that the identity can change in a row of A's; empty for none."""
+    for row in target.own()[:2]:
+        for column in columns[:MOST_COLUMNS]:
+            control = yield Attack(
+                target.id,
+                "UPDATE",
+                "changes a row of A",
+                f"update {target.sql} set {target.assignments([column], row.values)}"
+                + (_where(target, row.values) if target.authority else ""),
+                "ATK003",
+                arena(target.scene, target.base, [row], own=True),
+                own=True,
+            )
+            if control.reached:
+                return column
+            if control.denied:
+                return ""
+            if control.trouble is None or control.refused:
+                break
+    return ""
 
 
 def deletes(target: Target) -> Attacks:
@@ -146,7 +149,7 @@ def moves(target: Target) -> Attacks:
     if not target.possible("UPDATE"):
         return
     may = target.changeable()
-    deciding = [name for name in target.deciding if name in may]
+    deciding = [name for name in may if target.beneath(name) in target.deciding]
     if not deciding:
         return
     mine, theirs = target.own(), target.foreign()
@@ -174,7 +177,7 @@ def moves(target: Target) -> Attacks:
                 if done.refused:
                     break
     keys = {name for key in target.base.keys for name in key.columns}
-    taken = list(dict.fromkeys([*deciding, *(name for name in may if name in keys)]))
+    taken = list(dict.fromkeys([*deciding, *(name for name in may if target.beneath(name) in keys)]))
     setup = arena(target.scene, target.base, [foreign])
     for columns in [deciding] if target.authority or taken == deciding else [taken, deciding]:
         done = yield Attack(
@@ -195,7 +198,11 @@ MOST_COLUMNS = 3
 
 def _where(target: Target, values: object) -> str:
     """The row by its key, if the identity may read that."""
-    key = target.base.primary
-    if not key or not set(key) <= set(target.rights.select) or not isinstance(values, dict):
+    key = {
+        name: target.beneath(name)
+        for name in target.rights.select
+        if target.beneath(name) in target.base.primary
+    }
+    if not key or set(key.values()) != set(target.base.primary) or not isinstance(values, dict):
         return ""
     return " where " + " and ".join(f"{ident(name)} = {target.values([name], values)}" for name in key)

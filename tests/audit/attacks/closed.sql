@@ -82,6 +82,21 @@ revoke all on titles, counted, totals from anon, authenticated;
 grant select, update, delete on titles to authenticated;
 grant select on counted to authenticated;
 
+create view renamed with (security_barrier) as
+  select t.title as b, t.id as i, t.tenant_id as t, upper(t.title) as title from readable as t where t.tenant_id in (select private.tenants_of_user())
+  with check option;
+revoke all on renamed from anon, authenticated;
+grant select, insert, update on renamed to authenticated;
+
+-- A number that is always generated is all that may be updated: in the table to its default, through the view not at all.
+create table numbered (tenant_id uuid not null references tenants, id bigint generated always as identity primary key, title text not null);
+alter table numbered enable row level security;
+create policy own on numbered to authenticated using (tenant_id in (select private.tenants_of_user()));
+create view numbers as select n.id, upper(n.title) as title from numbered as n where n.tenant_id in (select private.tenants_of_user());
+revoke all on numbered, numbers from anon, authenticated;
+grant select, update (id) on numbered to authenticated;
+grant select, update on numbers to authenticated;
+
 -- Names that SQL would rather not see.
 create table "Odd Names" ("Tenant Id" uuid not null references tenants, x integer not null, "select" text not null, "it's" text);
 alter table "Odd Names" enable row level security;

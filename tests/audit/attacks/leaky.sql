@@ -24,6 +24,9 @@ grant select on readings_old to authenticated;
 alter table readings_old disable row level security;
 create or replace view titles as select t.tenant_id, t.id, t.title from readable as t;
 
+create or replace view renamed as select t.title as b, t.id as i, t.tenant_id as t, upper(t.title) as title from readable as t;
+create policy wide on numbered to authenticated using (true);
+
 create or replace view counted as select count(*) as n from readable as t;
 
 grant select on totals to authenticated;
