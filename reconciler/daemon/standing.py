@@ -25,7 +25,7 @@ from reconciler.daemon.log import mask
 from reconciler.engine.landing import Warrant
 from reconciler.engine.listening import listen
 from reconciler.errors import ReconcilerError, Stalled, Waiting
-from reconciler.pg import connect
+from reconciler.pg import connect, pooling
 from reconciler.settings import Database
 
 Connection = psycopg.Connection[TupleRow]
@@ -100,9 +100,7 @@ class Standing:
     def _run(self) -> None:
         while not self._ends.is_set():
             try:
-                url = self._database.target()
-                mask(secret for _, secret in url.secrets)
-                with connect(url, application_name="reconciler standing") as session:
+                with self._connect() as session:
                     self._stand(session)
             except Exception as error:  # noqa: BLE001 - without this thread nobody would lead or listen any more
                 self._lost(error)
@@ -112,6 +110,11 @@ class Standing:
                     self._settled()
             self._ends.wait(self._pause * random.uniform(0.8, 1.2))  # noqa: S311 - replicas must not come all at once
             self._pause = min(self._pause * 2, _LONGEST)
+
+    def _connect(self) -> Connection:
+        url = self._database.target()
+        mask(secret for _, secret in url.secrets)
+        return connect(url, application_name="reconciler standing")
 
     def _lost(self, error: Exception) -> None:
         before, self.error = self.error, None
@@ -124,11 +127,13 @@ class Standing:
 
     def _stand(self, session: Connection) -> None:
         try:
-            migrate.require_direct(session)
+            migrate.require_own(session, self._connect)
         except Stalled:
             if self.competes:
                 raise
-            self._log.warning("behind a pooler: DDL is not heard of, drift is found at check_interval")
+            self._log.warning(
+                "behind a pooler in transaction mode: DDL is not heard of, drift is found at check_interval"
+            )
             self._ends.wait()
             return
         limit = f"{int(self._lease * 1000)}ms"
@@ -138,7 +143,7 @@ class Standing:
         self._settled()  # nobody knows what was told before
         while not self._ends.is_set():
             asked = time.monotonic()
-            session.execute("select 1")
+            pooling.require(session)
             self._keep(session, asked)
             self._pause, self.error = _SHORTEST, None
             while not self._ends.is_set() and time.monotonic() < asked + self._beat:

@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 from reconciler.catalog import quarantine
 from reconciler.migrate import applier
 from reconciler.model import Quarantined
-from reconciler.pg import connect, ident
+from reconciler.pg import connect, ident, pooling
 from reconciler.run import Pace
 from reconciler.run.trouble import LOCK_NOT_AVAILABLE, passes_by_itself
 from reconciler.settings import Database
@@ -77,6 +77,7 @@ def _session(database: Database) -> Callable[[], Connection]:
 def bounded(live: Connection, database: Database) -> Iterator[None]:
     """A transaction that gives up when somebody else has a lock for longer than an apply would wait."""
     with live.transaction():
+        pooling.require(live)
         # A look after a lock has to see what was committed while that was waited for, whatever this role's default is.
         live.execute("set transaction isolation level read committed")
         live.execute("select pg_catalog.set_config('lock_timeout', %s, true)", (str(database.lock_timeout),))

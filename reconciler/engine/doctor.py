@@ -20,7 +20,7 @@ from reconciler.engine.desired import scope_of
 from reconciler.engine.fetching import fetched
 from reconciler.engine.work import Told
 from reconciler.errors import ReconcilerError, Usage
-from reconciler.pg import Url, connect, ident
+from reconciler.pg import Url, connect, ident, pooling
 from reconciler.settings import Database
 from reconciler.shadow.scratch import shadow
 
@@ -103,13 +103,11 @@ def _to_apply(database: Database, name: str, sentence: str, hint: str = "", *sta
 
 
 def _pooler(live: Connection, database: Database) -> Iterator[Check]:
-    (pid,) = one(live, "select pg_catalog.pg_backend_pid()")
-    if pid != live.info.backend_pid:
-        yield missing(
-            "pooler",
-            "a pooler in transaction mode stands in front: locks and settings would be lost between statements",
-            "give the direct address or the pooler's session-mode port",
-        )
+    if not pooling.claim(live, lambda: connect(database.target())):
+        error = pooling.shared()
+        yield _to_apply(database, "pooler", error.what, error.hint)
+    elif pooling.backend(live) != live.info.backend_pid:
+        yield Check("pooler", "good", "a pooler stands in front and keeps the session for this client")
     else:
         yield Check("pooler", "good", "the session is the server's own")
 

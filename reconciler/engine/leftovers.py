@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from reconciler import migrate
 from reconciler.catalog.snapshot import restricted
 from reconciler.errors import Waiting
 from reconciler.model import Fact, ObjectId, Snapshot
@@ -64,6 +65,9 @@ def cleared(
     dropped = []
     for fact in due:
         with connect(url, application_name="reconciler apply") as live:
+            migrate.require_own(
+                live, lambda: connect(url)
+            )  # a concurrent drop has no transaction to set it in
             live.execute("select pg_catalog.set_config('lock_timeout', %s, false)", (lock_timeout,))
             try:
                 if drop_invalid(live, ConcurrentBuild(ident(fact.id.name), fact["table"], guarded=True)):

@@ -1,6 +1,6 @@
 """Migrations as files, in the history and on their way into a database."""
 
-from reconciler.migrate.applier import applier, at_work, require_direct
+from reconciler.migrate.applier import applier, at_work, require_own
 from reconciler.migrate.apply import Progress, Terms, apply, rollback
 from reconciler.migrate.approvals import Approval, approvals, approve
 from reconciler.migrate.compose import compose, in_form
@@ -40,7 +40,7 @@ __all__ = [
     "release",
     "render",
     "render_section",
-    "require_direct",
+    "require_own",
     "restored",
     "resume",
     "rollback",

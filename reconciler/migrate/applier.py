@@ -1,4 +1,4 @@
-"""The one session that changes a database: connected directly, alone, and gone soon after its owner is gone.
+"""The one session that changes a database: its own, alone, and gone soon after its owner is gone.
 
 Promises that two appliers never work at once: the lock and the statements share one session, so that a
 statement that outlives its crashed client still holds the lock. Never changes anything itself.
@@ -12,8 +12,9 @@ from dataclasses import replace
 
 import psycopg
 
-from reconciler.errors import Stalled, Waiting
+from reconciler.errors import Waiting
 from reconciler.migrate.history import CLASS, Connection
+from reconciler.pg import pooling
 from reconciler.run import Holder, Pace
 
 _APPLYING = 0x6170706C
@@ -48,12 +49,12 @@ def applier(
 ) -> Iterator[Connection]:
     """The session, holding the lock until the block ends.
 
-    Waits up to `wait` seconds for another applier. The server ends the session when it was idle for `silence` ("0": never). Raises `Waiting` that names it, and `Stalled` behind a
-    pooler that shares sessions between clients: there the lock would belong to somebody else after each
-    transaction.
+    Waits up to `wait` seconds for another applier. The server ends the session when it was idle for `silence` ("0": never).
+    Raises `Waiting` that names it, and `Stalled` behind a pooler that shares sessions between clients: there the lock would
+    belong to somebody else after each transaction.
     """
     with connect() as connection:
-        require_direct(connection)
+        require_own(connection, connect)
         _settle(connection, silence)
         _lock(connection, replace(pace, attempts=1_000_000, seconds=wait, first=0.05, longest=0.5))
         try:
@@ -61,6 +62,7 @@ def applier(
         finally:
             with suppress(psycopg.Error):  # a session that is gone has no lock either
                 connection.execute("select pg_catalog.pg_advisory_unlock(%s, %s)", (CLASS, _APPLYING))
+                connection.execute("reset all")  # a pooler may give this session to somebody else next
 
 
 def at_work(connection: Connection) -> tuple[Holder, ...]:
@@ -69,14 +71,10 @@ def at_work(connection: Connection) -> tuple[Holder, ...]:
     return tuple(Holder(*row) for row in found)
 
 
-def require_direct(connection: Connection) -> None:
-    """Raises Stalled behind a pooler that shares sessions between clients."""
-    row = connection.execute("select pg_catalog.pg_backend_pid()").fetchone()
-    if row is None or row[0] != connection.info.backend_pid:
-        raise Stalled(
-            "this connection goes through a pooler, behind which two processes could apply at once",
-            hint="use the database's direct URL (on Supabase: port 5432 of db.….supabase.co)",
-        )
+def require_own(connection: Connection, another: Callable[[], Connection]) -> None:
+    """Raises Stalled behind a pooler that shares sessions between clients. `another` opens one more beside it."""
+    if not pooling.claim(connection, another):
+        raise pooling.shared()
 
 
 def _settle(connection: Connection, silence: str) -> None:

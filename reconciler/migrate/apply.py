@@ -23,7 +23,7 @@ from reconciler.migrate.applier import applier
 from reconciler.migrate.history import Connection, Direction
 from reconciler.migrate.resume import resume_at
 from reconciler.model import Applied, Change, Consent, Migration, ObjectId, Statement, Step
-from reconciler.pg import Url, connect, ident
+from reconciler.pg import Url, connect, ident, pooling
 from reconciler.run import Hook, Outcome, Pace, run_step, steps
 from reconciler.run.nature import head
 from reconciler.run.trouble import passes_by_itself, told
@@ -215,6 +215,7 @@ def _run_one(
     def at_begin(inside: Connection) -> None:
         nonlocal number
         number = count(before + 1)
+        pooling.require(inside)
         if terms.fence is not None:
             terms.fence(inside)
         if first and terms.expected_before is not None:

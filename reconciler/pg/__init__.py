@@ -2,6 +2,7 @@
 schemas.
 """
 
+from reconciler.pg import pooling
 from reconciler.pg.connect import NEWEST, OLDEST, connect, major
 from reconciler.pg.failures import connection_failure
 from reconciler.pg.indent import indented
@@ -25,5 +26,6 @@ __all__ = [
     "literal",
     "major",
     "notices",
+    "pooling",
     "scrub",
 ]

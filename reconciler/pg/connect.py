@@ -36,13 +36,11 @@ def connect(
     autocommit: bool = True,
     application_name: str = "reconciler",
     connect_timeout: int = 10,
-    search_path: str | None = None,
 ) -> psycopg.Connection[TupleRow]:
     """A session on `url`; use it as a context manager or close it.
 
-    `connect_timeout` is in seconds, per address tried. `search_path` is set for the session when it is not
-    None; "" means pg_catalog alone. Raises `Waiting` (unreachable, starting up, full) or `Stalled` (wrong
-    login, no such database, not admitted, unsupported version).
+    `connect_timeout` is in seconds, per address tried. Raises `Waiting` (unreachable, starting up, full) or
+    `Stalled` (wrong login, no such database, not admitted, unsupported version).
     """
     options = dict(url.options)
     defaults = {
@@ -53,20 +51,13 @@ def connect(
     }
     missing = {key: value for key, value in defaults.items() if key not in options}
     try:
-        # autocommit until the session is set up: otherwise its settings would vanish with a rollback
         connection = psycopg.connect(
-            url.with_options(**missing).reveal(), autocommit=True, prepare_threshold=None
+            url.with_options(**missing).reveal(), autocommit=autocommit, prepare_threshold=None
         )
     except psycopg.OperationalError as error:
         raise connection_failure(url, str(error)) from None
     try:
         _check_version(url, connection)
-        if search_path is not None:
-            connection.execute("select pg_catalog.set_config('search_path', %s, false)", (search_path,))
-        connection.autocommit = autocommit
-    except psycopg.OperationalError as error:
-        connection.close()
-        raise connection_failure(url, str(error)) from None
     except BaseException:
         connection.close()
         raise

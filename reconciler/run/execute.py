@@ -19,6 +19,7 @@ from psycopg.rows import TupleRow
 
 from reconciler.errors import OutcomeUnknown, Stalled, Waiting
 from reconciler.model import Measured, Statement, Step
+from reconciler.pg import pooling
 from reconciler.run import trouble
 from reconciler.run.holders import Lookout
 from reconciler.run.invalid import drop_invalid
@@ -81,7 +82,7 @@ def run_step(
         raise ValueError("run_step needs an idle connection in autocommit")
     pace = pace or Pace()
     pauses = pace.pauses()
-    with Lookout(side, connection.info.backend_pid) as lookout:
+    with Lookout(side, pooling.backend(connection)) as lookout:
         attempt = 0
         while True:
             attempt += 1

@@ -20,6 +20,7 @@ from psycopg.rows import TupleRow
 
 from reconciler.errors import ReconcilerError
 from reconciler.model import Measured
+from reconciler.pg import pooling
 from reconciler.run.gate import MOST, Gate, spoken_of
 from reconciler.run.locks import DDL, STRENGTH, WRITING, Touched, strongest, taken
 from reconciler.run.nature import concurrent_build, concurrent_detach
@@ -121,7 +122,7 @@ def watching(connection: Connection, sql: str, side: Callable[[], Connection] | 
         for gate in gates.values():
             gate.shut(wholly=True)
         done, ready = threading.Event(), threading.Event()
-        arguments = (other, connection.info.backend_pid, gates, seen.modes, ready, done)
+        arguments = (other, pooling.backend(connection), gates, seen.modes, ready, done)
         thread = threading.Thread(target=_look, args=arguments, daemon=True)
         thread.start()
         ready.wait(5)

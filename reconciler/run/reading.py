@@ -13,7 +13,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from reconciler.errors import Waiting
-from reconciler.pg import Url, connect
+from reconciler.pg import Url, connect, pooling
 from reconciler.run.holders import Lookout
 
 PATIENCE = 10.0
@@ -26,14 +26,16 @@ def reading(url: Url, *, patience: float = PATIENCE) -> Iterator[psycopg.Connect
     with (
         connect(url) as session,
         Lookout(
-            lambda: connect(url, application_name="reconciler lookout"), session.info.backend_pid
+            lambda: connect(url, application_name="reconciler lookout"), pooling.backend(session)
         ) as lookout,
     ):
         limit = f"{round(patience * 1000)}ms"
-        session.execute("select pg_catalog.set_config('lock_timeout', %s, false)", (limit,))
-        lookout.watch()
         try:
-            yield session
+            # Of this transaction alone: behind a pooler the session may be an application's a moment later.
+            with session.transaction():
+                session.execute("select pg_catalog.set_config('lock_timeout', %s, true)", (limit,))
+                lookout.watch()
+                yield session
         except psycopg.errors.LockNotAvailable:
             seen = lookout.seen
             raise Waiting(

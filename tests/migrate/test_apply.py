@@ -309,13 +309,32 @@ def test_pending_is_what_is_not_wholly_in_the_database(url: Url) -> None:
     assert pending(history(url), [three, two, one]) == (two, three)
 
 
-def test_behind_a_pooler_nothing_is_applied(
+def test_behind_a_pooler_that_gives_the_session_away_nothing_is_applied(
     proxy: Proxy, through: Callable[[], psycopg.Connection], url: Url
 ) -> None:
     proxy.pid = 4711
+    mine: list[psycopg.Connection] = []
+
+    def given_away() -> psycopg.Connection:
+        """The first one's session, as the pooler's next client would get it."""
+        session = through()
+        if mine:
+            told = mine[0].execute("show reconciler.client").fetchone()
+            session.execute("select set_config('reconciler.client', %s, false)", told)
+        mine.append(session)
+        return session
+
     with pytest.raises(Stalled, match="pooler"):
-        apply(through, migration(["create table public.t ()"]))
+        apply(given_away, migration(["create table public.t ()"]))
     assert value(url, "select to_regclass('public.t')") is None
+
+
+def test_behind_a_pooler_in_session_mode_it_is_applied(
+    proxy: Proxy, through: Callable[[], psycopg.Connection], url: Url
+) -> None:
+    proxy.pid = 4711
+    assert apply(through, migration(["create table public.t ()"])).finished_at
+    assert value(url, "select to_regclass('public.t')") is not None
 
 
 def test_a_client_that_vanished_without_a_word_is_given_up_soon(url: Url) -> None:
