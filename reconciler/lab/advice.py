@@ -13,6 +13,7 @@ import psycopg
 
 from reconciler.errors import ReconcilerError
 from reconciler.lab.explore import Limits
+from reconciler.lab.material import prepared
 from reconciler.lab.race import Judged, explored
 from reconciler.lab.remedies import called, remedies
 from reconciler.lab.report import Advice
@@ -29,6 +30,8 @@ def advised(fresh: Fresh, race: Race, judged: Judged, limits: Limits) -> Advice:
     """The fix, with the first change that ends the race at its level."""
     fix, says = fitting(judged)
     with fresh() as database, connect(database, application_name="reconciler lab") as connection:
+        with connection.transaction():
+            prepared(connection, race.given)
         functions = called(database, race)
         found = list(remedies(connection, functions, deadlock=judged.kind == "deadlock"))[:_MOST]
     for remedy in found:

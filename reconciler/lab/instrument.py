@@ -1,7 +1,7 @@
 """Stops between two reads of one function that have no write between them: there no gate of a table can part them.
 
 The functions on the scratch copy get a call of ours before the second read, and nothing else; whatever is found that way says that it was
-found with changed bodies. Knows plpgsql whose text is understood; a read in the condition of IF or LOOP is left alone.
+found with changed bodies. Knows plpgsql whose text is understood; a read in the condition of ELSIF, or of a loop's second round, is left alone.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from reconciler.shadow.bodies.touched import touched
 
 Connection = psycopg.Connection[TupleRow]
 _WRITES = frozenset(("insert", "update", "delete", "merge", "truncate"))
-_STATEMENTS = frozenset(("select", "perform", "assign", "return", "raise"))
-"""Kinds of statements before which another one can be put."""
+_READING = frozenset(
+    ("select", "perform", "assign", "return", "raise", "if", "case", "for", "foreach", "while")
+)
+"""Kinds of statements that may read and do not write: their snapshot is taken where a stop can still be."""
 
 
 def places(function: Called) -> tuple[tuple[int, str], ...]:
@@ -31,7 +33,7 @@ def places(function: Called) -> tuple[tuple[int, str], ...]:
         verbs = {touch.verb for touch in touched(step.tokens)}
         tables = [touch.table.name for touch in touched(step.tokens) if touch.verb == "select"]
         if tables and read and _can_stop(step):
-            found.append((step.tokens[0].start, tables[0]))
+            found.append((step.start, tables[0]))
         if verbs & _WRITES:
             read = ""
         elif tables:
@@ -58,4 +60,4 @@ def install(connection: Connection, functions: Sequence[Called], first: int) -> 
 
 
 def _can_stop(step: Step) -> bool:
-    return step.kind in _STATEMENTS and bool(step.tokens)
+    return step.kind in _READING and step.start >= 0

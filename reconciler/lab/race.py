@@ -127,10 +127,8 @@ class Track:
 
     def judge(self, ran: Ran) -> Judged:
         """What the schedule that was just played came to; reads the rows as they are now."""
-        if ran.broken:
-            return Judged(ran, "invariant", ran.broken)
         strange = self._strange()
-        if strange:
+        if strange and not ran.broken:
             return Judged(ran, "anomaly", f"rows of {', '.join(strange)} change, which no serial order does")
         found = state(self._admin, self._saved)
         failed = {n for n, end in enumerate(ran.ended) if end.failure is not None}
@@ -138,6 +136,9 @@ class Track:
         everyone = set(range(len(ran.ended)))
         counted = sorted(everyone - again)
         text = self._canon.outcome(found, [ran.ended[n] for n in counted])
+        if ran.broken:  # what else is different says what would mend it
+            there = text in self._orders(counted)
+            return Judged(ran, "invariant", ran.broken, *(() if there else self._nearest(text, counted)))
         if text in self._orders(counted):
             if ran.deadlock is not None:
                 return Judged(ran, "deadlock", "; ".join(ran.deadlock.sentences))

@@ -132,7 +132,7 @@ def _ordered(connection: Connection, function: Called) -> Iterator[Remedy]:
         conditions = " or ".join(f"({_condition(function.source, step)})" for step in steps)
         order = ", ".join(f"{ident(alias)}.{ident(key)}" if alias else ident(key) for key in keys)
         named = f"{table} as {ident(alias)}" if alias else table
-        place = steps[0].tokens[0].start
+        place = steps[0].start
         lock = f"perform from {named} where {conditions} order by {order} for update;\n  "
         text = f"{function.source[:place]}{lock}{function.source[place:]}"
         says = f"{function.name} locks the rows of {table} in one order, by {', '.join(keys)}, before it changes the first"
@@ -143,9 +143,9 @@ def _one_at_a_time(function: Called) -> Iterator[Remedy]:
     """An advisory lock at the beginning of the body, held to the end of the transaction."""
     read = body("plpgsql", function.source)
     first = next((step for step in read.steps if step.kind != "declare"), None)
-    if first is None or not first.tokens or (not read.writes and not read.raised):
+    if first is None or first.start < 0 or not (read.writes or read.raised or read.assigned):
         return
-    place = first.tokens[0].start
+    place = first.start
     lock = (
         "perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended("
         f"{literal(function.name)}, 0));  -- narrow the key to what must not meet\n  "

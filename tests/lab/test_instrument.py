@@ -55,3 +55,6 @@ def test_a_write_between_two_reads_parts_them_already() -> None:
     assert stops("select 1 from a into x; update c set n = 1; select 2 from b into y;") == 0
     assert stops("perform from a; if x then perform from b; end if; return new;") == 1
     assert stops("select 1 from a into x; insert into c select n from b;") == 0
+    assert stops("perform from a; if exists (select from b) then return null; end if; return new;") == 1
+    assert stops("perform from a; <<again>> while exists (select from b) loop x := x + 1; end loop;") == 1
+    assert stops("perform from a; if x then null; elsif exists (select from b) then null; end if;") == 0

@@ -29,12 +29,13 @@ class Frame(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Step:
     """One simple statement, or the head of a compound one (`if`, `loop`, `case`, the `when` of a handler). `kind` is its first word, `assign`
-    for assignments."""
+    for assignments. `start` is where in the text another statement can be put before it; -1 where none can (`elsif`, declarations)."""
 
     kind: str
     tokens: tuple[Token, ...]
     line: int
     within: tuple[Frame, ...] = ()
+    start: int = -1
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -137,32 +138,34 @@ class _Reader:
             yield from self._statement(within)
 
     def _statement(self, within: tuple[Frame, ...]) -> Iterator[Step]:
+        start = self.found[self.at].start
         self._labels()
         word = self._word()
         if word in ("begin", "declare"):
             yield from self._block(within)
         elif word == "if":
-            yield from self._if(within)
+            yield from self._if(within, start)
         elif word == "case":
-            yield from self._case(within)
+            yield from self._case(within, start)
         elif word in ("loop", "while", "for", "foreach"):
             head = self._until(("loop",))
             self._expect("loop")
-            yield self._step(word, head, within)
+            yield self._step(word, head, within, start)
             yield from self._statements((*within, Frame("loop", head)), ("end",))
             self._end()
         else:
             whole = self._until(())
             self._expect(";")
-            yield self._step("assign" if word not in _STATEMENTS or _assigns(whole) else word, whole, within)
+            kind = "assign" if word not in _STATEMENTS or _assigns(whole) else word
+            yield self._step(kind, whole, within, start)
 
-    def _if(self, within: tuple[Frame, ...]) -> Iterator[Step]:
+    def _if(self, within: tuple[Frame, ...], start: int) -> Iterator[Step]:
         passed: tuple[Token, ...] = ()
         while self._word() in ("if", "elsif", "elseif"):
             self.at += 1
             condition = self._until(("then",))
             self._expect("then")
-            yield self._step("if", condition, within)
+            yield self._step("if", condition, within, -1 if passed else start)
             passed += condition
             yield from self._statements((*within, Frame("if", passed)), ("elsif", "elseif", "else", "end"))
         if self._word() == "else":
@@ -170,15 +173,15 @@ class _Reader:
             yield from self._statements((*within, Frame("if", passed)), ("end",))
         self._end()
 
-    def _case(self, within: tuple[Frame, ...]) -> Iterator[Step]:
+    def _case(self, within: tuple[Frame, ...], start: int) -> Iterator[Step]:
         self.at += 1
         passed = self._until(("when",))
         while self._word() == "when":
             self.at += 1
             condition = self._until(("then",))
             self._expect("then")
-            yield self._step("case", condition, within)
-            passed += condition
+            yield self._step("case", condition, within, start)
+            passed, start = passed + condition, -1
             yield from self._statements((*within, Frame("if", passed)), ("when", "else", "end"))
         if self._word() == "else":
             self.at += 1
@@ -214,9 +217,9 @@ class _Reader:
             self.at += 1
         return self.found[begin : self.at]
 
-    def _step(self, kind: str, held: Sequence[Token], within: tuple[Frame, ...]) -> Step:
+    def _step(self, kind: str, held: Sequence[Token], within: tuple[Frame, ...], start: int = -1) -> Step:
         line = self.text.line(held[0].start) if held else self._line()
-        return Step(kind, tuple(held), line, within)
+        return Step(kind, tuple(held), line, within, start)
 
     def _word(self) -> str:
         return self.found[self.at].word if self.at < len(self.found) else ""
