@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -115,7 +116,7 @@ def test(
     elif screen.format == "junit":
         screen.raw(xml(report))
     else:
-        screen.say_all(test_lines(report))
+        screen.say_all(test_lines(report, "--live" if live else quote(report.source) if source else ""))
     raise typer.Exit(1 if report.failed else 0)
 
 

@@ -15,10 +15,12 @@ Level = Literal["read committed", "repeatable read", "serializable"]
 
 
 class Acting(Node):
-    """Who acts: a role, and what a request of theirs carries."""
+    """Who acts: a role, and what a request of theirs carries. Without a role it is the superuser, whom nothing binds."""
 
     short: ClassVar[str | None] = "role"
-    role: str = Field(description="The role that the transaction takes on.")
+    role: str = Field(
+        "", description="The role that the transaction takes on; the superuser's when left out."
+    )
     claims: dict[str, Any] = Field({}, description="The JWT claims, as Supabase sets them.")
     settings: dict[str, Sql] = Field({}, description="Settings of the transaction, like app.org_id.")
 

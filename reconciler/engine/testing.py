@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from reconciler.declare.scenario import Scenario
 from reconciler.engine.subject import Subject
 from reconciler.engine.work import Told
-from reconciler.errors import ReconcilerError, Usage
+from reconciler.errors import ReconcilerError, Stalled, Usage
 from reconciler.lab import instrument, material, pairs, scenario, trials, triggers
 from reconciler.lab.advice import Fresh, advised
 from reconciler.lab.explore import Limits
@@ -22,6 +22,7 @@ from reconciler.lab.invariants import asked
 from reconciler.lab.race import explored, replayed
 from reconciler.lab.remedies import Called, called
 from reconciler.lab.report import Advice, Case, Tested
+from reconciler.lab.scenario import Wrong
 from reconciler.lab.told import INSTRUMENTED, case_of, case_of_replay, case_of_scenario, case_of_trial
 from reconciler.lab.triggers import Trigger
 from reconciler.lab.values import LEVELS, Isolation, Race
@@ -161,6 +162,9 @@ def _scenario(run: _Run, one: Scenario) -> None:
                 else:
                     found = scenario.stepped(database, one, level, invariants(run.subject))
                     run.cases.append(case_of_scenario(one, level, found, time.monotonic() - began))
+        except Stalled as error:  # what somebody wrote to be tried and cannot run is no success
+            wrong = Wrong(f"it cannot run: {error.what}", one.source)
+            run.cases.append(case_of_scenario(one, level, (wrong,), time.monotonic() - began))
         except ReconcilerError as error:
             run.untried.append(f"{one.name}, {level}: {error.what}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from shlex import quote
 
 from rich.text import Text
 
@@ -15,8 +16,8 @@ _SIGNS: dict[Verdict, tuple[str, str]] = {
 _MANY = 12
 
 
-def test_lines(tested: Tested) -> Iterator[Text]:
-    """Every failure with its schedule and how to replay it; what passed by table."""
+def test_lines(tested: Tested, source: str = "") -> Iterator[Text]:
+    """Every failure with its schedule and how to replay it; what passed by table. `source` is what stood behind `test` on the command line."""
     sums = ", ".join(f"{number} {verdict}" for verdict, number in tested.counts.items() if number)
     style = "bold red" if tested.failed else "green"
     yield Text(tested.source, style="bold").append(
@@ -28,7 +29,7 @@ def test_lines(tested: Tested) -> Iterator[Text]:
     for case in tested.cases:
         if case.verdict not in ("passed",):
             yield Text()
-            yield from _whole(case)
+            yield from _whole(case, f"reconciler test {source}".rstrip())
     yield from _passed([case for case in tested.cases if case.verdict == "passed"])
     if tested.untried:
         yield Text("\nNot tried", style="yellow")
@@ -38,7 +39,7 @@ def test_lines(tested: Tested) -> Iterator[Text]:
             yield Text(f"  and {len(tested.untried) - _MANY} more (--format json names them)", style="dim")
 
 
-def _whole(case: Case) -> Iterator[Text]:
+def _whole(case: Case, command: str) -> Iterator[Text]:
     sign, colour = _SIGNS[case.verdict]
     yield Text(f"{sign} {case.name}", style=colour).append(
         f"  {case.level}" if case.level else "", style="bold"
@@ -53,7 +54,7 @@ def _whole(case: Case) -> Iterator[Text]:
     if case.schedule:
         level = case.level.replace(" ", "-")
         yield Text(
-            f"    again: reconciler test --race '{case.name}' --level {level} --schedule {case.schedule}"
+            f"    again: {command} --race {quote(case.name)} --level {level} --schedule {case.schedule}"
         )
     if case.advice is not None:
         yield Text(f"    → {case.advice.says}")
