@@ -73,7 +73,8 @@ def apply(
     found = migrate.load_directory(database.migrations)
     files = (*found, *_unfinished(look.history, found))
     # What the loop itself proposed is made anew: it may lead nowhere by now.
-    olds = () if again else proposals.own(files, look.history, _approvals(look))
+    approved = {} if again else _approvals(look)
+    olds = () if again else proposals.own(files, look.history, approved)
     pending = [one for one in migrate.pending(look.history, files) if one not in olds]
     refuse_edited(look.history, files)
     if not pending and look.wanted is not None and not compare(look.live, look.wanted):
@@ -98,7 +99,7 @@ def apply(
             migration = made.migration
             if not again:
                 refuse_repetition(work.history, migration)
-                migration = proposals.again(migration, olds, work.history)
+                migration = proposals.again(migration, olds, work.history, approved)
             rehearsed = [
                 Rehearsed(
                     migration,

@@ -176,8 +176,9 @@ def _proposed(database: Database, trust: Trust, told: Told) -> tuple[str, Propos
     files = migrate.load_directory(database.migrations)
     with connect(database.target()) as live:
         history = migrate.read(live)
-        olds = proposals.own(files, history, migrate.approvals(live))
-    migration = proposals.again(made.migration, files[::-1], history)
+        approved = migrate.approvals(live)
+    olds = proposals.own(files, history, approved)
+    migration = proposals.again(made.migration, files[::-1], history, approved)
     proposals.filed(database, migration, olds)
     return migration.filename, made
 

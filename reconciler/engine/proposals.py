@@ -29,12 +29,21 @@ def own(
     )  # fmt: skip
 
 
-def again(made: Migration, olds: Iterable[Migration], history: Sequence[Applied]) -> Migration:
-    """The file that says the same as `made` already, unless a newer one was applied since, or `made` as the loop writes it."""
+def again(
+    made: Migration, olds: Iterable[Migration], history: Sequence[Applied], approved: Mapping[str, Approval]
+) -> Migration:
+    """The file that says the same as `made` already, unless a newer one was applied since, or `made` as the loop writes it.
+
+    Where somebody approved the same, word for word, in a file of another process that led before, it is that one's version: consent is
+    kept in the database, the folder of a process that is gone may be nowhere.
+    """
     newest = max((row.version for row in history), default="")
     for old in olds:
         if old.version > newest and _says(old) == _says(made):
             return old
+    for given in approved.values():
+        if given.codes and given.version > newest and given.checksum == made.checksum:
+            return replace(made, version=given.version)
     return replace(made, header=(*made.header, (_KEY, _LOOP)))
 
 
