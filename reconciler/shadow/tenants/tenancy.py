@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import TupleRow
 
-from reconciler.shadow.tenants import catalogue, claims, evidence
+from reconciler.shadow.tenants import alike, catalogue, claims, evidence
 from reconciler.shadow.tenants.catalogue import Catalogue, Key, Relation
 from reconciler.shadow.tenants.claims import Session
 from reconciler.shadow.tenants.evidence import Evidence
@@ -67,6 +67,17 @@ def examine(
         if owned is not None:
             decided[relation.oid] = owned
     _spread(known, marks, heads, decided)
+    called_so = [
+        owned
+        for r in heads
+        if r.oid not in decided
+        and not r.extension
+        and (owned := alike.tenants(known, decided, r)) is not None
+    ]
+    if called_so:
+        oids = {relation.id: relation.oid for relation in heads}
+        decided |= {oids[owned.table]: owned for owned in called_so}
+        _spread(known, marks, heads, decided)
     for relation in heads:
         if relation.oid not in decided:
             decided[relation.oid] = _rest(known, found, decided, relation)
@@ -174,6 +185,9 @@ def _rest(known: Catalogue, found: Evidence, decided: Mapping[int, Owned], relat
             relation.id, "global", why=f"nothing in it names a tenant, and rows of several tenants may point to it ({pointing[0]})"
         )  # fmt: skip
     writers = _writers(known, found, relation)
+    doubt = alike.doubt(known, decided, relation)
+    if doubt:
+        return Owned(relation.id, "unknown", why=doubt)
     if not writers:
         return Owned(
             relation.id,

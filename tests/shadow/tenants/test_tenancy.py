@@ -118,3 +118,20 @@ def test_names_that_look_like_the_row_do_not_mislead(loaded: Callable[[str], Url
         assert session.execute(
             f"select {found['deeper'].owner} from app.deeper as x".encode()
         ).fetchall() == [("7",)]
+
+
+def test_a_copy_without_keys_is_never_quietly_for_everybody(loaded: Callable[[str], Url]) -> None:
+    with connect(loaded("memberships")) as session:
+        session.execute(
+            "create table gadgets (by_whom uuid not null references organizations, label text);"
+            "create table gadgets_old as table gadgets; create table tasks_old as table tasks; create table profiles_old as table profiles;"
+            "create table organizations_old as table organizations; create table parts (id bigint primary key, by_whom text, name text)"
+        )
+        found = {id.name: owned for id, owned in tenancy.read(session).tables.items()}
+    assert (found["gadgets_old"].ownership, found["gadgets_old"].columns) == ("tenant", ("by_whom",))
+    assert found["gadgets_old"].why == "by_whom names the tenant, as in public.gadgets"
+    assert found["tasks_old"].ownership == "unknown"
+    assert found["tasks_old"].why == "project_id says whose a row is in public.tasks, and here it has no key"
+    assert found["organizations_old"].why.startswith("it has every column of public.organizations")
+    assert found["profiles_old"].ownership == "unknown"
+    assert found["parts"].ownership == "global"  # a name alone, of another type, says nothing
