@@ -68,9 +68,8 @@ class Target:
     def own(self) -> list[Kept]:
         """A few of A's rows (of a table that belongs to nobody, of those), the attacker's own first; where rows say who belongs to
         what, last."""
-        people = self.scene.people(self.identity)
         mine = [
-            (any(person in row.values.values() for person in people), row)
+            (self._names_attacker(row), row)
             for row in self.scene.rows(self.base, "A") or self.scene.rows(self.base, "")
         ]
         return [row for _, row in sorted(mine, key=lambda found: found[0] == self.authority)][:MOST]
@@ -132,12 +131,12 @@ class Target:
         """The row as it is, and with the attacker where it names people of B: what a policy may check instead of the tenant."""
         people, theirs = self.scene.people(self.identity), set(self.scene.world.users["B"])
         found: list[tuple[str, Mapping[str, str | None]]] = [("", row.values)]
-        named = {name for name in self._people() if row.values[name] in theirs}
+        named = {name for name in self.naming_people() if row.values[name] in theirs}
         if people and named:
             found.append((" in the attacker's own name", {**row.values, **dict.fromkeys(named, people[0])}))
         return found
 
-    def _people(self) -> set[str]:
+    def naming_people(self) -> set[str]:
         """The columns that name a user: by a key to the table of users, or by what they are called."""
         users = self.scene.world.tenancy.users
         linked = {
@@ -153,12 +152,15 @@ class Target:
 
     def mine(self) -> list[Kept]:
         """The row of A that names the attacker, or else one that is A's."""
-        people = set(self.scene.people(self.identity))
-        names = self._people()
+        rows = self.scene.rows(self.base, "A")
+        return sorted(rows, key=lambda row: not self._names_attacker(row))[:1]
+
+    def _names_attacker(self, row: Kept) -> bool:
+        """Whether it is about the attacker. By column: tenants and users may have the same keys."""
+        names = self.naming_people()
         if self.base.id == self.scene.world.tenancy.users:
             names |= set(self.base.primary)
-        rows = self.scene.rows(self.base, "A")
-        return sorted(rows, key=lambda row: not people & {row.values[name] for name in names})[:1]
+        return not {row.values.get(name) for name in names}.isdisjoint(self.scene.people(self.identity))
 
     def arenas(self, rows: Sequence[Kept], *, going: bool = False) -> list[tuple[str, ...]]:
         """What the harness prepares for an attack without WHERE upon these rows, which are to go (`going`) or to change. Where policies

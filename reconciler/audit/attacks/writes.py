@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from itertools import product
 
-from reconciler.audit.attacks.arena import arena, taken_away
+from reconciler.audit.attacks.arena import arena, inner_circle, taken_away
 from reconciler.audit.attacks.target import Target
 from reconciler.audit.attacks.values import Attack, Attacks, Outcome
 from reconciler.pg import ident
@@ -74,7 +74,8 @@ def updates(target: Target) -> Attacks:
 
 def _changed(target: Target, columns: Sequence[str]) -> Generator[Attack, Outcome, str]:
     """The first of these columns that the identity can change in a row of A's; empty for none."""
-    for row in target.own()[:2]:
+    # who may change nobody else may still change what they are themselves
+    for row in [*target.own()[: 1 if target.authority else 2], *(target.mine() if target.authority else ())]:
         for column in columns[:MOST_COLUMNS]:
             control = yield Attack(
                 target.id,
@@ -176,6 +177,21 @@ def moves(target: Target) -> Attacks:
                     return
                 if done.refused:
                     break
+    for row in target.mine() if target.authority else []:
+        # without WHERE, as the row is the attacker's own: a WHERE would ask the policies for SELECT about the new row as well
+        goal = [name for name in deciding if target.beneath(name) not in target.naming_people()]
+        if goal:
+            done = yield Attack(
+                target.id,
+                "UPDATE",
+                "makes the attacker's own row one of tenant B",
+                f"update {target.sql} set {target.assignments(goal, foreign.values)}",
+                "ATK006",
+                inner_circle(target.scene, target.base, [], [row], unbound=False),
+                aside=True,
+            )
+            if done.leaked or done.denied:
+                return
     keys = {name for key in target.base.keys for name in key.columns}
     taken = list(dict.fromkeys([*deciding, *(name for name in may if target.beneath(name) in keys)]))
     setup = arena(target.scene, target.base, [foreign])

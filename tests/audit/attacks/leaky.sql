@@ -16,6 +16,8 @@ grant select (done) on partly to anon;
 create policy wide on partly for select to anon using (true);
 create policy wide on admins for select to authenticated using (exists (select from private.administered()));
 
+grant update (tenant_id) on members to authenticated;
+create policy move_self on members for update to authenticated using (user_id = auth.uid());
 create policy join_any on members for insert to authenticated with check (user_id = auth.uid());
 drop policy own on comments;
 create policy own on comments to authenticated using (exists (select from tasks as t where t.id = task_id)) with check (true);

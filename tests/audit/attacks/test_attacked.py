@@ -24,6 +24,8 @@ HOLES = {
     ("public.partly", "SELECT", ANON): "ATK001",
     ("public.admins", "SELECT", ADMIN): "ATK001",
     ("public.members", "INSERT", MEMBER): "ATK002",
+    ("public.members", "UPDATE", MEMBER): "ATK006",
+    ("public.members", "UPDATE", ADMIN): "ATK006",
     ("public.comments", "INSERT", MEMBER): "ATK002",
     ("public.comments", "UPDATE", ADMIN): "ATK006",
     ("public.drafts", "UPDATE", MEMBER): "ATK006",
