@@ -60,7 +60,9 @@ class Reading:
 
 def attacks(scene: Scene, routine: Routine, identity: Identity) -> Attacks:
     working: list[Reading] = []
-    readings = list(_readings(scene, routine, identity))
+    beside: list[Reading] = []
+    left_out = list(_left_out(scene, routine, identity))
+    readings = [*_readings(scene, routine, identity), *left_out]
     sure = 1
     for reading in readings:
         worked = yield _attack(routine, [a for a, _ in reading.pairs], "calls it with keys of A", own=True)
@@ -82,9 +84,11 @@ def attacks(scene: Scene, routine: Routine, identity: Identity) -> Attacks:
                     *(r for r in readings if r.pairs != reading.pairs and [a for a, _ in r.pairs] == mine),
                 ]
                 sure = len(working)
+                # what is left out may be just what is checked
+                beside = [r for r in left_out if r not in working]
                 break
         working.append(reading)
-    for number, reading in enumerate(working):
+    for number, reading in enumerate([*working, *beside]):
         most = _MOST if number == 0 and len(working) == sure else 1
         for arguments, which in islice(_mixed(routine, reading.pairs), most):
             does = f"calls it with {which} of tenant B"
@@ -112,14 +116,25 @@ def _nobody(
 
 
 def _readings(scene: Scene, routine: Routine, identity: Identity) -> Iterator[Reading]:
-    """First what one row of a table says about several arguments, then the best guess for each, the next ones, and at last the call
-    without those that have a default."""
+    """First what one row of a table says about several arguments, then the best guess for each, then the next ones."""
     meanings = [_meanings(scene, routine, argument, identity) for argument in routine.arguments]
     yield from _joint(scene, routine, identity, [meaning[0] for meaning in meanings])
     for place in range(max((len(meaning) for meaning in meanings), default=1)):
         yield Reading([meaning[min(place, len(meaning) - 1)] for meaning in meanings])
+
+
+def _left_out(scene: Scene, routine: Routine, identity: Identity) -> Iterator[Reading]:
+    """The best guess without the arguments that have a default, and with NULL where the body asks whether there is one."""
+    best = [_meanings(scene, routine, argument, identity)[0] for argument in routine.arguments]
     if routine.defaults:
-        yield Reading([meaning[0] for meaning in meanings[: len(meanings) - routine.defaults]])
+        yield Reading(best[: len(best) - routine.defaults])
+    for place, argument in enumerate(routine.arguments):
+        name = rf"(?<![\w.])(?:\w+\.)?{re.escape(argument.name)}" if argument.name else "(?!)"
+        if len(best) > 1 and re.search(
+            rf"{name}\s+is\s+null\b|\bcoalesce\(\s*{name}\b", routine.body, re.IGNORECASE
+        ):
+            nothing = f"null::{argument.type}"
+            yield Reading([(nothing, nothing) if at == place else pair for at, pair in enumerate(best)])
 
 
 def _joint(scene: Scene, routine: Routine, identity: Identity, guesses: list[Pair]) -> Iterator[Reading]:
@@ -135,7 +150,7 @@ def _joint(scene: Scene, routine: Routine, identity: Identity, guesses: list[Pai
                 if (
                     column is not None
                     and alike_types(column.type, argument.type)
-                    and not CONFIDENTIAL.search(name)
+                    and not CONFIDENTIAL.search(f"{name} {known}")
                 ):
                     columns.setdefault(place, known)
         rows = [_rows(scene, relation, whose, identity) for whose in ("A", "B")]
@@ -252,7 +267,8 @@ def _texts(
         texts.append(guess)
     if not texts and type_.split("(")[0] in TEXTS:
         texts = [*_spoken(scene, routine, identity), ("", ""), ("%", "%")]
-    if CONFIDENTIAL.search(argument.name):
+    held = next(iter(meant.values()), None)
+    if CONFIDENTIAL.search(argument.name) or (held is not None and CONFIDENTIAL.search(held[1])):
         texts = [(a, a) for a, _ in texts]
     return texts
 

@@ -147,9 +147,13 @@ create function shouted(r readable) returns text language sql stable security de
   select upper(x.title) from public.readable as x where x.id = r.id and x.tenant_id in (select private.tenants_of_user()) $$;
 create function titles_of(variadic p_ids bigint[]) returns setof text language sql stable security definer set search_path = '' as $$
   select r.title from public.readable as r where r.id = any (p_ids) and r.tenant_id in (select private.tenants_of_user()) order by 1 $$;
+-- What is left out, or is NULL, must not be a way in.
+create function opened(p_id bigint, p_tenant uuid default null) returns text language sql stable security definer set search_path = ''
+  as $$ select r.title from public.readable as r
+         where r.id = p_id and r.tenant_id = p_tenant and r.tenant_id in (select private.tenants_of_user()) $$;
 create function ticket(p_id bigint) returns bigint language sql volatile as $$ select (random() * 1000000)::bigint $$;
-revoke execute on function title_of, rename, taken, length_of, settle, described, shouted, titles_of, ticket from public, anon;
-grant execute on function length_of, settle, described, shouted, titles_of, ticket to authenticated;
+revoke execute on function title_of, rename, taken, length_of, settle, described, shouted, titles_of, opened, ticket from public, anon;
+grant execute on function length_of, settle, described, shouted, titles_of, opened, ticket to authenticated;
 revoke execute on procedure finish from public, anon;
 grant execute on function title_of, rename, taken to authenticated;
 grant execute on procedure finish to authenticated;

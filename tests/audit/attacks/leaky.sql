@@ -58,6 +58,9 @@ create or replace function shouted(r readable) returns text language sql stable 
   as $$ select upper(x.title) from public.readable as x where x.id = r.id $$;
 create or replace function titles_of(variadic p_ids bigint[]) returns setof text language sql stable security definer set search_path = ''
   as $$ select r.title from public.readable as r where r.id = any (p_ids) order by 1 $$;
+create or replace function opened(p_id bigint, p_tenant uuid default null) returns text language sql stable security definer set search_path = ''
+  as $$ select r.title from public.readable as r
+         where r.id = p_id and (p_tenant is null or r.tenant_id = p_tenant and r.tenant_id in (select private.tenants_of_user())) $$;
 create or replace procedure finish(p_id bigint) language sql security definer set search_path = ''
   as $$ update public.updatable as u set done = true where u.id = p_id $$;
 create or replace function taken(p_title text) returns boolean language sql stable security definer set search_path = '' as $$

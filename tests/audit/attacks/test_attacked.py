@@ -47,6 +47,7 @@ HOLES = {
     ("public.shouted(public.readable)", "EXECUTE", MEMBER): "ATK007",
     ("public.titles_of(bigint[])", "EXECUTE", MEMBER): "ATK007",
     ("public.described(json)", "EXECUTE", MEMBER): "ATK007",
+    ("public.opened(bigint, uuid)", "EXECUTE", MEMBER): "ATK007",
     ("public.finish(bigint)", "EXECUTE", MEMBER): "ATK007",
     ("public.folders", "DELETE", MEMBER): "ATK008",
     ("public.folders", "UPDATE", MEMBER): "ATK008",

@@ -273,6 +273,10 @@ def test_headers_that_a_client_writes_are_forged_too(built: Callable[[str], Worl
     *_, forged = identities.variants(member, found)
     assert forged.settings == {"request.headers": f'{{"x-tenant": "{found.keys["B"]}"}}'}
     assert forged.sides == ("A",)
+    short = replace(found, keys={"A": "ba", "B": "or"})
+    sent = replace(member, settings={"request.headers": '{"x-account": "ba", "host": "bank.example"}'})
+    *_, forged = identities.variants(sent, short)
+    assert json.loads(forged.settings["request.headers"]) == {"x-account": "or", "host": "bank.example"}
 
 
 def test_sequences_stand_alike_and_views_are_filled(built: Callable[[str], World]) -> None:
