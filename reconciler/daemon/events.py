@@ -41,7 +41,9 @@ class Events:
         self.count = 0
 
     def add(self, payload: str) -> None:
-        """One notification, as it came; what is none of ours is counted and not kept."""
+        """One notification, as it came; what is none of ours is counted and not kept. An empty one only asks for a look."""
+        if not payload:
+            return
         self.count += 1
         try:
             told = json.loads(payload)

@@ -97,6 +97,11 @@ class Loop:
             worker.wakeup.ask(trigger)
             self._git.fetch(name)
 
+    def leads(self, name: str) -> bool | None:
+        """Whether this process may change the database; None where nobody needs to lead."""
+        worker = self._workers.get(name)
+        return worker.standing.leads if worker is not None else None
+
     def ask_all(self) -> None:
         for database in self.databases():
             self.ask(database.name, "signal")
@@ -204,7 +209,7 @@ def run(load: Callable[[], Config], *, serving_at: Callable[[str], None] = lambd
     lines.configure(config.log)
     with ExitStack() as until_the_end, _asked() as asked:
         loop = Loop(load)
-        requests = Requests(loop.databases, loop.ask)
+        requests = Requests(loop.databases, loop.ask, loop.leads)
         server = until_the_end.enter_context(
             serving(config.http.listen, loop.published, actions=requests, token=loop.token)
         )

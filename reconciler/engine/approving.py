@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from reconciler import migrate
 from reconciler.engine.consent import NEEDS_CONSENT, client
 from reconciler.engine.desired import Trust
+from reconciler.engine.listening import tell
 from reconciler.engine.refusals import refuse_edited
 from reconciler.engine.trying import rehearsed_files
 from reconciler.engine.work import Told, looked, opened
@@ -54,9 +55,11 @@ def approvable(
 def approve(database: Database, what: Approvable, *, who: str = "") -> Approval:
     """Records the consent, with who gave it: `who`, or whoever runs this program. Raises Stalled without the right to write it down."""
     with connect(database.target()) as live:
-        return migrate.approve(
+        given = migrate.approve(
             live, what.migration, sorted({h.code for h in what.hazards}), client=who or client()
         )
+        tell(live)
+        return given
 
 
 def withdraw(database: Database, version: str) -> Approval:

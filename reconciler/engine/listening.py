@@ -123,6 +123,12 @@ def remove(database: Database) -> bool:
     return True
 
 
+def tell(live: Connection) -> None:
+    """Has every process that looks after this database look now, whoever leads. Needs no right; on a standby nobody hears it."""
+    with suppress(psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.FeatureNotSupported):
+        live.execute("select pg_catalog.pg_notify(%s, '')", (CHANNEL,))
+
+
 def listen(live: Connection) -> None:
     """Has this session hear of DDL; on a standby, where that is impossible, it hears of none."""
     with suppress(psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.FeatureNotSupported):

@@ -38,12 +38,12 @@ def again(
     kept in the database, the folder of a process that is gone may be nowhere.
     """
     newest = max((row.version for row in history), default="")
-    for old in olds:
-        if old.version > newest and _says(old) == _says(made):
-            return old
     for given in approved.values():
         if given.codes and given.version > newest and given.checksum == made.checksum:
             return replace(made, version=given.version)
+    for old in olds:
+        if old.version > newest and _says(old) == _says(made):
+            return old
     return replace(made, header=(*made.header, (_KEY, _LOOP)))
 
 

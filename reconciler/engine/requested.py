@@ -7,15 +7,18 @@ configuration gives them to a program, and that after each the loop looks again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psycopg
 
+from reconciler import migrate
 from reconciler.engine import approving, looking, suspending
-from reconciler.errors import Stalled
+from reconciler.engine.listening import tell
+from reconciler.errors import ReconcilerError, Stalled
 from reconciler.migrate import Approval
 from reconciler.model import Json
+from reconciler.pg import connect
 from reconciler.run.trouble import in_family
 from reconciler.settings import Database
 
@@ -25,10 +28,12 @@ Answer = dict[str, Json]
 @dataclass(frozen=True, slots=True)
 class Requests:
     """`databases` gives those that are configured now; `wake` asks the loop for a pass over the one of that name, and may be called in
-    any thread. `who` is who asks, as the history shall name them."""
+    any thread. `leads` says whether this process may change it, None where nobody needs to lead. `who` is who asks, as the history shall
+    name them."""
 
     databases: Callable[[], tuple[Database, ...]]
     wake: Callable[[str], None]
+    leads: Callable[[str], bool | None] = lambda name: None
 
     def reconcile(self, database: str) -> Answer | None:
         """Asks for a pass, and does not wait for it. A pause stays in force."""
@@ -36,6 +41,10 @@ class Requests:
         if found is None:
             return None
         self.wake(found.name)
+        if self.leads(found.name) is False:
+            # Best effort: whoever leads looks at its interval anyway.
+            with suppress(ReconcilerError, psycopg.Error), connect(found.target(), connect_timeout=2) as live:
+                tell(live)
         return {"asked": True}
 
     def suspend(self, database: str, reason: str, who: str) -> Answer | None:
@@ -66,6 +75,11 @@ class Requests:
             return None
         with _told():
             if all(one.version != version for one in looking.pending(found)):
+                if self.leads(found.name) is False:
+                    raise Stalled(
+                        f"no migration {version} is pending in the folder of this process, and another one leads",
+                        hint=f"ask {_leader(found)}, or give both the same migrations_dir",
+                    )
                 return None
             what = approving.approvable(found, version, trust=found.trust or "untrusted")
             if checksum not in ("", what.migration.checksum):
@@ -83,6 +97,11 @@ class Requests:
 
     def _find(self, name: str) -> Database | None:
         return next((one for one in self.databases() if one.name == name), None)
+
+
+def _leader(database: Database) -> str:
+    with connect(database.target()) as live:
+        return migrate.leader(live) or "the one that leads"
 
 
 def _as_json(given: Approval) -> Answer:

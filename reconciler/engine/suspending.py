@@ -11,6 +11,7 @@ import psycopg
 
 from reconciler import migrate
 from reconciler.engine.consent import client
+from reconciler.engine.listening import tell
 from reconciler.errors import ReconcilerError
 from reconciler.migrate import Suspension
 from reconciler.model import Condition, Json, Status
@@ -26,13 +27,17 @@ def suspend(database: Database, reason: str = "", *, who: str = "") -> Suspensio
     empty for whoever runs this program. Raises Stalled without the right to, Waiting when the target is not there."""
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in reason).split())[:_LONGEST]
     with connect(database.target()) as live:
-        return migrate.suspend(live, line, client=who or client())
+        found = migrate.suspend(live, line, client=who or client())
+        tell(live)
+        return found
 
 
 def resume(database: Database, *, who: str = "") -> Suspension | None:
     """Ends the pause and returns what it was; None when there was none. Raises as `suspend`."""
     with connect(database.target()) as live:
-        return migrate.resume(live, client=who or client())
+        found = migrate.resume(live, client=who or client())
+        tell(live)
+        return found
 
 
 def suspension(database: Database) -> Suspension | None:

@@ -8,7 +8,7 @@ from reconciler.migrate.directory import load_directory, write
 from reconciler.migrate.file import parse, render, render_section
 from reconciler.migrate.history import edited, ensure, latest, pending, read, record, restored, state_of
 from reconciler.migrate.inventory import adopt, owned, release
-from reconciler.migrate.leadership import begin_term, lead, still_leads
+from reconciler.migrate.leadership import begin_term, lead, leader, still_leads
 from reconciler.migrate.naming import next_version, slug_of, version_and_slug
 from reconciler.migrate.suspension import Suspension, resume, suspend, suspension
 
@@ -30,6 +30,7 @@ __all__ = [
     "in_form",
     "latest",
     "lead",
+    "leader",
     "load_directory",
     "next_version",
     "owned",

@@ -8,8 +8,10 @@ transaction of an earlier term commits after a later one has begun.
 
 from __future__ import annotations
 
+import psycopg
+
 from reconciler.errors import Waiting
-from reconciler.migrate.history import CLASS, Connection, ensure, permitted
+from reconciler.migrate.history import CLASS, Connection, ensure, permitted, there
 
 _LEADING = 0x6C656164
 """Second key of the advisory lock ("lead")."""
@@ -36,6 +38,17 @@ def begin_term(connection: Connection, holder: str) -> int:
         ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def leader(connection: Connection) -> str:
+    """Who leads now, or led last, as they said it; empty where nobody ever did or this role may not see it."""
+    if not there(connection, "leader"):
+        return ""
+    try:
+        row = connection.execute("select holder from reconciler.leader where one").fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        return ""
+    return str(row[0]) if row else ""
 
 
 def still_leads(connection: Connection, epoch: int) -> None:
