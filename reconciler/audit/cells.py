@@ -17,6 +17,7 @@ from reconciler.audit.attacks import (
     functions,
     oracles,
     prepared,
+    promotions,
     reads,
     sequences,
     writes,
@@ -25,9 +26,10 @@ from reconciler.audit.attacks.target import Target
 from reconciler.audit.attacks.values import Attacks, Outcome
 from reconciler.audit.scene import Scene
 from reconciler.audit.script import script
+from reconciler.audit.steps import steps
 from reconciler.audit.surface import Routine
 from reconciler.audit.surface import Sequence as Numbers
-from reconciler.audit.told import Remark, differing, leaked, settable, shared
+from reconciler.audit.told import Remark, differing, leaked, promoted, settable, shared
 from reconciler.audit.tried import footprint, tried
 from reconciler.audit.verdict import Decision, Question, called, decided
 from reconciler.model import Cell, ObjectId, Verdict
@@ -45,7 +47,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 }
 FAMILIES: tuple[Callable[[Target], Attacks], ...] = (
     reads.attacks, writes.inserts, writes.updates, writes.moves, writes.deletes, writes.truncates, conflicts.attacks,
-    cascades.attacks, claims.attacks, prepared.attacks, oracles.attacks,
+    cascades.attacks, claims.attacks, prepared.attacks, promotions.attacks, oracles.attacks,
 )  # fmt: skip
 
 
@@ -104,6 +106,7 @@ def relation(scene: Scene, about: Relation, attackers: Sequence[Identity]) -> To
             told.decided(scene, about.id, command, identity, decision)
             if decision.leak is None:
                 told.remarks += differing(tries)
+        told.remarks += promoted(about, identity, steps(scene, identity))
     return told
 
 

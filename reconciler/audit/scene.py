@@ -20,6 +20,7 @@ from reconciler.pg import ident, literal
 from reconciler.shadow.footprint import Watch, watch
 from reconciler.shadow.tenants import catalogue as catalogues
 from reconciler.shadow.tenants.catalogue import Catalogue, Relation
+from reconciler.shadow.tenants.evidence import Evidence
 from reconciler.shadow.tenants.values import Identity, Owned, World
 
 Whose = Literal["A", "B", ""]
@@ -41,12 +42,23 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One statement that makes an identity more than it was (`audit/steps.py`). `power`: the column is called like what says how much somebody may do."""
+
+    oid: int
+    column: str
+    value: str
+    sql: str
+    power: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """Everything an attack is made from. `words` are texts that stand in B's rows and nowhere else, `lines` whole rows of B.
 
     `kept` are the rows of each table and partition by OID; `base` says which tables make up a relation: itself, or its partitions
     and heirs. `authority` are tables that say who belongs to what: an identity whose rows were taken from there would be nobody; `consulted`
-    are those that are read when somebody reads another table.
+    are those that are read when somebody reads another table. `steps` by identity and `evidence` are for `audit/steps.py`, which asks once.
     """
 
     world: World
@@ -63,6 +75,8 @@ class Scene:
     thorough: Watch | None = None
     authority: set[int] = field(default_factory=set)
     consulted: set[int] = field(default_factory=set)
+    steps: dict[str, tuple[Step, ...]] = field(default_factory=dict)
+    evidence: list[Evidence] = field(default_factory=list)
 
     def seeing(self, session: Session) -> Session:
         """The session with a watch that sees also what is read through indexes."""

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 
 from reconciler.audit.attacks.values import Outcome
 from reconciler.audit.rules.attacks import BY_ID
+from reconciler.audit.scene import Step
 from reconciler.audit.verdict import MILD
 from reconciler.model import Finding, ObjectId
+from reconciler.shadow.tenants.catalogue import Relation
+from reconciler.shadow.tenants.values import Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,20 @@ def differing(outcomes: Iterable[Outcome]) -> Iterator[Remark]:
             yield _remark(outcome, outcome.attack.oracle, f"{outcome.attack.does}: {outcome.differs}")
         elif outcome.leaked and outcome.attack.rule in MILD:
             yield _remark(outcome, outcome.attack.rule, outcome.attack.does)
+
+
+def promoted(about: Relation, identity: Identity, taken: Iterable[Step]) -> Iterator[Remark]:
+    """That somebody who is no administrator may say what people may do."""
+    for step in taken:
+        if step.power and step.oid == about.oid and not identity.name.startswith("admin of"):
+            yield Remark(
+                "ATK026",
+                about.id,
+                identity.role,
+                identity.name,
+                f"may set {step.column} to {step.value}",
+                step.sql,
+            )
 
 
 def settable(outcomes: Iterable[Outcome]) -> Iterator[Remark]:

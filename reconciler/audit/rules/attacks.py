@@ -117,6 +117,16 @@ RULES: Final[tuple[Rule, ...]] = (
         (_RLS,),
     ),
     Rule(
+        "ATK012",
+        "who makes themself more sees rows of another tenant",
+        "error",
+        "Somebody of tenant A changed a flag or a role in a row that they may write, and rows of tenant B were shown to them afterwards.",
+        "Two statements of any user open the other tenants' data.",
+        "Grant UPDATE on the columns that people may change about themselves, never on those that policies ask; or let only an"
+        " administrator's policy reach them.",
+        (_RLS,),
+    ),
+    Rule(
         "ATK020",
         "an answer depends on rows of another tenant",
         "warning",
@@ -165,6 +175,15 @@ RULES: Final[tuple[Rule, ...]] = (
         "Deleting or changing a row of tenant A removes or changes any row of tenant B that refers to it; B could not make such a reference itself.",
         "If one ever arises, by a job or an import, one tenant destroys another's row.",
         "Put the tenant into the foreign key, so that such a reference cannot exist.",
+    ),
+    Rule(
+        "ATK026",
+        "people may say themselves what they may do",
+        "warning",
+        "Somebody of tenant A who is no administrator changed the role, the level or the flag of a member or user, their own or another's.",
+        "Any member makes themself an administrator of their tenant.",
+        "Grant UPDATE on the other columns alone, or give the policy for UPDATE a condition that only administrators meet.",
+        (_RLS,),
     ),
 )
 

@@ -54,6 +54,7 @@ HOLES = {
     ("public.planned", "SELECT", MEMBER): "ATK010",
     ("public.boasted", "SELECT", MEMBER): "ATK009",
     ("public.unclaimed", "SELECT", MEMBER): "ATK011",
+    ("public.watched", "SELECT", MEMBER): "ATK012",
 }
 
 
@@ -115,6 +116,12 @@ def test_an_answer_that_differs_and_shows_nothing_is_an_oracle(leaky: Seen) -> N
         assert {f.severity for f in found} == {"warning"}
     assert leaky.cell("public.counted", "SELECT", MEMBER).verdict == "isolated"
     assert leaky.cell("public.tickets", "USAGE", MEMBER).verdict == "shared"
+
+
+def test_who_may_change_what_they_are_is_told(leaky: Seen) -> None:
+    found = [f for f in leaky.result.findings if f.rule == "ATK026"]
+    assert [(str(f.subject), f.severity) for f in found] == [("public.members", "warning")]
+    assert found[0].says == f"{MEMBER} (role authenticated) may set role to 'admin'::text"
 
 
 def test_a_role_that_row_security_does_not_bind_is_told_and_is_no_leak(leaky: Seen) -> None:

@@ -1,0 +1,83 @@
+"""Steps by which somebody makes themself more than they are: one UPDATE of a flag, a role or a level in a table that says what people may do.
+
+Finds those that PostgreSQL lets an identity of A take: each is tried once and taken back. What can be reached after one is for the attacks
+to find out. Never changes whose a row is: that is another attack.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from reconciler.audit.attempt import attempt, over
+from reconciler.audit.scene import Scene, Step
+from reconciler.pg import ident, literal
+from reconciler.shadow.tenants import claims, evidence
+from reconciler.shadow.tenants.catalogue import Column, Relation
+from reconciler.shadow.tenants.evidence import Evidence
+from reconciler.shadow.tenants.roles import ADMIN
+from reconciler.shadow.tenants.tokens import tokens
+from reconciler.shadow.tenants.values import Identity
+
+MOST = 6
+"""How many steps of one identity are followed up."""
+_POWER = re.compile(
+    r"(^|_)(roles?|level|rank|permissions?|admin|administrator|superuser|super|staff|moderator|manager|owner|root|boss)$"
+)
+
+
+def steps(scene: Scene, identity: Identity) -> tuple[Step, ...]:
+    """The steps that this identity may take, those up first. Asked once for each identity."""
+    if identity.name not in scene.steps:
+        found = _taken(scene, identity) if identity.sides == ("A",) and not identity.bypasses else iter(())
+        scene.steps[identity.name] = tuple(islice(found, MOST))
+    return scene.steps[identity.name]
+
+
+def _taken(scene: Scene, identity: Identity) -> Iterator[Step]:
+    known = [
+        step for oid in sorted(scene.authority | scene.consulted) for step in _possible(scene, identity, oid)
+    ]
+    for step in sorted(known, key=lambda s: (not s.power, not ADMIN.search(s.value))):
+        answer = attempt(scene.both, identity, step.sql)
+        over(scene.both)
+        if answer.trouble is None and answer.results and answer.results[-1].count:
+            yield step
+
+
+def _possible(scene: Scene, identity: Identity, oid: int) -> Iterator[Step]:
+    relation = scene.catalogue.relations.get(oid)
+    rights = scene.surface.of(identity.role, oid)
+    if relation is None or relation.kind not in ("r", "p") or not rights.may("UPDATE") or rights.bypasses:
+        return
+    keys = {name for names in relation.unique for name in names} | set(relation.primary)
+    keys |= {name for key in relation.keys for name in key.columns} | set(scene.owner_of(relation).columns)
+    for column in relation.columns:
+        if column.generated or column.name in keys or column.name not in rights.update:
+            continue
+        for value in _values(scene, relation, column):
+            sql = f"update {relation.sql} set {ident(column.name)} = {value}"
+            yield Step(oid, column.name, value, sql, bool(_POWER.search(column.name)))
+
+
+def _values(scene: Scene, relation: Relation, column: Column) -> Iterator[str]:
+    """What the column may be set to that somebody could have asked for: the other way round, each label, each text it is compared with."""
+    if column.type == "boolean":
+        yield f"not coalesce({ident(column.name)}, false)"
+        return
+    words = list(scene.catalogue.labels.get(column.type, ()))
+    if column.type in ("text", "citext") or column.type.startswith("character varying"):
+        words = list(_read(scene).constants.get((relation.oid, column.name), ()))
+        for check in relation.checks:
+            found = tokens(check)
+            if any(t.kind == "name" and t.text == column.name for t in found):
+                words += [t.text for t in found if t.kind == "string"]
+    for word in dict.fromkeys(words):
+        yield f"{literal(word)}::{column.type}"
+
+
+def _read(scene: Scene) -> Evidence:
+    if not scene.evidence:
+        scene.evidence.append(evidence.gather(claims.session(scene.catalogue)))
+    return scene.evidence[0]
