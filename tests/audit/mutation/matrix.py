@@ -242,13 +242,13 @@ def _called(bench: Bench, world: World, identity: Identity) -> set[Fact]:
     session, found = bench.session, set()
     functions = session.execute(
         "select quote_ident(n.nspname) || '.' || quote_ident(p.proname), p.proargnames[1:p.pronargs], (select array_agg(format_type(t, null) order by o) from unnest(p.proargtypes) with"
-        " ordinality as a(t, o)), p.pronargs from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace where p.prokind = 'f' and p.prorettype <> 'trigger'::regtype"
+        " ordinality as a(t, o)), p.pronargs, p.prosrc from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace where p.prokind = 'f' and p.prorettype <> 'trigger'::regtype"
         " and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'auth', 'extensions') and has_function_privilege(%s, p.oid, 'execute') order by 1, 3",
         (identity.role,),
     ).fetchall()
-    for name, arguments, types, count in functions:
+    for name, arguments, types, count, body in functions:
         pools = [
-            _pool(world, argument, type)
+            _pool(world, argument, type, body)
             for argument, type in zip(arguments or [""] * count, types or [], strict=True)
         ]
         for values in itertools.islice(itertools.product(*pools), 64):
@@ -279,8 +279,15 @@ def _known(world: World, text: str) -> str:
     )
 
 
-def _pool(world: World, argument: str, type: str) -> list[str]:
-    """A's and B's keys that an argument of this name may mean."""
+def _pool(world: World, argument: str, type: str, body: str) -> list[str]:
+    """A's and B's keys that an argument of this name may mean; all there are where it says nothing. A document holds one under each name that the body asks for."""
+    if type in ("json", "jsonb"):
+        names = set(re.findall(r"->>?\s*'(\w+)'", body))
+        return [
+            f"'{json.dumps(dict.fromkeys(names, key))}'::{type}"
+            for key in ["", *_keys(world)]
+            if names or not key
+        ]
     if type in ("uuid", "bigint", "integer"):
         word = re.sub(r"^p_|_id$", "", argument or "")
         found = []
@@ -290,8 +297,22 @@ def _pool(world: World, argument: str, type: str) -> list[str]:
             elif word == "user":
                 found.append(world.users[side][0])
             else:
-                rows = [rows[0] for id, rows in world.rows[side].items() if rows and id.name.startswith(word)]
+                rows = [
+                    rows[0]
+                    for id, rows in world.rows[side].items()
+                    if rows and len(word) > 2 and id.name.startswith(word)
+                ]
                 found += [str(row.values["id"]) for row in rows[:1] if row.values.get("id")]
+        numeric = type != "uuid"
+        found = found or [key for key in _keys(world) if key.isdecimal() == numeric]
         return [f"'{value}'::{type}" for value in found] or ["null"]
-    pool = {"text": ["'x'", "''"], "date": ["'2026-03-01'"], "numeric": ["1"], "jsonb": ["'{}'"]}
+    pool = {"text": ["'x'", "''"], "date": ["'2026-03-01'"], "numeric": ["1"]}
     return pool.get(type, [f"'read'::{type}"] if type.endswith("level") else ["null"])
+
+
+def _keys(world: World) -> list[str]:
+    """The tenants' keys, their users', and that of the first row of each table."""
+    found = [*world.keys.values(), *(users[0] for users in world.users.values() if users)]
+    for rows in world.rows.values():
+        found += [str(some[0].values["id"]) for some in rows.values() if some and some[0].values.get("id")]
+    return list(dict.fromkeys(key for key in found if key))

@@ -384,6 +384,103 @@ def dump_function(schema: Schema) -> Made:
         )
 
 
+_ODD = ("p", "x", "v1", "_", "")
+"""What people call an argument that means a key; "" is none at all."""
+
+
+def _new_function(table: Table, verb: str, arguments: str, returns: str, body: str) -> str:
+    """A definer function about a table for a role that may use that; `$t` in the body is the table."""
+    schema, name = table.name.split(".")
+    function = f"{schema}.{verb}_{re.sub(r'[^a-z0-9]', '_', name)}({arguments})"
+    return (
+        f"create function {function} returns {returns} language sql stable security definer set search_path = '' as"
+        f" $$ {body.replace('$t', table.name)} $$; revoke all on function {function} from public;"
+        f" grant execute on function {function} to {ident(sorted(table.granted)[0])}"
+    )
+
+
+def _keyed(schema: Schema) -> Iterator[tuple[Table, str, str]]:
+    """Tables that somebody might look into with a row's key, with its type and the odd name of an argument for it."""
+    found = [
+        t
+        for t in _guarded(schema)
+        if not t.partition and not _readable(schema, t) and "id" in dict(t.columns)
+    ]
+    for number, table in enumerate(found):
+        yield table, dict(table.columns)["id"], _ODD[number % len(_ODD)]
+
+
+def _of_tenant(schema: Schema) -> Iterator[tuple[Table, str, str]]:
+    """Tables with the tenant's column, and its type."""
+    for table in _guarded(schema):
+        for column in ("org_id", "workspace_id", "tenant_id"):
+            if column in dict(table.columns) and not table.partition and not _readable(schema, table):
+                yield table, column, dict(table.columns)[column]
+
+
+@operator("behaviour")
+def odd_argument(schema: Schema) -> Made:
+    """A row's text for whoever knows its key, by an argument whose name says nothing."""
+    for table, type_, name in _keyed(schema):
+        texts = table.text_columns()
+        if texts:
+            body = f"select t.{ident(texts[0])} from $t as t where t.id = {name or '$1'}"
+            yield f"{table.name} {name}", _new_function(table, "text", f"{name} {type_}", "text", body)
+
+
+@operator("behaviour")
+def answers_json(schema: Schema) -> Made:
+    for table, type_, name in _keyed(schema):
+        body = f"select pg_catalog.to_jsonb(t) from $t as t where t.id = {name or '$1'}"
+        yield f"{table.name} one", _new_function(table, "json", f"{name} {type_}", "jsonb", body)
+    for table, column, type_ in _of_tenant(schema):
+        body = f"select coalesce(pg_catalog.jsonb_agg(t order by t), '[]') from $t as t where t.{column} = v"
+        yield f"{table.name} all", _new_function(table, "jsons", f"v {type_}", "jsonb", body)
+
+
+@operator("behaviour")
+def asked_by_json(schema: Schema) -> Made:
+    """The key stands in a document, and so does the answer."""
+    for table, type_, _ in _keyed(schema):
+        texts = table.text_columns()
+        if texts:
+            said = f"pg_catalog.json_build_object('said', t.{ident(texts[0])})"
+            body = f"select {said} from $t as t where t.id = (d ->> 'which')::{type_}"
+            yield table.name, _new_function(table, "ask", "d json", "json", body)
+
+
+@operator("behaviour")
+def answers_rows(schema: Schema) -> Made:
+    for table, column, type_ in _of_tenant(schema):
+        whole = f"select t.* from $t as t where t.{column} = v1"
+        yield f"{table.name} setof", _new_function(table, "rows", f"v1 {type_}", f"setof {table.name}", whole)
+        texts = table.text_columns()
+        if texts:
+            some = f"select t.{ident(texts[0])}, pg_catalog.count(*) from $t as t where t.{column} = x group by 1 order by 1"
+            arguments, returns = f"x {type_}", "table (said text, many bigint)"
+            yield f"{table.name} table", _new_function(table, "counted", arguments, returns, some)
+
+
+@operator("behaviour")
+def answers_a_count(schema: Schema) -> Made:
+    """How many rows another tenant has."""
+    for table, column, type_ in _of_tenant(schema):
+        body = f"select pg_catalog.count(*) from $t as t where t.{column} = x"
+        yield table.name, _new_function(table, "count", f"x {type_}", "bigint", body)
+
+
+@operator("oracle")
+def answers_yes_or_no(schema: Schema) -> Made:
+    """Whether a row is there, whosever it is: in a boolean, or in a word that stands for it."""
+    for number, (table, type_, name) in enumerate(_keyed(schema)):
+        where = f"from $t as t where t.id = {name or '$1'}"
+        if number % 2:
+            body, returns = f"select 'yes' {where}", "text"
+        else:
+            body, returns = f"select exists (select {where})", "boolean"
+        yield f"{table.name} {returns}", _new_function(table, "knows", f"{name} {type_}", returns, body)
+
+
 @operator("hygiene")
 def volatile_helper(schema: Schema) -> Made:
     for function in schema.functions:

@@ -2,7 +2,8 @@
 judged by brute force.
 
     behavioural   somebody of A reaches more of B than before: an attack of the audit whose script shows it, or else the matrix
-    hygiene       nobody does, and the audit has something new to say, or the operator only aims at how well something is guarded
+    hygiene       nobody does, and the audit has something new to say, or the operator only aims at how well something is guarded; and who
+                  learns no more than that a row is there: then the audit has to say just that
     equivalent    nobody does, the matrix is the same, and nothing is said: left out of both scores, listed
 """
 
@@ -29,6 +30,9 @@ from reconciler.pg import Url, connect
 from reconciler.settings import Database
 from reconciler.shadow.tenants import world
 from reconciler.shadow.tenants.values import World
+
+ORACLE = "ATK020"
+"""An answer that differs where the other tenant does not exist, and shows nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,9 @@ def _one(
             subject.shadow.drop(both)
             subject.shadow.drop(alone)
         more = now - base
+        if more and mutant.aim == "oracle" and {fact[0] for fact in more} == {"call"}:
+            told = [f.key for f in new if f.rule == ORACLE]
+            return answer("hygiene", bool(told), told, silent, found.seconds)
         if more:
             first = " ".join(str(word) for word in min(more))[:200]
             return answer(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Aim = Literal["behaviour", "hygiene"]
-"""What an operator is meant to damage: who reaches whose rows, or only how well that is guarded."""
+Aim = Literal["behaviour", "hygiene", "oracle"]
+"""What an operator is meant to damage: who reaches whose rows, only how well that is guarded, or who learns that a row is there without seeing anything of it."""
 
 
 @dataclass(frozen=True, slots=True)
