@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from reconciler.audit.report import document, markdown
+from reconciler.embedded import Server
+from reconciler.engine.auditing import audited
 from reconciler.engine.subject import OWNER, of_source
 from reconciler.errors import Usage
 from reconciler.model import ObjectId
 from reconciler.pg import connect
+from reconciler.settings import Database
 
 SCHEMAS = Path(__file__).parent / "schemas"
 EXPECTED = {
@@ -71,3 +76,32 @@ def test_roles_that_are_called_like_those_of_a_platform_are_no_platform(tmp_path
     )
     with of_source(str(file)) as subject:
         assert subject.platform == "supabase" and "auth" not in subject.scope and "public" in subject.scope
+
+
+@pytest.fixture
+def maker(server: Server) -> Iterator[str]:
+    """Somebody who may create databases, and nothing else."""
+    name = "audit_database_maker"
+    with connect(server.url) as admin:
+        admin.execute(f"create role {name} login createdb password 'once'")
+        yield name
+        admin.execute(f"drop role {name}")
+
+
+def test_without_a_superuser_the_rules_alone_speak_and_the_report_says_what_is_lost(
+    server: Server, maker: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "open.sql"
+    file.write_text(
+        "create table notes (org_id uuid not null, body text); grant select on notes to public; alter table notes enable row level security;"
+        " create policy wide on notes using (true);"
+    )
+    with of_source(str(file), where=server.url.with_options(user=maker, password="once")) as subject:
+        found = audited(subject, Database(name="open"))
+        assert (subject.shadow.own, subject.owner) == (False, "")
+    assert found.findings and {one.severity for one in found.findings} <= {"warning", "info"}
+    assert (found.attacked, found.partial, found.cells, found.leaks) == (False, "", (), ())
+    (lost,) = found.untried
+    assert lost.startswith("nothing was attacked: on the shadow that needs a superuser")
+    assert lost in markdown(found)
+    assert document(found)["untried"] == [lost] and document(found)["attacked"] is False
