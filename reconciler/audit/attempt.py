@@ -137,6 +137,14 @@ def acting(identity: Identity, settings: Sequence[str]) -> str:
     return f"select {', '.join(sets)}; {role}" if sets else role
 
 
+def quietly(setup: Sequence[str]) -> list[str]:
+    """Statements of the harness, done without triggers and keys; none for none."""
+    if not setup:
+        return []
+    role = "set local session_replication_role ="
+    return [f"{role} replica", *setup, f"{role} origin"]
+
+
 def attempt(
     session: Session,
     identity: Identity | None,
@@ -152,13 +160,7 @@ def attempt(
     Without `watched` nobody asks what was written. The transaction stays open, as superuser again when there was no error, so that
     rows can be looked at; `over` ends it.
     """
-    parts = ["begin"]
-    if setup:
-        parts += [
-            "set local session_replication_role = replica",
-            *setup,
-            "set local session_replication_role = origin",
-        ]
+    parts = ["begin", *quietly(setup)]
     for someone, does in before:
         parts += [acting(someone, session.settings), does, "set local role none"]
     counted = [session.watch.sql] if watched else []

@@ -112,18 +112,15 @@ def _involved(scene: Scene, outcome: Outcome) -> list[Relation]:
     todo += [r.oid for r in known.values() if r.id == outcome.attack.object]
     if outcome.answer.trouble is not None:
         todo = list(known)
-    found: dict[int, Relation] = {}
-    while todo:
-        relation = known.get(todo.pop())
-        if relation is None or relation.oid in found:
-            continue
-        found[relation.oid] = relation
-        todo += [key.target for key in relation.keys]
-        if relation.above:
-            todo += [key.target for key in known[relation.above].keys] if relation.above in known else []
-        todo += [r.oid for r in known.values() if r.above == relation.oid]
-        if relation.kind in ("v", "m"):
-            todo += [table.oid for table in scene.beneath(relation)]
+
+    def onward(relation: Relation) -> list[int]:
+        above = known.get(relation.above)
+        pointing = [relation, *([above] if above is not None else [])]
+        beneath = scene.beneath(relation) if relation.kind in ("v", "m") else []
+        heirs = (r.oid for r in known.values() if r.above == relation.oid)
+        return [*(key.target for r in pointing for key in r.keys), *heirs, *(table.oid for table in beneath)]
+
+    found = {relation.oid for relation in scene.catalogue.followed(todo, onward)}
     return [r for r in known.values() if r.oid in found and r.kind == "r" and scene.kept.get(r.oid)]
 
 

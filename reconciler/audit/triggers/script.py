@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reconciler.audit.triggers.stage import Stage, acting
+from reconciler.audit.attempt import acting, quietly
+from reconciler.audit.triggers.stage import Stage
 from reconciler.audit.triggers.tries import Try
 from reconciler.model import ObjectId
 from reconciler.pg import dollar, ident, literal
+from reconciler.shadow.tenants.catalogue import Relation
 from reconciler.shadow.tenants.values import Identity, Row, Side
 
 _BEFORE = "reconciler_before"
@@ -24,16 +26,15 @@ def crossing(
     owned = stage.world.tenancy.tables[table]
     keys = ", ".join(literal(key) for key in (stage.world.keys["B"], *stage.world.users["B"]))
     of_b = f"{_every(table)} where {owned.owner} in ({keys})"
-    differ = f"((table {_BEFORE} except {of_b}) union all ({of_b} except table {_BEFORE}))"
     return _script(
         stage,
         [f"{identity.name} {attack.says}.", says],
         {*touched, table},
         [
-            *_prepared(attack),
+            *quietly(attack.setup),
             f"create temporary table {_BEFORE} on commit drop as {of_b}",
             *_request(stage, identity, attack.sql),
-            _printed("LEAK", says, f"exists {differ}"),
+            _printed("LEAK", says, f"exists {_changed(_BEFORE, of_b)}"),
         ],
     )
 
@@ -50,13 +51,13 @@ def starved(
     """Prints STARVED when the statement changes rows of `table` without row-level security, and none with it."""
     secured = [r for r in stage.catalogue.relations.values() if r.secured and r.kind in ("r", "p")]
     rows = _every(table)
-    moved = f"(select count(*) from ((table {_BEFORE} except all {rows}) union all ({rows} except all table {_BEFORE})) as d)"
+    moved = f"(select count(*) from {_changed(_BEFORE, rows)} as d)"
     return _script(
         stage,
         [f"{identity.name} {attack.says}.", says],
         {*touched, table},
         [
-            *_prepared(attack),
+            *quietly(attack.setup),
             f"create temporary table {_BEFORE} on commit drop as {rows}",
             "savepoint bound",
             *[f"alter table {relation.sql} disable row level security" for relation in secured],
@@ -82,17 +83,16 @@ def tampering(
 ) -> str:
     """Prints LEAK when `sql`, done by the same identity after the statement, changes the rows of `table`."""
     rows = _every(table)
-    differ = f"((table {_BEFORE} except all {rows}) union all ({rows} except all table {_BEFORE}))"
     return _script(
         stage,
         [f"{identity.name} {attack.says}, and then does the same to the log.", says],
         {*touched, table},
         [
-            *_prepared(attack),
+            *quietly(attack.setup),
             *_request(stage, identity, attack.sql),
             f"create temporary table {_BEFORE} on commit drop as {rows}",
             *_request(stage, identity, sql),
-            _printed("LEAK", says, f"exists {differ}"),
+            _printed("LEAK", says, f"exists {_changed(_BEFORE, rows)}"),
         ],
     )
 
@@ -133,7 +133,7 @@ def disclosing(
         stage,
         [f"{identity.name} {attack.says}.", says],
         {*touched, *wanted, *_read_by(stage)},
-        [*_prepared(attack), *steps],
+        [*quietly(attack.setup), *steps],
     )
 
 
@@ -157,23 +157,15 @@ def calling(
     before = [
         f"create temporary table {_BEFORE}_{n} on commit drop as {every}" for n, every in enumerate(rows)
     ]
-    tests = [
-        f"exists ((table {_BEFORE}_{n} except all {every}) union all ({every} except all table {_BEFORE}_{n}))"
-        for n, every in enumerate(rows)
-    ]
+    tests = [f"exists {_changed(f'{_BEFORE}_{n}', every)}" for n, every in enumerate(rows)]
     found = " or ".join(f"pg_catalog.strpos(x, {literal(text)}) > 0" for text in shown)
     made = f"select {literal(f'LEAK: {says}')} from ({call}) as a (x) where {found}" if shown else call
-    quietly = [
-        "set local session_replication_role = replica",
-        *setup,
-        "set local session_replication_role = origin",
-    ]
     return _script(
         stage,
         [f"{identity.name}: {call}", says],
         {relation.id for relation in stage.catalogue.tables},
         [
-            *(quietly if setup else ()),
+            *quietly(setup),
             *before,
             *_request(stage, identity, made),
             *([_printed("LEAK", says, " or ".join(tests))] if tests else ()),
@@ -186,18 +178,13 @@ def _every(table: ObjectId) -> str:
     return f"select x.tableoid as held, x.ctid::text as place, pg_catalog.to_jsonb(x) as row from {ident(table.schema, table.name)} as x"
 
 
-def _prepared(attack: Try) -> list[str]:
-    if not attack.setup:
-        return []
-    return [
-        "set local session_replication_role = replica",
-        *attack.setup,
-        "set local session_replication_role = origin",
-    ]
+def _changed(before: str, rows: str) -> str:
+    """What is in the table `before` and not among `rows` as they are now, or the other way round; each row stands there with its place."""
+    return f"((table {before} except all {rows}) union all ({rows} except all table {before}))"
 
 
 def _request(stage: Stage, identity: Identity, sql: str) -> list[str]:
-    return [acting(stage, identity), sql, "set constraints all immediate", "set local role none"]
+    return [acting(identity, stage.settings), sql, "set constraints all immediate", "set local role none"]
 
 
 def _printed(word: str, says: str, condition: str) -> str:
@@ -247,16 +234,11 @@ def _row(stage: Stage, table: ObjectId, row: Row) -> str:
 
 def _with_parents(stage: Stage, touched: Iterable[ObjectId]) -> list[ObjectId]:
     """The tables themselves and all that they point to, which say whose their rows are; partitions by the table above them."""
-    found: dict[int, None] = {}
-    waiting = [r.oid for r in stage.catalogue.relations.values() if r.id in set(touched)]
-    while waiting:
-        oid = waiting.pop()
-        relation = stage.catalogue.relations.get(oid)
-        if relation is None or oid in found:
-            continue
-        if relation.partition:
-            waiting.append(relation.above)
-            continue
-        found[oid] = None
-        waiting += [key.target for key in relation.keys]
-    return sorted(stage.catalogue.relations[oid].id for oid in found)
+    wanted = set(touched)
+    start = (r.oid for r in stage.catalogue.relations.values() if r.id in wanted)
+    found = stage.catalogue.followed(start, _parents)
+    return sorted(relation.id for relation in found if not relation.partition)
+
+
+def _parents(relation: Relation) -> Iterable[int]:
+    return [relation.above] if relation.partition else [key.target for key in relation.keys]

@@ -14,10 +14,11 @@ from functools import cached_property
 
 import psycopg
 
+from reconciler.audit.attempt import acting, quietly
 from reconciler.audit.triggers.trace import Connection, Note, Trace, installed, noted
 from reconciler.audit.triggers.wiring import Wiring, wiring
 from reconciler.model import ObjectId, Snapshot
-from reconciler.pg import Url, connect, ident, literal
+from reconciler.pg import Url, connect, ident
 from reconciler.shadow.footprint import Touched, Watch, touching, watch
 from reconciler.shadow.tenants import catalogue as catalogues
 from reconciler.shadow.tenants.catalogue import Catalogue, Relation
@@ -166,9 +167,7 @@ def _fired(
     connection = stage.connection
     connection.execute("savepoint try")
     before = [f"alter table {relation.sql} disable row level security" for relation in unbound]
-    if setup:
-        replica = "set local session_replication_role = replica"
-        before += [replica, *setup, "set local session_replication_role = origin"]
+    before += quietly(setup)
     try:
         if before:
             connection.execute("; ".join(before).encode())
@@ -177,7 +176,7 @@ def _fired(
     calls = _calls(stage)
     try:
         with _counted(stage, touches) as moved:
-            answer = connection.execute(f"savepoint act; {acting(stage, identity)}; {sql}".encode())
+            answer = connection.execute(f"savepoint act; {acting(identity, stage.settings)}; {sql}".encode())
             while answer.nextset():
                 pass
             rows = tuple(answer.fetchall()) if answer.description else ()
@@ -192,14 +191,6 @@ def _fired(
     notes = noted(connection, stage.trace, stage.world)
     counts = tuple(_count(stage, identity, statement) for statement in afterwards)
     return Fired(True, answer.rowcount, rows, notes=notes, ran=ran, touched=tuple(moved), afterwards=counts)
-
-
-def acting(stage: Stage, identity: Identity) -> str:
-    """SQL that makes what follows a request of this identity, until the role is set back."""
-    named = {**dict.fromkeys(stage.settings, ""), **identity.settings}
-    sets = [f"pg_catalog.set_config({literal(k)}, {literal(v)}, true)" for k, v in sorted(named.items())]
-    role = f"set local role {ident(identity.role)}"
-    return f"select {', '.join(sets)}; {role}" if sets else role
 
 
 def places(stage: Stage, role: str, table: ObjectId) -> tuple[Place, ...]:
@@ -249,7 +240,7 @@ def _counted(stage: Stage, wanted: bool) -> Iterator[list[Touched]]:
 def _count(stage: Stage, identity: Identity, statement: str) -> int:
     try:
         with stage.connection.transaction():
-            stage.connection.execute(acting(stage, identity).encode())
+            stage.connection.execute(acting(identity, stage.settings).encode())
             count = stage.connection.execute(statement.encode()).rowcount
             stage.connection.execute("set local role none")
             return count

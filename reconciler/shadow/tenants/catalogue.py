@@ -6,7 +6,7 @@ Reads only. Objects of extensions are read and marked, the system's and our own 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import psycopg
@@ -128,6 +128,19 @@ class Catalogue:
     @property
     def tables(self) -> tuple[Relation, ...]:
         return tuple(r for r in self.relations.values() if r.kind in ("r", "p"))
+
+    def followed(
+        self, start: Iterable[int], onward: Callable[[Relation], Iterable[int]]
+    ) -> tuple[Relation, ...]:
+        """The relations with these OIDs and all that `onward` leads to from them, each once."""
+        found: dict[int, Relation] = {}
+        todo = list(start)
+        while todo:
+            relation = self.relations.get(todo.pop())
+            if relation is not None and relation.oid not in found:
+                found[relation.oid] = relation
+                todo += onward(relation)
+        return tuple(found.values())
 
 
 _OURS = (
