@@ -17,6 +17,10 @@ from reconciler.run.nature import head
 
 LOCK_NOT_AVAILABLE = "55P03"
 QUERY_CANCELED = "57014"
+_READ_ONLY = "25006"
+_PRIMARY = (
+    "the server is a standby, or read-only for now: give the URL of the primary; a failover passes by itself"
+)
 _SHOWN = 240
 
 
@@ -48,7 +52,7 @@ def verdict(error: psycopg.Error, *, blocked: bool = False) -> Verdict:
         return Verdict.LATER if blocked or "statement timeout" not in message else Verdict.PERSON
     if state.startswith(("57P", "08")) or (not state and _is_broken(error)):
         return Verdict.LOST
-    if state.startswith("53") or state == "25006":
+    if state.startswith("53") or state == _READ_ONLY:
         return Verdict.LATER
     return Verdict.PERSON
 
@@ -62,7 +66,9 @@ def in_family(error: psycopg.Error) -> ReconcilerError | None:
     """A question of our own that PostgreSQL did not answer for a reason that is nobody's fault, as an error that says what to do: a
     right, a lock, a shutdown. None for the rest, which is a fault of this program."""
     if passes_by_itself(error):
-        return Waiting(told(error), hint="run the same command again")
+        return Waiting(
+            told(error), hint=_PRIMARY if error.sqlstate == _READ_ONLY else "run the same command again"
+        )
     if error.sqlstate == "42501":
         return Stalled(told(error), hint="the role in the URL lacks a right")
     return None
@@ -128,7 +134,7 @@ def waiting(
 ) -> Waiting:
     """The error for what passes by itself, naming who was in the way when that was seen."""
     times = f" after {tries} tries" if tries > 1 else ""
-    cause, hint = told(error), "it is tried again by itself"
+    cause, hint = told(error), _PRIMARY if error.sqlstate == _READ_ONLY else "it is tried again by itself"
     if seen is not None:
         cause, hint = f"{seen.sentence}: {cause}", seen.remedy
     elif error.sqlstate == LOCK_NOT_AVAILABLE:

@@ -156,8 +156,9 @@ def test_who_may_not_write_is_told_and_nothing_is_woken(
 def test_a_standby_takes_no_pause_now(project: Make) -> None:
     p = project(LESS, live=LESS)
     read_only = p.url.with_options(options="-c default_transaction_read_only=on")
-    with pytest.raises(Waiting, match="read-only"):
+    with pytest.raises(Waiting, match="read-only") as refused:
         requests(p, url=read_only)[0].suspend("test", "", WHO)
+    assert "primary" in refused.value.hint
     gone = p.url.with_options(host="127.0.0.1", port="1")
     with pytest.raises(Waiting):
         requests(p, url=gone)[0].resume("test", WHO)
