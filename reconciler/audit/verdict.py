@@ -122,7 +122,12 @@ def _unharmed(question: Question, attacks: Sequence[Outcome]) -> Decision:
     plain = [o for o in attacks if not o.attack.aside]
     if not plain:
         return Decision("undecided", "no attack could be made")
-    reached = next((o for o in plain if o.code.startswith("23")), None)
+    founding = (
+        question.ownership == "root" and command == "INSERT"
+    )  # B's tenant is there already: no other can be it
+    reached = next(
+        (o for o in plain if o.code.startswith("23") and not (founding and o.code == "23505")), None
+    )
     if reached is not None:  # constraints are looked at after rights: those let it pass
         return Decision("undecided", f"only a constraint stopped it: {reached.trouble}")
     controls = [o for o in question.outcomes if o.attack.own and o.ready]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from reconciler.audit.attacks.arena import arena, taken_away
+from reconciler.audit.attacks.arena import arena
 from reconciler.audit.attacks.reads import lines, query
 from reconciler.audit.attacks.target import Target
 from reconciler.audit.attacks.values import Attack, Attacks
@@ -76,7 +76,7 @@ def attacks(target: Target) -> Attacks:
                 f"inserts a row of tenant B {how}",
                 target.insertion(columns, rows[0].values),
                 rule,
-                (*setup, taken_away(target.base, rows)),
+                (*setup, *target.room_for(rows[0], rows[0].values)),
                 by=variant,
                 fresh=fresh,
                 aside=True,

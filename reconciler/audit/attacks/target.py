@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.audit.attacks.arena import arena, inner_circle
+from reconciler.audit.attacks.arena import arena, inner_circle, taken_away
 from reconciler.audit.scene import Kept, Scene, value
 from reconciler.audit.surface import Rights
 from reconciler.model import ObjectId
@@ -135,6 +135,15 @@ class Target:
         if people and named:
             found.append((" in the attacker's own name", {**row.values, **dict.fromkeys(named, people[0])}))
         return found
+
+    def room_for(self, row: Kept, values: Mapping[str, str | None]) -> tuple[str, ...]:
+        """What the harness prepares for an INSERT of `values` in the place of this row of B: it is taken away. Not where the row would
+        found a tenant and names nobody of B: anybody may found one, and B's own is there."""
+        named = {values.get(name) for name in self.naming_people()}
+        founds = self.scene.owner_of(self.base).ownership == "root"
+        if founds and named.isdisjoint(self.scene.world.users["B"]):
+            return ()
+        return (taken_away(self.base, [row]),)
 
     def naming_people(self) -> set[str]:
         """The columns that name a user: by a key to the table of users, or by what they are called."""

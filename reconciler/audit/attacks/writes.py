@@ -40,7 +40,7 @@ def inserts(target: Target) -> Attacks:
                 f"inserts a row of tenant B{how}",
                 target.insertion(columns, values),
                 "ATK002",
-                (taken_away(target.base, [row]),),
+                target.room_for(row, values),
                 aside=bool(how),
             )
             if done.leaked or done.denied:

@@ -41,8 +41,10 @@ alter table members enable row level security;
 create policy own on members for select to authenticated using (tenant_id in (select private.tenants_of_user()));
 create policy invite on members for insert to authenticated with check (tenant_id in (select private.administered()));
 create policy promote on members for update to authenticated using (tenant_id in (select private.administered()));
+-- Whoever has signed in may found a tenant: that takes nothing from the others.
+create policy found on tenants for insert to authenticated with check (auth.uid() is not null);
 revoke all on tenants, members from anon, authenticated;
-grant select on tenants to authenticated;
+grant select, insert on tenants to authenticated;
 grant select, insert, update (role) on members to authenticated;
 
 -- Rows through a parent, and a row of a user's own.
