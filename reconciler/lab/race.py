@@ -2,7 +2,8 @@
 
 The oracle needs nobody's invariant (Papadimitriou, The Serializability of Concurrent Database Updates, 1979; up to what no transaction
 decides, see `alike`). It compares the rows of every table that is written, and what each statement answered. A transaction that PostgreSQL
-ends with 40001 or 40P01 is its caller's to run again, so it counts as absent. Declared invariants are asked after every schedule, too.
+ends with 40001 or 40P01 is its caller's to run again, so it counts as absent; where others have passed over what it held (SKIP LOCKED), the
+outcome counts after it was run again. Declared invariants are asked after every schedule, too.
 """
 
 from __future__ import annotations
@@ -143,6 +144,10 @@ class Track:
             if ran.deadlock is not None:
                 return Judged(ran, "deadlock", "; ".join(ran.deadlock.sentences))
             return Judged(ran, "retry" if again else "serial", self._retries(ran, again))
+        if again and self._run_again(ran, sorted(again)) in self._orders(sorted(everyone)):
+            if ran.deadlock is not None:
+                return Judged(ran, "deadlock", "; ".join(ran.deadlock.sentences))
+            return Judged(ran, "retry", self._retries(ran, again))
         done = sorted(everyone - failed)
         if failed - again and self._canon.outcome(found, [ran.ended[n] for n in done]) in self._orders(done):
             first = next(ran.ended[n].failure for n in sorted(failed - again))
@@ -156,6 +161,16 @@ class Track:
             return Judged(ran, "unclear", says)
         difference, surplus = self._nearest(text, counted)
         return Judged(ran, "anomaly", "no serial order comes to this", difference, surplus)
+
+    def _run_again(self, ran: Ran, again: Sequence[int]) -> str:
+        """What the schedule comes to when those that must be run again are, one after another, at its end; empty where one fails once more."""
+        first = self.play(follow(ran.choices))
+        part = replace(self.race, actors=tuple(self.race.actors[n] for n in again))
+        second = self._stage.play(part, _one_after_another)
+        if first.choices != ran.choices or any(end.failure and end.failure.retried for end in second.ended):
+            return ""
+        ended = {**dict(enumerate(first.ended)), **dict(zip(again, second.ended, strict=True))}
+        return self._canon.outcome(state(self._admin, self._saved), [ended[n] for n in sorted(ended)])
 
     def _strange(self) -> list[str]:
         """Tables that were written although nobody writes them in any order; what was done to them is undone."""

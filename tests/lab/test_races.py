@@ -201,6 +201,22 @@ def test_what_is_written_only_when_two_meet_is_an_anomaly(database: Database) ->
     assert found.count("serial") > 0
 
 
+def test_what_passes_over_the_lock_of_one_that_must_run_again_is_no_anomaly(database: Database) -> None:
+    schema = """
+    create table public.jobs (id integer primary key, state text not null default 'ready', worker text);
+    insert into public.jobs (id) values (1), (2);
+    create function public.claim(who text) returns integer language plpgsql as $$
+    declare found integer;
+    begin
+      select id into found from public.jobs where state = 'ready' order by id + 0 limit 1 for update skip locked;
+      update public.jobs set state = 'running', worker = who where id = found;
+      return found;
+    end $$;"""
+    calls = (("select public.claim('a')",), ("select public.claim('b')",))
+    found = explored(prepared(database, schema), race(calls, "serializable"))
+    assert found.worst.kind == "retry" and found.count("serial") == 2, found.worst
+
+
 def test_chance_is_no_anomaly_and_a_moment_that_was_written_is_no_clock(database: Database) -> None:
     dice = "create table public.dice (n double precision);"
     found = explored(prepared(database, dice), race((("insert into public.dice values (random())",),) * 2))
