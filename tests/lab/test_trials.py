@@ -44,6 +44,13 @@ TRIGGERS = {
         f"begin {LOG} exception when others then null; end; return null;",
         {"swallowed error"},
     ),
+    "swallows_the_second": (
+        DEFINER,
+        "after insert",
+        ROW,
+        f"{LOG} begin {LOG} exception when others then raise warning 'no second row'; end; return null;",
+        {"swallowed error"},
+    ),
     "starves": ("", "after insert", ROW, f"{COUNT} return null;", {"starvation"}),
     "recurs": (
         DEFINER,

@@ -1,16 +1,34 @@
 """When something fails inside: the whole statement must fail, and say what and where.
 
-The trigger's own writes are made to fail by a constraint that nothing satisfies, put on the tables it writes for the time of the trial.
+The trigger's own writes are made to fail by a constraint that nothing satisfies, put on the tables it writes for the time of the trial; of
+several rows in one table each is refused in its turn, because a handler may stand around the second only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconciler.lab.gates import SCHEMA
 from reconciler.lab.trials.bench import Bench, Firing, Tried
-from reconciler.pg import ident
+from reconciler.model import ObjectId
+from reconciler.pg import ident, literal
 
 _CONSTRAINT = "reconciler_lab_refuses"
+_MOST = 4
+"""How many rows of one table are refused in their turn."""
+_REFUSING = f"""
+create schema if not exists {SCHEMA};
+create sequence {SCHEMA}.offered;
+create function {SCHEMA}.refuse() returns trigger language plpgsql security definer set search_path = '' as $refuse$
+begin
+  -- a sequence, because what else counts is undone with a subtransaction
+  if pg_catalog.nextval('{SCHEMA}.offered') = tg_argv[0]::bigint then
+    raise exception 'new row for relation "%" violates check constraint "{_CONSTRAINT}"', tg_table_name using errcode = 'check_violation';
+  end if;
+  return new;
+end
+$refuse$;
+"""
 
 
 def its_writes_fail(bench: Bench, firing: Firing) -> Iterator[Tried]:
@@ -41,6 +59,27 @@ def its_writes_fail(bench: Bench, firing: Firing) -> Iterator[Tried]:
             yield Tried(
                 firing.trigger, name, "passed", "the whole statement fails and names the table", (firing.sql,)
             )
+            yield from _later(bench, firing, table, min(before.inserted + before.updated, _MOST))
+
+
+def _later(bench: Bench, firing: Firing, table: ObjectId, rows: int) -> Iterator[Tried]:
+    """The first row goes in, and one after it is refused."""
+    target = ident(table.schema, table.name)
+    for number in range(2, rows + 1):
+        with bench.undone(firing.given):
+            bench.connection.execute(_REFUSING.encode())
+            # its name is the last of its kind: what another trigger drops is not counted
+            bench.connection.execute(
+                f"create trigger {ident('~' + _CONSTRAINT)} before insert or update on {target}"
+                f" for each row execute function {SCHEMA}.refuse({literal(str(number))})".encode()
+            )
+            came = bench.run(firing.identity, firing.sql, firing.trigger)
+            offered = bench.connection.execute(f"select last_value from {SCHEMA}.offered").fetchone()
+        if not came.failed and offered is not None and offered[0] >= number:
+            says = f"row {number} that it writes to {table} is refused, and the statement goes on without an error"
+            name = f"{firing.event}: {table} refuses row {number}"
+            yield Tried(firing.trigger, name, "failed", says, (firing.sql,), "swallowed error")
+            return
 
 
 def a_constraint_is_violated(bench: Bench, firing: Firing) -> Iterator[Tried]:
