@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,13 +52,18 @@ def bench(
         ),
     ] = 25.0,
     plans: Annotated[bool, typer.Option("--plans", help="Show what EXPLAIN ANALYZE says, too.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write JSON, JUnit and pictures of the latencies there."),
+    ] = None,
 ) -> None:
     """Measures what triggers cost on a copy with made-up rows: one row, 10,000 rows, several sessions, with the trigger and without.
 
     PASS or FAIL is said only where the noise of the machine leaves no doubt; else INCONCLUSIVE. Exit 1 when one fails its budget.
     """
-    from reconciler.cli.present.costs import cost_document, cost_lines
+    from reconciler.cli.present.costs import cost_lines
     from reconciler.engine.benching import benched
+    from reconciler.lab.overhead.report import document, write
 
     found: list[Cost] = []
     with screen.progress() as told, subject_of(screen, target, source, live, None, told) as (subject, _):
@@ -68,8 +74,10 @@ def bench(
                 found.append(cost)
         except KeyboardInterrupt:
             screen.note("interrupted: what is not here was not measured", style="yellow")
+    if out is not None:
+        screen.note(f"wrote {len(write(subject.name, found, out))} files to {out}")
     if screen.is_json:
-        screen.document(cost_document(subject.name, found))
+        screen.document(document(subject.name, found))
     else:
         screen.say_all(cost_lines(found, plans=plans))
     raise typer.Exit(1 if any(cost.verdict == "FAIL" for cost in found) else 0)

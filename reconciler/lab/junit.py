@@ -36,9 +36,14 @@ def junit(tested: Tested) -> str:
         )
         for sentence in tested.untried:
             one = ElementTree.SubElement(
-                suite, "testcase", classname="not tried", name=_clean(sentence), time="0"
+                suite, "testcase", classname="not tried", name=clean(sentence), time="0"
             )
-            ElementTree.SubElement(one, "skipped", message=_clean(sentence))
+            ElementTree.SubElement(one, "skipped", message=clean(sentence))
+    return rendered(root)
+
+
+def rendered(root: ElementTree.Element) -> str:
+    """The text of the document."""
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
@@ -51,16 +56,16 @@ def _case(suite: ElementTree.Element, name: str, case: Case) -> None:
     lines = "\n".join((*case.statements, *case.diagram, *case.difference))
     if case.verdict == "failed":
         failure = ElementTree.SubElement(
-            one, "failure", message=_clean(case.says), type=case.found or case.kind
+            one, "failure", message=clean(case.says), type=case.found or case.kind
         )
-        failure.text = _clean(lines)
+        failure.text = clean(lines)
     elif case.verdict == "undecided":
-        ElementTree.SubElement(one, "skipped", message=_clean(case.says))
+        ElementTree.SubElement(one, "skipped", message=clean(case.says))
     elif case.verdict == "warning":
-        ElementTree.SubElement(one, "system-out").text = _clean(f"{case.says}\n{lines}")
+        ElementTree.SubElement(one, "system-out").text = clean(f"{case.says}\n{lines}")
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Without what XML 1.0 cannot hold."""
     return "".join(
         c

@@ -34,7 +34,7 @@ WITH_DATABASE = (
 )
 OWN = {
     "audit": ("--fail-on", "--live", "--out", "--remedy", "--no-attacks", "--platform"),
-    "bench": ("--trigger", "--live", "--single", "--bulk", "--seconds", "--plans"),
+    "bench": ("--trigger", "--live", "--single", "--bulk", "--seconds", "--plans", "--out"),
     "test": ("--race", "--schedule", "--level", "--junit", "--seconds", "--list", "--live", "--out"),
     "diff": ("--prove", "--keep-data", "--down", "--scratch", "--schemas"),
     "plan": ("--check", "--out", "--phased", "--export"),

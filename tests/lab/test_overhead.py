@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from reconciler.lab.overhead import Budget, Cost, measured, subjects
 from reconciler.lab.overhead.judge import estimate, superlinear, verdict
+from reconciler.lab.overhead.report import write
 from reconciler.lab.overhead.set_based import rewritten
 from reconciler.pg import connect
 from reconciler.shadow.scratch import Shadow, shadow
@@ -65,6 +69,24 @@ def test_a_row_trigger_that_writes_a_log_is_too_dear_and_cheaper_for_each_statem
     )
     assert cost.scale is not None and not cost.scale.superlinear
     assert any("Insert on t" in plan for _, plan in cost.plans)
+
+
+def test_what_was_measured_is_a_folder_with_pictures(costs: dict[str, Cost], tmp_path: Path) -> None:
+    files = {path.name: path for path in write("a schema", list(costs.values()), tmp_path / "bench")}
+    logged = next(
+        one for one in json.loads(files["bench.json"].read_text())["triggers"] if "logged" in one["trigger"]
+    )
+    for timed in logged["timed"]:
+        off, on = timed["spread"]["off"], timed["spread"]["on"]
+        assert len(off) == len(on) == 101 and off == sorted(off) and on[50] > off[50]
+    suites = {suite.get("name"): suite for suite in ElementTree.parse(files["junit.xml"]).getroot()}
+    assert suites["public.t.logged on INSERT"].get("failures") == "2"
+    assert suites["public.t.never on INSERT"].get("skipped") == "1"
+    (picture,) = (path for name, path in files.items() if "logged" in name)
+    drawn = ElementTree.parse(picture).getroot()
+    curves = [one.get("points", "").split() for one in drawn.iter("{http://www.w3.org/2000/svg}polyline")]
+    assert [len(curve) for curve in curves] == [101] * 4
+    assert not [name for name in files if "never" in name]  # what was not measured has no picture
 
 
 def test_a_table_that_is_read_whole_for_each_row_is_named(costs: dict[str, Cost]) -> None:

@@ -1,10 +1,8 @@
-"""What triggers cost, as lines for people and as a document."""
+"""What triggers cost, as lines for people."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from typing import Any
 
 from rich.text import Text
 
@@ -68,24 +66,3 @@ def _more(cost: Cost) -> Iterator[Text]:
         )
     for name, calls, spent in cost.functions[:5]:
         yield Text(f"    {name} called {calls:,} times, {spent:.1f} ms of its own", style="dim")
-
-
-def cost_document(source: str, costs: Sequence[Cost]) -> dict[str, Any]:
-    """For scripts. Times are microseconds per row, shares are of 1."""
-    return {
-        "source": source,
-        "triggers": [
-            {
-                **asdict(cost),
-                "trigger": str(cost.trigger),
-                "verdict": cost.verdict,
-                "timed": [{**asdict(timed), "added": timed.added} for timed in cost.timed],
-                "functions": [
-                    {"name": name, "calls": calls, "milliseconds": spent}
-                    for name, calls, spent in cost.functions
-                ],
-                "plans": [{"of": name, "text": text} for name, text in cost.plans],
-            }
-            for cost in costs
-        ],
-    }

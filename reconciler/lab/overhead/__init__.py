@@ -5,7 +5,17 @@ interval, widened by what the same statement differs from itself on this machine
 """
 
 from reconciler.lab.overhead.bench import Subject, measured, subjects
-from reconciler.lab.overhead.values import Advice, Budget, Contention, Cost, Estimate, Scale, Timed, Verdict
+from reconciler.lab.overhead.values import (
+    Advice,
+    Budget,
+    Contention,
+    Cost,
+    Estimate,
+    Scale,
+    Spread,
+    Timed,
+    Verdict,
+)
 
 __all__ = [
     "Advice",
@@ -14,6 +24,7 @@ __all__ = [
     "Cost",
     "Estimate",
     "Scale",
+    "Spread",
     "Subject",
     "Timed",
     "Verdict",

@@ -19,7 +19,7 @@ from reconciler.lab.overhead.clock import Read, timing
 from reconciler.lab.overhead.judge import FEWEST, estimate, verdict
 from reconciler.lab.overhead.statements import Statements
 from reconciler.lab.overhead.stock import Stock
-from reconciler.lab.overhead.values import Clock, Size, Timed
+from reconciler.lab.overhead.values import Clock, Size, Spread, Timed
 from reconciler.pg import ident
 
 Connection = psycopg.Connection[TupleRow]
@@ -47,20 +47,27 @@ class Bench:
         off = f"{table} disable trigger user"
         return f"{off}; {table} enable trigger {ident(self.trigger)}" if on else off
 
-    def once(self, statements: Statements, rows: int, size: Size, *, on: bool) -> tuple[int, int]:
-        """Nanoseconds and bytes of WAL of these rows."""
+    def once(
+        self, statements: Statements, rows: int, size: Size, *, on: bool, each: list[int] | None = None
+    ) -> tuple[int, int]:
+        """Nanoseconds and bytes of WAL of these rows. `each` gets what every statement took as time passes, in nanoseconds."""
         self.session.execute("begin")
         try:
             self.session.execute(self.switched(on))
             if size == "single row":
-                self._singly(statements, statements.rows[:_WARM])
+                self._singly(statements, statements.rows[:_WARM], [])
                 before = self._wal()
                 with timing(self.read) as found:
-                    self._singly(statements, statements.rows[_WARM : _WARM + rows])
+                    self._singly(
+                        statements, statements.rows[_WARM : _WARM + rows], [] if each is None else each
+                    )
             else:
                 before = self._wal()
+                began = time.perf_counter_ns()
                 with timing(self.read) as found:
                     self.session.execute(statements.bulk.encode(), (rows,))
+                if each is not None:
+                    each.append(time.perf_counter_ns() - began)
             return found[0], self._wal() - before
         finally:
             self.session.execute("rollback")
@@ -72,12 +79,13 @@ class Bench:
         available = self.stock.rows if statements.event == "INSERT" else self.stock.staying
         rows = len(statements.rows) - _WARM if size == "single row" else min(most, available)
         times: dict[str, list[int]] = {"off": [], "on": [], "again": []}
+        seen: dict[bool, list[int]] = {False: [], True: []}
         wal: list[int] = []
         deadline = time.monotonic() + seconds
         while True:
             written = {}
             for arm in self.chance.sample(tuple(times), 3):
-                took, written[arm] = self.once(statements, rows, size, on=arm == "on")
+                took, written[arm] = self.once(statements, rows, size, on=arm == "on", each=seen[arm == "on"])
                 times[arm].append(took)
             wal.append(written["on"] - written["off"])
             self._tidied()
@@ -96,7 +104,7 @@ class Bench:
         each = 1000 * rows
         return Timed(
             size, rows, self.clock, statistics.median(without) / each, statistics.median(times["on"]) / each, found, said,
-            budget, max(statistics.median(wal), 0) / rows,
+            budget, max(statistics.median(wal), 0) / rows, Spread(_percentiles(seen[False]), _percentiles(seen[True])),
         )  # fmt: skip
 
     def added(self, statements: Statements, rows: int, rounds: int) -> float:
@@ -108,10 +116,13 @@ class Bench:
             self._tidied()
         return statistics.median(found) / 1000 / rows
 
-    def _singly(self, statements: Statements, rows: Sequence[Sequence[str | None]]) -> None:
+    def _singly(self, statements: Statements, rows: Sequence[Sequence[str | None]], each: list[int]) -> None:
+        query = statements.single.encode()
         with self.session.cursor() as cursor:
             for row in rows:
-                cursor.execute(statements.single.encode(), row, prepare=True)
+                began = time.perf_counter_ns()
+                cursor.execute(query, row, prepare=True)
+                each.append(time.perf_counter_ns() - began)
 
     def _wal(self) -> int:
         row = self.session.execute(
@@ -125,3 +136,10 @@ class Bench:
         if self._since % _TIDY == 0:
             for table in (self.stock.sql, *self.tables):
                 self.session.execute(f"vacuum {table}")
+
+
+def _percentiles(nanoseconds: Sequence[int]) -> tuple[float, ...]:
+    """From the 0th to the 100th, in microseconds."""
+    found = sorted(nanoseconds)
+    last = len(found) - 1
+    return tuple(round(found[round(last * percent / 100)] / 1000, 1) for percent in range(101))

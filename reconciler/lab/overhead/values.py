@@ -38,6 +38,15 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """How long statements took, as time passes for who sends them: microseconds at the 0th to the 100th percentile, without the
+    trigger and with it."""
+
+    off: tuple[float, ...]
+    on: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Timed:
     """One size of statement, without the trigger and with it. `off` and `on` are microseconds per row, `wal` bytes per row that the trigger
     adds."""
@@ -51,6 +60,7 @@ class Timed:
     verdict: Verdict
     budget: float
     wal: float = 0.0
+    spread: Spread | None = None
 
     @property
     def added(self) -> float:
