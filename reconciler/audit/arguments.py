@@ -94,7 +94,10 @@ def candidates(catalogue: Catalogue, body: str, called: str, type_: str) -> Iter
     for names in (compared if len(name) < 3 else named, compared | named):
         for relation in tables:
             for column in relation.columns:
-                if column.name.lower() in names and alike(column.type, type_):
+                called_so = column.name.lower()
+                # a text that the body casts before it compares it may be a key of any type
+                fits = alike(column.type, type_) or (type_ in TEXTS and called_so in compared)
+                if called_so in names and fits:
                     yield relation, column.name
     stem = re.sub(r"_?(?:id|uuid|key)s?$", "", name)
     for relation in tables:
@@ -125,9 +128,9 @@ def compared_with(body: str, argument: str) -> frozenset[str]:
     """The columns with which the body compares the argument."""
     if not argument:
         return frozenset()
-    name = rf"(?:\w+\.)?{re.escape(argument)}\b"
-    found = re.findall(rf"\b(\w+)\s*=\s*(?:any\s*\(\s*)?{name}", body, re.IGNORECASE)
-    found += re.findall(rf"(?<![\w.]){name}\s*=\s*(?:\w+\.)?(\w+)", body, re.IGNORECASE)
+    name, cast = rf"(?:\w+\.)?{re.escape(argument)}\b", r"(?:\s*::\s*\w+)?"
+    found = re.findall(rf"(?<!:)\b(\w+){cast}\s*=\s*(?:any\s*\(\s*)?{name}", body, re.IGNORECASE)
+    found += re.findall(rf"(?<![\w.]){name}{cast}\s*=\s*(?:\w+\.)?(\w+)", body, re.IGNORECASE)
     asked = rf"\(*\s*\w+\s*->>?\s*'{re.escape(argument)}'"
     found += re.findall(rf"\b(\w+)\s*=\s*{asked}", body, re.IGNORECASE)
     return frozenset(one.lower() for one in found)

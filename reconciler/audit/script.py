@@ -51,7 +51,7 @@ def script(scene: Scene, outcome: Outcome) -> str:
     asked = _question(scene, outcome) if outcome.shown and not written else ""
     sent = [(asked or attack.sql) + ";"]
     if outcome.shown and not written and not asked:
-        sent = [_caught(scene, outcome)]
+        sent = _given_back(scene, outcome) or [_caught(scene, outcome)]
     for someone, does in attack.before:
         if asked and attack.query and attack.query in does:  # prepared there, executed by the attacker
             does, sent = does.replace(attack.query, asked), [attack.sql + ";"]
@@ -180,7 +180,7 @@ def _check(scene: Scene, outcome: Outcome, table: Relation) -> str:
 def _question(scene: Scene, outcome: Outcome) -> str:
     """The attack inside a query that prints only what is B's; empty when it did not answer with rows."""
     attack = outcome.attack
-    if outcome.trouble is not None or not outcome.rows:
+    if outcome.trouble is not None or not outcome.rows or _called(outcome):
         return ""
     lines = ", ".join(literal(text) for text in outcome.shown[:_AT_MOST])
     words = [f"pg_catalog.strpos(x.line, {literal(word)}) > 0" for word in _words(scene, outcome)]
@@ -188,8 +188,27 @@ def _question(scene: Scene, outcome: Outcome) -> str:
     return f"select 'LEAK: ' || x.line from (\n{attack.query or attack.sql}\n) as x (line) where {tests}"
 
 
+def _called(outcome: Outcome) -> bool:
+    """Whether a procedure gave the answer: no query can be made of that."""
+    return outcome.attack.object.kind == "procedure"
+
+
+def _given_back(scene: Scene, outcome: Outcome) -> list[str]:
+    """A call with what it gives back in variables of psql, and what is B's of that; empty where it gave back nothing."""
+    result = next((r for r in reversed(outcome.answer.results) if r.columns), None)
+    if not _called(outcome) or result is None or not result.rows:
+        return []
+    named = [name for name, cell in zip(result.columns, result.rows[0], strict=True) if cell is not None]
+    line = ", ".join(f":'reconciler_{name}'" for name in named)
+    tests = " or ".join(f"pg_catalog.strpos(x.line, {literal(word)}) > 0" for word in _words(scene, outcome))
+    return [
+        f"{outcome.attack.sql} \\gset reconciler_",
+        f"select 'LEAK: ' || x.line from (select pg_catalog.concat_ws(' ', {line})) as x (line) where {tests or 'false'};",
+    ]
+
+
 def _caught(scene: Scene, outcome: Outcome) -> str:
-    """The attack with its error caught and read, where that is what tells something of B."""
+    """The attack with its error caught and read, where that is what tells something of B. A notice cannot be caught: psql prints it."""
     words = _words(scene, outcome)
     tests = " or ".join(f"pg_catalog.strpos(said, {literal(word)}) > 0" for word in words) or "false"
     body = (

@@ -46,16 +46,17 @@ class Rights:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """An input argument of a routine."""
+    """An input argument of a routine. `base` is what a domain is made of, else the type itself."""
 
     name: str
     type: str
+    base: str
 
 
 @dataclass(frozen=True, slots=True)
 class Routine:
     """A function or procedure that can be called: no trigger function, aggregate or member of an extension. `variadic`: its last argument is an
-    array that stands for any number of them."""
+    array that stands for any number of them; `outs` are the places, from 1, where a procedure wants something for what it gives back."""
 
     oid: int
     id: ObjectId
@@ -67,6 +68,7 @@ class Routine:
     volatile: bool
     body: str
     variadic: bool
+    outs: tuple[int, ...]
 
     @property
     def sql(self) -> str:
@@ -154,15 +156,22 @@ _MEMBER = (
     "not exists (select from pg_catalog.pg_depend as d where d.classid = '{0}'::pg_catalog.regclass and d.objid = {1}"
     " and d.deptype = 'e')"
 )
+_BASE = (
+    "(with recursive d (oid, of) as (select y.oid, y.typbasetype from pg_catalog.pg_type as y where y.oid = t.oid union all"
+    " select y.oid, y.typbasetype from d join pg_catalog.pg_type as y on y.oid = d.of)"
+    " select pg_catalog.format_type(d.oid, null) from d where d.of = 0)"
+)
 _ROUTINES = f"""
 select p.oid::bigint, p.prokind::text, n.nspname::text, p.proname::text, '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')',
        array(select pg_catalog.format_type(t.oid, null) from pg_catalog.unnest(p.proargtypes::oid[]) with ordinality as t (oid, i)
               order by t.i),
+       array(select {_BASE} from pg_catalog.unnest(p.proargtypes::oid[]) with ordinality as t (oid, i) order by t.i),
        case when p.proargmodes is null then p.proargnames else
          array(select p.proargnames[m.i] from pg_catalog.unnest(p.proargmodes) with ordinality as m (mode, i)
                 where m.mode in ('i', 'b', 'v') order by m.i) end,
        p.pronargdefaults::int, p.proretset, pg_catalog.format_type(p.prorettype, null), p.prosecdef, p.provolatile = 'v',
-       coalesce(nullif(p.prosrc, ''), pg_catalog.pg_get_function_sqlbody(p.oid), ''), p.provariadic <> 0
+       coalesce(nullif(p.prosrc, ''), pg_catalog.pg_get_function_sqlbody(p.oid), ''), p.provariadic <> 0,
+       array(select m.i::int from pg_catalog.unnest(p.proargmodes) with ordinality as m (mode, i) where p.prokind = 'p' and m.mode = 'o' order by m.i)
   from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
  where p.prokind in ('f', 'p') and {_OURS} and {_MEMBER.format("pg_catalog.pg_proc", "p.oid")}
    and p.prorettype not in ('pg_catalog.trigger'::pg_catalog.regtype, 'pg_catalog.event_trigger'::pg_catalog.regtype)
@@ -310,6 +319,7 @@ def _routine(
     name: str,
     part: str,
     types: list[str],
+    bases: list[str],
     names: list[str] | None,
     defaults: int,
     rows: bool,
@@ -318,8 +328,11 @@ def _routine(
     volatile: bool,
     body: str,
     variadic: bool,
+    outs: list[int],
 ) -> Routine:
     known = [*(names or []), *[""] * len(types)]
-    arguments = tuple(Argument(known[i] or "", type_) for i, type_ in enumerate(types))
+    arguments = tuple(Argument(known[i] or "", type_, bases[i]) for i, type_ in enumerate(types))
     id = ObjectId("procedure" if kind == "p" else "function", schema, name, part)
-    return Routine(oid, id, arguments, defaults, rows, returns, definer, volatile, body, variadic)
+    return Routine(
+        oid, id, arguments, defaults, rows, returns, definer, volatile, body, variadic, tuple(outs)
+    )

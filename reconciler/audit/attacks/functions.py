@@ -46,6 +46,22 @@ _STRANGERS = {
     "smallint": "31999", "json": "{}", "jsonb": "{}", "text": "nobody-9d1f", "character varying": "nobody-9d1f", "citext": "nobody-9d1f",
 }  # fmt: skip
 """Keys that no row has."""
+_CONCRETE = {"anyelement": "text", "anynonarray": "text", "anycompatible": "text", "anycompatiblenonarray": "text", "anyarray": "text[]",
+             "anycompatiblearray": "text[]"}  # fmt: skip
+"""What a call gives where a function takes anything."""
+
+
+_FETCHING = """create function pg_temp.reconciler_fetched(c refcursor) returns setof text language plpgsql as $fetched$
+declare r record;
+begin
+  loop
+    fetch c into r;
+    exit when not found;
+    return next r::text;
+  end loop;
+end
+$fetched$"""
+"""Of a cursor counts what it shows, not what it is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +123,9 @@ def _nobody(
         return None
     arguments = [a for a, _ in reading.pairs]
     for place in places:
-        type_ = routine.arguments[place].type
-        stranger = _STRANGERS.get(type_.split("(")[0])
+        type_ = _CONCRETE.get(routine.arguments[place].type, routine.arguments[place].type)
+        base = _CONCRETE.get(routine.arguments[place].base, routine.arguments[place].base)
+        stranger = _STRANGERS.get(base.split("(")[0])
         if stranger is None:
             return None
         arguments[place] = f"{literal(stranger)}::{type_}"
@@ -204,8 +221,13 @@ def _attack(
     given = list(arguments)
     if routine.variadic and len(given) == len(routine.arguments):
         given[-1] = f"variadic {given[-1]}"
+    for place in routine.outs:
+        given.insert(place - 1, "null")
     call = f"{routine.sql}({', '.join(given)})"
     sql = f"call {call}" if routine.id.kind == "procedure" else f"select x::text from {call} as x"
+    if routine.returns == "refcursor":
+        setup = (_FETCHING, *setup)
+        sql = f"select x.line from {call} as c, pg_temp.reconciler_fetched(c) as x (line)"
     figure = routine.rows or routine.returns.split("(")[0] in _FIGURES
     return Attack(
         routine.id, "EXECUTE", does, sql, "ATK007", setup,
@@ -216,19 +238,21 @@ def _attack(
 
 def _meanings(scene: Scene, routine: Routine, argument: Argument, identity: Identity) -> list[Pair]:
     """What an argument may mean, as constants of A's and of B's, the best guess first."""
-    type_ = argument.type
+    type_ = _CONCRETE.get(argument.type, argument.type)
+    base = _CONCRETE.get(argument.base, argument.base)
     if type_.endswith("[]"):
-        found = _meanings(scene, routine, Argument(argument.name, type_.removesuffix("[]")), identity)
+        inner = type_.removesuffix("[]")
+        found = _meanings(scene, routine, Argument(argument.name, inner, inner), identity)
         return [(f"array[{a}]::{type_}", f"array[{b}]::{type_}") for a, b in found]
-    if type_ in ("json", "jsonb"):
+    if base in ("json", "jsonb"):
         return _documents(scene, routine, type_, identity)
     whole = next(
         (r for r in scene.catalogue.relations.values() if ident(r.id.schema, r.id.name) == type_), None
     )
     if whole is not None:
         return _whole_rows(scene, whole, type_, identity)
-    texts = _texts(scene, routine, argument, identity)
-    usual = PLAIN.get(type_.split("(")[0])
+    texts = _texts(scene, routine, Argument(argument.name, type_, base), identity)
+    usual = PLAIN.get(base.split("(")[0])
     plain = "null" if usual is None else literal(usual)
     return [
         (f"{literal(a or '')}::{type_}", f"{literal(b if b is not None else a or '')}::{type_}")
@@ -254,10 +278,14 @@ def _texts(
     scene: Scene, routine: Routine, argument: Argument, identity: Identity
 ) -> list[tuple[str | None, str | None]]:
     """The same as texts, without an array's or a document's shell."""
-    type_ = argument.type
+    type_ = argument.base
     name = bare(argument.name)
     texts: list[tuple[str | None, str | None]] = []
-    meant = {(r.oid, c): (r, c) for r, c in _meant(scene, routine, argument.name, type_)}
+    meant = {
+        (r.oid, c): (r, c)
+        for one in dict.fromkeys((argument.type, type_))
+        for r, c in _meant(scene, routine, argument.name, one)
+    }
     for relation, column in islice(meant.values(), _MOST):
         pair = _value(scene, relation, column, "A", identity), _value(scene, relation, column, "B", identity)
         if pair[0] is not None and pair not in texts:
@@ -278,7 +306,7 @@ def _documents(scene: Scene, routine: Routine, type_: str, identity: Identity) -
     meanings: dict[str, list[tuple[str | None, str | None]]] = {}
     for key in asked(routine.body):
         for inner in _types(routine.body, key):
-            argument = Argument(key, inner)
+            argument = Argument(key, inner, inner)
             named = next(_meant(scene, routine, key, inner), None) is not None
             found = [pair for pair in _texts(scene, routine, argument, identity) if any(pair)]
             if found and (named or inner == "text"):

@@ -92,8 +92,9 @@ class Outcome:
 
     @property
     def answered(self) -> bool:
-        """A call did something: it wrote, or it gave back more than nothing."""
-        return self.trouble is None and (self.moved > 0 or any(row not in ("", "()") for row in self.rows))
+        """A call did something: it wrote, said something, or gave back more than nothing."""
+        said = self.moved > 0 or bool(self.answer.notices)
+        return self.trouble is None and (said or any(row not in ("", "()") for row in self.rows))
 
     @property
     def code(self) -> str:
@@ -106,7 +107,8 @@ class Outcome:
 
 def alike(control: Outcome, nobody: Outcome) -> bool:
     """Whether a control came to nothing else than the same with keys of nobody."""
-    return nobody.trouble is None and not nobody.moved and not control.moved and control.rows == nobody.rows
+    same = control.rows == nobody.rows and control.answer.notices == nobody.answer.notices
+    return nobody.trouble is None and not nobody.moved and not control.moved and same
 
 
 Attacks = Generator[Attack, Outcome, None]

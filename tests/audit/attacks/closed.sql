@@ -153,12 +153,36 @@ create function titles_of(variadic p_ids bigint[]) returns setof text language s
 create function opened(p_id bigint, p_tenant uuid default null) returns text language sql stable security definer set search_path = ''
   as $$ select r.title from public.readable as r
          where r.id = p_id and r.tenant_id = p_tenant and r.tenant_id in (select private.tenants_of_user()) $$;
+create domain task_key as bigint;
+create function pointed(x uuid) returns refcursor language plpgsql security definer set search_path = '' as $$
+declare c refcursor;
+begin
+  open c for select r.title from public.readable as r where r.tenant_id = x and r.tenant_id in (select private.tenants_of_user()) order by 1;
+  return c;
+end
+$$;
+create function title_by(p text) returns text language sql stable security definer set search_path = ''
+  as $$ select r.title from public.readable as r where r.id = p::bigint and r.tenant_id in (select private.tenants_of_user()) $$;
+create function title_at(p task_key) returns text language sql stable security definer set search_path = ''
+  as $$ select r.title from public.readable as r where r.id = p and r.tenant_id in (select private.tenants_of_user()) $$;
+create function title_for(p anyelement) returns text language sql stable security definer set search_path = ''
+  as $$ select r.title from public.readable as r where r.id::text = p::text and r.tenant_id in (select private.tenants_of_user()) $$;
+create function murmured(x bigint) returns void language plpgsql security definer set search_path = '' as $$
+begin
+  raise notice '%', (select r.title from public.readable as r where r.id = x and r.tenant_id in (select private.tenants_of_user()));
+end
+$$;
+create procedure fetched(x bigint, out y text, out z text) language plpgsql security definer set search_path = '' as $$
+begin
+  select r.title into y from public.readable as r where r.id = x and r.tenant_id in (select private.tenants_of_user());
+end
+$$;
 create function ticket(p_id bigint) returns bigint language sql volatile as $$ select (random() * 1000000)::bigint $$;
-revoke execute on function title_of, rename, taken, length_of, settle, described, shouted, titles_of, opened, ticket from public, anon;
-grant execute on function length_of, settle, described, shouted, titles_of, opened, ticket to authenticated;
-revoke execute on procedure finish from public, anon;
+revoke execute on function title_of, rename, taken, length_of, settle, described, shouted, titles_of, opened, pointed, title_by, title_at, title_for, murmured, ticket from public, anon;
+grant execute on function length_of, settle, described, shouted, titles_of, opened, pointed, title_by, title_at, title_for, murmured, ticket to authenticated;
+revoke execute on procedure finish, fetched from public, anon;
 grant execute on function title_of, rename, taken to authenticated;
-grant execute on procedure finish to authenticated;
+grant execute on procedure finish, fetched to authenticated;
 
 -- Who may look everywhere stands in a row of their own, which they may not change so far.
 create table profiles (user_id uuid primary key references auth.users (id), motto text, everywhere boolean not null default false);

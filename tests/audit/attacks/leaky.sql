@@ -61,6 +61,24 @@ create or replace function titles_of(variadic p_ids bigint[]) returns setof text
 create or replace function opened(p_id bigint, p_tenant uuid default null) returns text language sql stable security definer set search_path = ''
   as $$ select r.title from public.readable as r
          where r.id = p_id and (p_tenant is null or r.tenant_id = p_tenant and r.tenant_id in (select private.tenants_of_user())) $$;
+create or replace function pointed(x uuid) returns refcursor language plpgsql security definer set search_path = '' as $$
+declare c refcursor;
+begin
+  open c for select r.title from public.readable as r where r.tenant_id = x order by 1;
+  return c;
+end
+$$;
+create or replace function title_by(p text) returns text language sql stable security definer set search_path = ''
+  as $$ select r.title from public.readable as r where r.id = p::bigint $$;
+create or replace function title_at(p task_key) returns text language sql stable security definer set search_path = ''
+  as $$ select r.title from public.readable as r where r.id = p $$;
+create or replace function title_for(p anyelement) returns text language sql stable security definer set search_path = ''
+  as $$ select r.title from public.readable as r where r.id::text = p::text $$;
+create or replace procedure fetched(x bigint, out y text, out z text) language plpgsql security definer set search_path = '' as $$
+begin
+  select r.title into y from public.readable as r where r.id = x;
+end
+$$;
 create or replace procedure finish(p_id bigint) language sql security definer set search_path = ''
   as $$ update public.updatable as u set done = true where u.id = p_id $$;
 create or replace function taken(p_title text) returns boolean language sql stable security definer set search_path = '' as $$
