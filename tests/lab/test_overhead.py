@@ -38,6 +38,16 @@ end $$;
 create trigger searching before delete on public.t for each row execute function public.searching();
 create table public.parted (id integer) partition by list (id);
 create trigger parted before insert on public.parted for each row execute function public.nothing();
+create table public.sites (id integer generated always as identity primary key, host text not null unique);
+create table public.events (n integer not null references public.sites (id), at date not null, what text) partition by range (at);
+create table public.events_2026 partition of public.events for values from ('2026-01-01') to ('2027-01-01');
+create function public.telling() returns trigger language plpgsql as $$
+begin
+  perform from public.sites where id = new.n;
+  return null;
+end $$;
+create trigger told after insert on public.events for each row execute function public.telling();
+create trigger summed after insert on public.events for each statement execute function public.nothing();
 """
 
 
@@ -96,8 +106,15 @@ def test_a_table_that_is_read_whole_for_each_row_is_named(costs: dict[str, Cost]
 
 
 def test_what_could_not_be_measured_gets_no_verdict(costs: dict[str, Cost]) -> None:
-    for name, why in (("never", "made it fire"), ("parted", "partitioned")):
+    for name, why in (("never", "made it fire"), ("parted", "partitioned"), ("summed", "on a partition")):
         assert costs[name].verdict == "INCONCLUSIVE" and why in costs[name].reason
+
+
+def test_a_trigger_of_a_partitioned_table_is_measured_on_a_partition(costs: dict[str, Cost]) -> None:
+    """The columns are called as the bench calls its own, and what they point to is numbered anew when it is filled again."""
+    cost = costs["told"]
+    assert not cost.reason and [timed.size for timed in cost.timed] == ["single row", "bulk"], cost
+    assert cost.timed[1].rows == 10_000 and "on the partition public.events_2026" in cost.notes[0], cost
 
 
 def test_the_advice_runs(costs: dict[str, Cost]) -> None:

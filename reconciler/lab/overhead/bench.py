@@ -6,7 +6,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -17,6 +17,7 @@ from reconciler.lab.overhead.clock import clock_of
 from reconciler.lab.overhead.contention import contended
 from reconciler.lab.overhead.judge import superlinear
 from reconciler.lab.overhead.measure import Bench
+from reconciler.lab.overhead.parts import leaves
 from reconciler.lab.overhead.set_based import rewritten
 from reconciler.lab.overhead.statements import Statements, candidates
 from reconciler.lab.overhead.stock import stocked
@@ -30,6 +31,8 @@ Told = Callable[[str], None]
 ROWS = 10_000
 _BESIDE = 2_000
 """Rows of the tables that a trigger reads and writes."""
+_PARTS = 4
+"""How many partitions are tried until one can be filled."""
 _SIZES = (1, 10, 100, 1_000, 10_000)
 _WORTH = 0.15
 """The share of a trigger's cost below which another form is not worth a word."""
@@ -116,18 +119,27 @@ def measured(
     """All about one trigger and event, within about `seconds`, on a copy of `start` (a scratch database without rows)."""
     if not subject.enabled:
         return Cost(subject.trigger, subject.event, reason="it is switched off")
+    if subject.partitioned and not subject.row_level:
+        reason = "its table is partitioned, and a trigger for each statement does not fire on a partition"
+        return Cost(subject.trigger, subject.event, reason=reason)
+    tables: tuple[ObjectId, ...] = (subject.table,)
     if subject.partitioned:
-        return Cost(
-            subject.trigger,
-            subject.event,
-            reason="its table is partitioned: only its partitions could hold the rows to measure with",
-        )
-    with shadow.copy(start) as database:
-        try:
-            return _measured(shadow, database, subject, budget, seconds, random.Random(seed), told)  # noqa: S311
-        except (psycopg.Error, ReconcilerError) as error:
-            says = str(error).strip().splitlines()[0]
-            return Cost(subject.trigger, subject.event, reason=f"it could not be measured: {says}")
+        with connect(start, application_name="reconciler bench") as session:
+            tables = leaves(session, subject.table)[:_PARTS]
+    trouble = "" if tables else "its table is partitioned and has no partition"
+    for table in tables:
+        with shadow.copy(start) as database:
+            try:
+                chance = random.Random(seed)  # noqa: S311
+                cost = _measured(
+                    shadow, database, replace(subject, table=table), budget, seconds, chance, told
+                )
+            except (psycopg.Error, ReconcilerError) as error:
+                trouble = trouble or str(error).strip().splitlines()[0]
+                continue
+        said = f"on the partition {table}: without what it costs to find the partition of a row"
+        return replace(cost, notes=(said, *cost.notes)) if subject.partitioned else cost
+    return Cost(subject.trigger, subject.event, reason=f"it could not be measured: {trouble}")
 
 
 def _measured(
@@ -157,6 +169,7 @@ def _measured(
             told("make rows in what it reads")
             stock = stocked(session, subject.table, ROWS, dict.fromkeys(others, _BESIDE))
             bench.stock = stock
+            statements = _that_fires(bench, subject)  # their rows are those that are set aside now
             touched = seen.touched(bench, statements)
         bench.tables = tuple(ident(table.schema, table.name) for table in others)
         notes = (
@@ -255,6 +268,7 @@ def _advice(
         bulk is None
         or not subject.row_level
         or subject.before
+        or subject.partitioned
         or not subject.simple
         or subject.language != "plpgsql"
     ):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import TupleRow
 
-from reconciler.lab.overhead.stock import ASIDE, PLACES, Stock
+from reconciler.lab.overhead.stock import ASIDE, NUMBER, PLACES, Stock
 from reconciler.lab.overhead.values import Event
 from reconciler.pg import ident
 
@@ -43,13 +43,15 @@ def candidates(
     """The statements that could do it; `of` are the columns that the trigger names (UPDATE OF)."""
     if event == "INSERT":
         as_text = ", ".join(f"{ident(column)}::text" for column in stock.columns)
-        rows = connection.execute(f"select {as_text} from {ASIDE} order by n limit {SINGLES}").fetchall()
+        rows = connection.execute(
+            f"select {as_text} from {ASIDE} order by {NUMBER} limit {SINGLES}"
+        ).fetchall()
         into = f"insert into {stock.sql} ({stock.listed}) overriding system value"
         values = ", ".join(["%s"] * len(stock.columns))
         yield Statements(
             event,
             f"{into} values ({values})",
-            f"{into} select {stock.listed} from {ASIDE} where n <= %s",
+            f"{into} select {stock.listed} from {ASIDE} where {NUMBER} <= %s",
             _texts(rows),
         )
         return

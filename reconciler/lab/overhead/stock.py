@@ -19,7 +19,8 @@ from reconciler.shadow.seed import seed, without_triggers
 Connection = psycopg.Connection[TupleRow]
 SCHEMA = "reconciler_bench"
 ASIDE = f"{SCHEMA}.aside"
-"""The rows that are set aside, numbered by the column n from 1."""
+NUMBER = "reconciler_n"
+"""The rows that are set aside, numbered from 1 by this column, a name that no table has of its own."""
 PLACES = f"{SCHEMA}.places"
 """Where the rows are that stand in the table, numbered likewise; they stay there, as nothing that is timed is committed."""
 _STAYING = 0.5
@@ -83,10 +84,10 @@ def stocked(
         connection.execute(f"create schema if not exists {SCHEMA}")
         connection.execute(f"drop table if exists {ASIDE}")
         connection.execute(
-            f"create unlogged table {ASIDE} as select row_number() over (order by ctid) as n, {listed} from (select *, ctid,"
-            f" row_number() over (order by ctid) as at from only {target.sql}) as x where at % 2 = 0"
+            f"create unlogged table {ASIDE} as select row_number() over (order by ctid) as {NUMBER}, {listed} from (select *, ctid,"
+            f" row_number() over (order by ctid) as {NUMBER} from only {target.sql}) as x where {NUMBER} % 2 = 0"
         )
-        connection.execute(f"create unique index on {ASIDE} (n)")
+        connection.execute(f"create unique index on {ASIDE} ({NUMBER})")
         connection.execute(
             f"delete from only {target.sql} as x using (select ctid as place, row_number() over (order by ctid) as at"
             f" from only {target.sql}) as y where x.ctid = y.place and y.at % 2 = 0"
