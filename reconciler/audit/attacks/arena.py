@@ -20,8 +20,13 @@ def taken_away(relation: Relation, rows: Sequence[Kept]) -> str:
     return f"delete from {relation.sql} as x where {_any(relation, rows)} returning {REMOVED}"
 
 
-def unreferenced(scene: Scene, relation: Relation, rows: Sequence[Kept], *, own: bool = False) -> list[str]:
-    """Deletes the rows of other tables that refer to these; of A's own (`own`) not those that say who belongs to what."""
+def unreferenced(
+    scene: Scene, relation: Relation, rows: Sequence[Kept], *, own: bool = False, stays: bool = False
+) -> list[str]:
+    """Deletes the rows of other tables that refer to these; of A's own (`own`) not those that say who belongs to what, and where the
+    row itself `stays`, none that policies ask."""
+    kept = scene.authority if own else set()
+    kept = kept | scene.consulted if stays else kept
     family = {relation.oid}
     above = relation.above
     while above:
@@ -31,7 +36,7 @@ def unreferenced(scene: Scene, relation: Relation, rows: Sequence[Kept], *, own:
     for key in scene.surface.keys:
         if key.parent not in family or key.child in family or key.child not in scene.catalogue.relations:
             continue
-        if own and key.child in scene.authority:
+        if key.child in kept:
             continue
         child = scene.relation(key.child)
         pairs = " and ".join(
@@ -43,12 +48,14 @@ def unreferenced(scene: Scene, relation: Relation, rows: Sequence[Kept], *, own:
     return found
 
 
-def arena(scene: Scene, relation: Relation, rows: Sequence[Kept], *, own: bool = False) -> tuple[str, ...]:
+def arena(
+    scene: Scene, relation: Relation, rows: Sequence[Kept], *, own: bool = False, stays: bool = False
+) -> tuple[str, ...]:
     """Leaves only these rows in the relation, and none that refers to them.
 
     Of a table that says who belongs to what A's rows stay, too: without them the attacker would be nobody.
     """
-    found = unreferenced(scene, relation, rows, own=own)
+    found = unreferenced(scene, relation, rows, own=own, stays=stays)
     others = [row for row in scene.rows(relation, "B") if row not in rows]
     if relation.oid in scene.authority:
         found += [taken_away(relation, others)] if others and not own else []

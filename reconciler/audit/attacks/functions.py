@@ -39,6 +39,12 @@ _FIGURES = frozenset(
 _SIDES: tuple[Whose, Whose] = ("A", "B")
 _MOST = 6
 _READINGS = 4
+_WRITTEN = {
+    "int": "integer", "int4": "integer", "int8": "bigint", "int2": "smallint", "bool": "boolean", "decimal": "numeric",
+    "float4": "real", "float8": "double precision", "varchar": "character varying", "timestamptz": "timestamp with time zone",
+    "timestamp": "timestamp without time zone",
+}  # fmt: skip
+"""Types as bodies write them, and as PostgreSQL names them."""
 Pair = tuple[str, str]
 """A constant of A's, and the same of B's."""
 _STRANGERS = {
@@ -326,7 +332,7 @@ def _documents(scene: Scene, routine: Routine, type_: str, identity: Identity) -
 def _types(body: str, key: str) -> Sequence[str]:
     """What the value of a document's key may be: what the body casts it to, else one of these."""
     cast = re.search(rf"->>?\s*'{re.escape(key)}'\s*\)*\s*::\s*(\w+)", body)
-    said = {"int": "integer", "int4": "integer", "int8": "bigint"}.get(cast[1], cast[1]) if cast else ""
+    said = _WRITTEN.get(cast[1].lower(), cast[1].lower()) if cast else ""
     return (said, "text") if said else ("uuid", "bigint", "text")
 
 

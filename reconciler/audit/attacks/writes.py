@@ -84,7 +84,7 @@ def _changed(target: Target, columns: Sequence[str]) -> Generator[Attack, Outcom
                 f"update {target.sql} set {target.assignments([column], row.values)}"
                 + (_where(target, row.values) if target.authority else ""),
                 "ATK003",
-                arena(target.scene, target.base, [row], own=True),
+                arena(target.scene, target.base, [row], own=True, stays=True),
                 own=True,
             )
             if control.reached:

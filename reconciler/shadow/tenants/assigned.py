@@ -16,7 +16,7 @@ from reconciler.pg import literal
 from reconciler.shadow.seed_tables import Column, Table, Tables
 from reconciler.shadow.tenants import claims, insides
 from reconciler.shadow.tenants.owners import tenant_columns, user_columns
-from reconciler.shadow.tenants.roles import dealt, labels, ordinary
+from reconciler.shadow.tenants.roles import dealt, labels, ordinary, ranked
 from reconciler.shadow.tenants.tenancy import Examined
 from reconciler.shadow.tenants.typical import typical
 from reconciler.shadow.tenants.values import Owned, Side
@@ -61,7 +61,7 @@ def given_to(
         if users and oid != seen.marks.users:
             mine = user_columns(seen.known, seen.found, seen.marks, relation)
             given |= {n: tuple(users) for n in mine if n not in keyed and n not in given}
-        if whose(seen, table).ownership == "membership":
+        if ranked(seen, relation, whose(seen, table)):
             given |= {n: v for n, v in labels(seen, relation).items() if n not in keyed} or dealt(
                 connection, seen, relation
             )

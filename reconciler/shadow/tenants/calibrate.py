@@ -18,7 +18,7 @@ from reconciler.shadow.tenants import claims, identities, insides
 from reconciler.shadow.tenants.catalogue import Relation
 from reconciler.shadow.tenants.expressions import Ask
 from reconciler.shadow.tenants.identities import Person
-from reconciler.shadow.tenants.roles import ADMIN, dealt, label, labels
+from reconciler.shadow.tenants.roles import ADMIN, dealt, label, labels, ranked
 from reconciler.shadow.tenants.tenancy import Examined
 from reconciler.shadow.tenants.values import Identity, Side
 
@@ -64,7 +64,11 @@ def _admins(connection: Connection, seen: Examined) -> bool:
     )
     inside = insides.gather(seen.reader)
     documents = (inside[c.name] for r in members for c in r.columns if c.name in inside)
-    dealt_out = any(labels(seen, r) or dealt(connection, seen, r) for r in members)
+    people = [
+        r for r in seen.known.tables
+        if r.id in seen.tenancy.tables and ranked(seen, r, seen.tenancy.tables[r.id])
+    ]  # fmt: skip
+    dealt_out = any(labels(seen, r) or dealt(connection, seen, r) for r in people)
     return (
         dealt_out
         or any(insides.rules(one) for one in documents)

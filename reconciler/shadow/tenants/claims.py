@@ -25,6 +25,8 @@ STEMS = (
 SURE = STEMS[:8]
 """Those that say enough in a database whose policies say nothing."""
 USERS = ("user", "users", "sub", "uid", "userid", "person", "actor", "principal", "subject")
+_NULL = re.compile(r"\b(\w+)\s+is\s+null\b", re.IGNORECASE)
+_NOT_NULL = re.compile(r"\b(\w+)\s+is\s+not\s+null\b", re.IGNORECASE)
 _WORDS = frozenset({"current_user", "session_user", "current_role"})
 
 
@@ -85,12 +87,25 @@ class Session:
     catalogue: Catalogue
     documents: dict[tuple[str, str], str] = field(default_factory=dict)
     _known: dict[int, Asked] = field(default_factory=dict)
+    _open: frozenset[str] | None = None
     _tokens: dict[int, tuple[Token, ...]] = field(default_factory=dict)
 
     def body(self, function: Function) -> tuple[Token, ...]:
         if function.oid not in self._tokens:
             self._tokens[function.oid] = tokens(function.body)
         return self._tokens[function.oid]
+
+    def still_open(self) -> frozenset[str]:
+        """The names of columns that policies, views or functions want to be NULL, and none of them wants to hold a value: as of an
+        invitation that nobody has accepted yet."""
+        if self._open is None:
+            texts = [f.body for f in self.catalogue.functions.values() if not f.extension]
+            for relation in self.catalogue.relations.values():
+                texts += [relation.definition, *(t for p in relation.policies for t in (p.using, p.check))]
+            wanted = {name.lower() for text in texts for name in _NULL.findall(text)}
+            refused = {name.lower() for text in texts for name in _NOT_NULL.findall(text)}
+            self._open = frozenset(wanted - refused)
+        return self._open
 
     def asked(self, found: Sequence[Token]) -> Asked:
         """What these tokens ask, themselves and through the functions that they call."""

@@ -10,9 +10,10 @@ from psycopg.rows import TupleRow
 
 from reconciler.pg import ident
 from reconciler.shadow.tenants.catalogue import Relation
-from reconciler.shadow.tenants.claims import stem
+from reconciler.shadow.tenants.claims import STEMS, stem
 from reconciler.shadow.tenants.tenancy import Examined
 from reconciler.shadow.tenants.tokens import tokens
+from reconciler.shadow.tenants.values import Owned
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -34,9 +35,22 @@ def label(words: Sequence[str], admin: bool) -> str:
     return [*above, "admin"][0] if admin else [*usual, *below, "member"][0]
 
 
+def ranked(seen: Examined, relation: Relation, owned: Owned) -> bool:
+    """Whether the table says what people may do within their tenant: a membership, or users and profiles that name a tenant."""
+    people = relation.oid in seen.marks.user_tables or relation.oid in seen.marks.people
+    return owned.ownership == "membership" or (people and owned.ownership == "tenant")
+
+
 def labels(seen: Examined, membership: Relation) -> dict[str, tuple[str, ...]]:
     """The column that says what a member may do, and its values by turns: an ordinary member, one who may do more."""
     for column in membership.columns:
+        # a flag that says no more than “admin” may be about all tenants
+        if (
+            column.type == "boolean"
+            and ADMIN.search(column.name)
+            and set(column.name.split("_")) & set(STEMS)
+        ):
+            return {column.name: ("false", "true", "false")}
         if column.generated or not _ROLE.search(column.name):
             continue
         words = list(seen.found.constants.get((membership.oid, column.name), ()))

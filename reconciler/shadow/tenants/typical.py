@@ -1,4 +1,4 @@
-"""What ordinary rows look like: members are active, nothing is deleted, expired or public, and nobody rules over all tenants.
+"""What ordinary rows look like: members are active, nothing is deleted, expired, public or done with, and nobody rules over all tenants.
 
 Rows that policies show to everybody on purpose would look like leaks, and members who are not active would see nothing. So where
 a name, a default or a constant in a policy says which value is the ordinary one, that value is tried first; checks still decide.
@@ -7,6 +7,7 @@ a name, a default or a constant in a policy says which value is the ordinary one
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 from reconciler.pg import literal
 from reconciler.shadow.tenants.catalogue import Column, Relation
@@ -39,7 +40,7 @@ def typical(seen: Examined, relation: Relation, owned: Owned) -> dict[str, str]:
     mentioned = _mentioned(relation)
     people = owned.ownership in ("membership", "root") or relation.oid in seen.marks.user_tables
     for column in relation.columns:
-        value = _by_name(column)
+        value = _by_name(column, seen.reader.still_open())
         if not value and people:
             value = _by_constant(seen, relation, column)
         if not value and (people or column.name in mentioned) and column.name not in owned.columns:
@@ -68,11 +69,11 @@ def _mentioned(relation: Relation) -> set[str]:
     return {token.text for text in texts for token in tokens(text) if token.kind == "name"}
 
 
-def _by_name(column: Column) -> str:
+def _by_name(column: Column, still_open: Container[str]) -> str:
     if column.type == "boolean":
         return "true" if _ON.search(column.name) else "false" if _OFF.search(column.name) else ""
     if column.type.startswith(("timestamp", "date")):
-        if _GONE.search(column.name) and not column.not_null:
+        if not column.not_null and (column.name in still_open or _GONE.search(column.name)):
             return f"cast(null as {column.type})"
         if _UNTIL.search(column.name):
             return f"cast(null as {column.type})" if not column.not_null else f"'2099-12-31'::{column.type}"

@@ -85,6 +85,17 @@ create or replace function taken(p_title text) returns boolean language sql stab
   select exists (select from public.readable as r where r.title = p_title) $$;
 
 grant update (everywhere) on profiles to authenticated;
+create or replace function accept(p_id uuid) returns uuid language plpgsql security definer set search_path = '' as $$
+declare t uuid;
+begin
+  select i.tenant_id into t from public.invited as i where i.id = p_id and i.accepted_at is null;
+  if t is null then
+    raise exception 'no such invitation';
+  end if;
+  update public.invited as i set accepted_at = now() where i.id = p_id;
+  return t;
+end
+$$;
 
 alter table files drop constraint in_folder;
 alter table files add constraint in_folder foreign key (folder_id) references folders (id) on delete cascade on update cascade;

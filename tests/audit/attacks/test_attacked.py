@@ -52,6 +52,7 @@ HOLES = {
     ("public.title_for(anyelement)", "EXECUTE", MEMBER): "ATK007",
     ("public.fetched(bigint)", "EXECUTE", MEMBER): "ATK007",
     ("public.described(json)", "EXECUTE", MEMBER): "ATK007",
+    ("public.accept(uuid)", "EXECUTE", MEMBER): "ATK007",
     ("public.opened(bigint, uuid)", "EXECUTE", MEMBER): "ATK007",
     ("public.finish(bigint)", "EXECUTE", MEMBER): "ATK007",
     ("public.folders", "DELETE", MEMBER): "ATK008",

@@ -324,6 +324,26 @@ def test_roles_of_a_table_are_dealt_out_and_an_enum_says_what_a_setting_may_be(
     assert visible(found.both, known["admin of A"], found)[trainings] == 2
 
 
+def test_users_that_name_their_tenant_are_ranked_as_members_are(
+    scratch_server: Shadow, loaded: Callable[[str], Url]
+) -> None:
+    url = loaded("bare")
+    with connect(url) as session:
+        session.execute(
+            "create table orgs (id bigint primary key, name text);"
+            "create table users (id bigint primary key, org_id bigint not null references orgs, is_admin boolean not null,"
+            " is_org_admin boolean not null);"
+            "create function mine() returns bigint language sql stable security definer as"
+            " $$ select org_id from users where id = nullif(current_setting('app.user_id', true), '')::bigint $$;"
+            "alter table users enable row level security;"
+            "create policy own on users using (org_id = mine())"
+        )
+    with world.build(scratch_server, url) as found:
+        users = found.rows["A"][ObjectId("table", "public", "users")]
+        assert [row.values["is_org_admin"] for row in users] == ["false", "true", "false"]
+        assert {row.values["is_admin"] for row in users} == {"false"}
+
+
 def test_one_setting_for_each_claim_where_nothing_asks_for_the_document(
     scratch_server: Shadow, loaded: Callable[[str], Url]
 ) -> None:
