@@ -106,7 +106,7 @@ def _pooler(live: Connection, database: Database) -> Iterator[Check]:
     if not pooling.claim(live, lambda: connect(database.target())):
         error = pooling.shared()
         yield _to_apply(database, "pooler", error.what, error.hint)
-    elif pooling.backend(live) != live.info.backend_pid:
+    elif not pooling.direct(live):
         yield Check("pooler", "good", "a pooler stands in front and keeps the session for this client")
     else:
         yield Check("pooler", "good", "the session is the server's own")

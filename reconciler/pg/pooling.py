@@ -31,10 +31,15 @@ def backend(session: Connection) -> int:
     return _seen(session)[0]
 
 
+def direct(session: Connection) -> bool:
+    """Whether the server itself answered when the connection was made: a pooler makes numbers of its own."""
+    return backend(session) == session.info.backend_pid
+
+
 def claim(session: Connection, another: Callable[[], Connection]) -> bool:
     """Whether the session is this client's alone until it leaves. `another` opens one more beside it, of the same address, in
     autocommit; it is opened only behind a pooler. Raises what `another` raises."""
-    if backend(session) == session.info.backend_pid:
+    if direct(session):
         return True
     session.execute("select pg_catalog.set_config('reconciler.client', %s, false)", (_client(session),))
     for _ in range(_TRIES):

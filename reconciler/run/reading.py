@@ -7,7 +7,7 @@ behind whoever holds a table for himself. Promises not to wait longer than a lim
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -29,11 +29,13 @@ def reading(url: Url, *, patience: float = PATIENCE) -> Iterator[psycopg.Connect
             lambda: connect(url, application_name="reconciler lookout"), pooling.backend(session)
         ) as lookout,
     ):
+        direct = pooling.direct(session)
         limit = f"{round(patience * 1000)}ms"
         try:
-            # Of this transaction alone: behind a pooler the session may be an application's a moment later.
-            with session.transaction():
-                session.execute("select pg_catalog.set_config('lock_timeout', %s, true)", (limit,))
+            # Behind a pooler the session may be an application's a moment later: there it is a transaction's setting. A direct one has
+            # no transaction around it all, which would keep the locks of the printed definitions until the end.
+            with nullcontext() if direct else session.transaction():
+                session.execute("select pg_catalog.set_config('lock_timeout', %s, %s)", (limit, not direct))
                 lookout.watch()
                 yield session
         except psycopg.errors.LockNotAvailable:
