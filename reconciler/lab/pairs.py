@@ -18,6 +18,7 @@ from reconciler.lab.triggers import Trigger
 from reconciler.lab.values import Race
 from reconciler.model import ObjectId
 from reconciler.shadow.tenants.catalogue import Key, Relation
+from reconciler.shadow.tenants.typical import leaving
 
 Connection = psycopg.Connection[TupleRow]
 _LOOKED_AT = 3
@@ -91,7 +92,7 @@ def drafts(connection: Connection, material: Material, relation: Relation) -> It
     insert = material.insert(relation, last)
     yield Draft("two-inserts-of-one-key", ((insert,), (insert,)), away, frozenset({"insert"}))
     yield from _references(material, relation, last, insert, away)
-    yield from _looked_at(connection, material, relation, insert, away)
+    yield from _looked_at(connection, material, relation, last, insert, away)
     if other is None:
         if one := change(connection, material, relation, last, last):
             yield Draft("two-updates-of-one-row", ((one,), (one,)), (), frozenset({"update"}))
@@ -214,8 +215,19 @@ def _read(
     return [one for one in found if one.id not in left_out][:_LOOKED_AT]
 
 
+def _pointed(material: Material, relation: Relation, target: Relation, row: Values) -> tuple[Values, ...]:
+    """The rows of `target` that this one points to."""
+    keys = [key for key in relation.keys if key.target == target.oid]
+    return tuple(one for key in keys if (one := _target(material, target, key, row)) is not None)
+
+
 def _looked_at(
-    connection: Connection, material: Material, relation: Relation, insert: str, away: Sequence[str]
+    connection: Connection,
+    material: Material,
+    relation: Relation,
+    insert_row: Values,
+    insert: str,
+    away: Sequence[str],
 ) -> Iterator[Draft]:
     """The insert against a change, and against the delete, of rows that it makes its triggers read."""
     pointed = {key.target for key in relation.keys}
@@ -228,6 +240,11 @@ def _looked_at(
             )
             name = f"insert-against-update-of-{target.name}"
             yield Draft(name, ((insert,), turned), tuple(away), frozenset({"insert"}))
+        for name, (_, then) in leaving(target).items():
+            left = _pointed(material, relation, target, insert_row) or rows
+            put_away = tuple(material.update(target, row, [name], {name: then}) for row in left)
+            called = f"insert-against-{name}-of-{target.name}"
+            yield Draft(called, ((insert,), put_away), tuple(away), frozenset({"insert"}), optional=True)
         if rows and target.oid not in pointed:
             bare = tuple(s for row in rows for s in material.away(target, row, itself=False))
             gone = tuple(material.delete(target, row) for row in rows)

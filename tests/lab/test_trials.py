@@ -77,6 +77,38 @@ TRIGGERS = {
     ),
 }  # fmt: skip
 
+SOFT = """
+create table public.posts (id bigint generated always as identity primary key, title text not null, deleted_at timestamptz);
+create table public.comments (id bigint generated always as identity primary key, post_id bigint not null references public.posts (id),
+  deleted_at timestamptz);
+create function public.live() returns trigger language plpgsql as $$
+begin
+  if (select deleted_at from public.posts where id = new.post_id) is not null then raise exception 'the post is deleted'; end if;
+  return new;
+end $$;
+create trigger live before insert on public.comments for each row execute function public.live();
+create function public.cascade() returns trigger language plpgsql as $$
+begin
+  update public.comments set deleted_at = new.deleted_at where post_id = new.id and deleted_at is null;
+  return null;
+end $$;
+create trigger cascade after update on public.posts for each row when (old.deleted_at is null and new.deleted_at is not null)
+  execute function public.cascade();
+"""
+
+
+def test_what_is_deleted_softly_is_there_first_and_goes_in_a_race(tmp_path: Path) -> None:
+    """Made-up rows that were all deleted already would let nobody write; the check that sees the post and the cascade miss each other."""
+    file = tmp_path / "schema.sql"
+    file.write_text(SOFT)
+    with of_source(str(file)) as subject:
+        wanted = Wanted("public.posts.cascade", levels=("read committed",), bulk=50)
+        cases = testing.tested(subject, Database(name="x"), wanted).cases
+        assert {case.verdict for case in cases} == {"passed"} and len(cases) > 5, cases
+        wanted = Wanted("public.comments/insert-against-deleted_at-of-posts", levels=("read committed",))
+        (race,) = testing.tested(subject, Database(name="x"), wanted).cases
+    assert (race.verdict, race.found) == ("failed", "anomaly"), race
+
 
 def test_what_is_wrong_with_a_trigger_is_found(tmp_path: Path) -> None:
     file = tmp_path / "schema.sql"

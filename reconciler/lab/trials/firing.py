@@ -11,6 +11,7 @@ from reconciler.lab.material import NOBODY
 from reconciler.lab.trials.bench import Bench, Came, Firing, Tried
 from reconciler.lab.triggers import Trigger
 from reconciler.shadow.tenants.catalogue import Relation
+from reconciler.shadow.tenants.typical import leaving
 
 _BROKEN = {
     "54001": "it fires itself without end",
@@ -102,5 +103,7 @@ def _statements(bench: Bench, relation: Relation, event: str) -> Iterator[tuple[
     for columns in choices:
         if columns:
             yield material.update(relation, last, columns, other), ()
+    for name, (_, gone) in leaving(relation).items():
+        yield material.update(relation, last, [name], {name: gone}), ()
     for name in (*plain, *rest):
         yield material.update(relation, last, [name], last), ()

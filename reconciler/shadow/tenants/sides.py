@@ -33,7 +33,7 @@ from reconciler.shadow.tenants.assigned import (
 from reconciler.shadow.tenants.fixtures import Taken
 from reconciler.shadow.tenants.owners import tenant_columns, user_columns
 from reconciler.shadow.tenants.tenancy import Examined
-from reconciler.shadow.tenants.typical import rules_over_all
+from reconciler.shadow.tenants.typical import leaving, rules_over_all
 from reconciler.shadow.tenants.values import Row, Side
 
 Connection = psycopg.Connection[TupleRow]
@@ -64,12 +64,30 @@ def shared(connection: Connection, seen: Examined) -> Filled:
             for oid in known.tables
             if whose(seen, known.tables[oid]).ownership in _SHARED and not _foreign(seen, oid)
         ]
+        known = replace(
+            known, tables={**known.tables, **{oid: _there(seen, known.tables[oid]) for oid in mine}}
+        )
         order = [oid for oid in seed_order.ordered(known, mine) if oid in set(mine)]
         troubles, empty = plant(connection, known, order, dict.fromkeys(order, _ROWS))
         return Filled(
             rows=_read(connection, known, order),
             failed=_failures(seen, known, order, troubles, empty),
         )
+
+
+def _there(seen: Examined, table: Table) -> Table:
+    """None of its rows says of itself that it is gone."""
+    relation = seen.known.relations.get(table.oid)
+    usual = {} if relation is None else leaving(relation)
+    return replace(
+        table,
+        columns=tuple(
+            replace(c, preferred="false" if usual[c.name][0] else f"cast(null as {c.type_text})")
+            if c.name in usual and not c.preferred
+            else c
+            for c in table.columns
+        ),
+    )
 
 
 def side(

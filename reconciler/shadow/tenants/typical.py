@@ -51,6 +51,19 @@ def typical(seen: Examined, relation: Relation, owned: Owned) -> dict[str, str]:
     return found
 
 
+def leaving(relation: Relation) -> dict[str, tuple[str | None, str]]:
+    """The columns that say that a row is gone although it is there (`deleted_at`, `is_archived`): their values before and after, as text."""
+    found: dict[str, tuple[str | None, str]] = {}
+    for column in relation.columns:
+        if column.generated or not _GONE.search(column.name):
+            continue
+        if column.type == "boolean":
+            found[column.name] = ("false", "true")
+        elif column.type.startswith(("timestamp", "date")) and not column.not_null:
+            found[column.name] = (None, "2026-01-01")
+    return found
+
+
 def rules_over_all(seen: Examined, oid: int, owned: Owned) -> bool:
     """Whether the table says, by its name and by who asks it, which users may do everything: a row for a member would make them one."""
     relation = seen.known.relations[oid]
