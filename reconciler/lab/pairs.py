@@ -98,7 +98,7 @@ def drafts(connection: Connection, material: Material, relation: Relation) -> It
             yield Draft("two-updates-of-one-row", ((one,), (one,)), (), frozenset({"update"}))
         return
     natural = material.natural(relation)
-    sibling = {**other, **_parents(relation, last)}
+    sibling = {**other, **parents(relation, last)}
     both = (*away, *material.away(relation, other))
     if natural or not relation.unique or relation.primary:
         yield Draft(
@@ -107,7 +107,7 @@ def drafts(connection: Connection, material: Material, relation: Relation) -> It
             both,
             frozenset({"insert"}),
         )
-    if _parents(relation, other) != _parents(relation, last):
+    if parents(relation, other) != parents(relation, last):
         # each locks another row above it: nothing makes one wait for the other there
         apart = ((insert,), (material.insert(relation, other),))
         yield Draft("two-inserts-under-two-parents", apart, both, frozenset({"insert"}), optional=True)
@@ -152,7 +152,7 @@ def _three(material: Material, relation: Relation, sessions: int) -> Iterator[Dr
         yield Draft("three-inserts-of-one-key", (insert, insert, insert), away, frozenset({"insert"}))
 
 
-def _parents(relation: Relation, row: Values) -> dict[str, str | None]:
+def parents(relation: Relation, row: Values) -> dict[str, str | None]:
     """What a row points to."""
     natural = {name for columns in relation.unique for name in columns if len(columns) == 1}
     return {n: row[n] for key in relation.keys for n in key.columns if n in row and n not in natural}

@@ -13,6 +13,7 @@ SCHEMA = """
 create role trial_member nologin;
 create table public.tenants (id uuid primary key);
 create table public.counts (tenant_id uuid primary key references public.tenants (id), n integer not null default 0);
+create table public.boxes (id uuid primary key, tenant_id uuid not null references public.tenants (id), n integer not null default 0);
 create table public.log (id bigint generated always as identity primary key, tenant_id uuid not null, what text not null);
 alter table public.counts enable row level security;
 create policy own on public.counts for select to trial_member
@@ -22,7 +23,7 @@ grant select, update on public.counts to trial_member;
 TABLE = """
 create table public.{name} (
   id uuid primary key default gen_random_uuid(), tenant_id uuid not null references public.tenants (id), name text not null,
-  n integer not null, unique (tenant_id, name));
+  n integer not null, box_id uuid not null references public.boxes (id), unique (tenant_id, name));
 alter table public.{name} enable row level security;
 create policy own on public.{name} to trial_member
   using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
@@ -64,6 +65,14 @@ TRIGGERS = {
         "after insert",
         ROWS,
         "insert into public.log (tenant_id, what) select tenant_id, name from fresh limit 1; return null;",
+        {"bulk"},
+    ),
+    "one_parent_only": (
+        DEFINER,
+        "after insert",
+        ROWS,
+        "update public.counts set n = n + (select count(*) from fresh) where tenant_id in (select tenant_id from fresh);"
+        " update public.boxes set n = n + (select count(*) from fresh) where id in (select box_id from fresh); return null;",
         {"bulk"},
     ),
     "too_early": (DEFINER, "before insert", ROW, f"{COUNT} return new;", {"wrong timing"}),

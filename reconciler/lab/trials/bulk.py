@@ -1,6 +1,6 @@
 """Many rows in one statement must come to what the same rows come to one by one; and ten thousand of them must go in at all.
 
-The rows are one row of the world over and over, with other values in the columns of its keys.
+The rows are one row of the world over and over, with other values in the columns of its keys, under two parents in turn where there are two.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from reconciler.lab.alike import Canon
 from reconciler.lab.material import Values, constant
+from reconciler.lab.pairs import parents
 from reconciler.lab.saved import columns, references, rows
 from reconciler.lab.trials.bench import Bench, Firing, Tried
 from reconciler.model import ObjectId
@@ -24,7 +25,7 @@ def in_bulk(bench: Bench, firing: Firing) -> Iterator[Tried]:
     """Inserts and updates of several rows at once."""
     relation = bench.material.catalogue.relations[firing.trigger.relation]
     if firing.event == "insert":
-        insert = _insert(bench, relation)
+        insert = _turned(bench, firing, relation)
         at_once, each = [insert(1, _FEW)], [insert(n, n) for n in range(1, _FEW + 1)]
     elif firing.event == "update":
         at_once, each = _updates(bench, firing, relation)
@@ -104,10 +105,24 @@ def _any(conditions: Sequence[str]) -> str:
     return " or ".join(f"({one})" for one in conditions)
 
 
-def _insert(bench: Bench, relation: Relation) -> Callable[[int, int], str]:
+def _turned(bench: Bench, firing: Firing, relation: Relation) -> Callable[[int, int], str]:
+    """With the parents of two rows in turn where such rows go in; a statement that takes all its rows for children of one is found so."""
+    first, *_, last = (*bench.material.rows(relation)[:1], *bench.material.rows(relation)[-1:])
+    if parents(relation, first) != parents(relation, last):
+        turned = _insert(bench, relation, parents(relation, first))
+        if not _came(bench, firing, [turned(1, _FEW)], ())[2]:
+            return turned
+    return _insert(bench, relation, {})
+
+
+def _insert(bench: Bench, relation: Relation, others: Values) -> Callable[[int, int], str]:
+    """`others` are the values that every second row has."""
     material = bench.material
     row = material.rows(relation)[-1]
     varied = _varied(bench, relation, row)
+    for name in others:
+        here, there = constant(relation, name, row), constant(relation, name, others)
+        varied.setdefault(name, f"case g.n % 2 when 0 then {here} else {there} end")
     names = [name for name in material.stored(relation) if name in row]
 
     def insert(first: int, last: int) -> str:
