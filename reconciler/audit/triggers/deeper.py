@@ -6,6 +6,7 @@ Each is tried with a statement that was seen to succeed. Promises a script for w
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -175,6 +176,7 @@ def _tampered(
                 or (identity.name, note.table) in tried.logs
                 or not _is_log(stage, note.table)
                 or _owns(stage, identity, note.table)
+                or _is_meant(stage, note, responsible(stage, note, attack))
             ):
                 continue
             tried.logs.add((identity.name, note.table))
@@ -219,6 +221,15 @@ def _owns(stage: Stage, identity: Identity, table: ObjectId) -> bool:
     """Whether the role may do anything with the table in any case."""
     role = stage.catalogue.roles.get(identity.role)
     return stage.relation(table).owner in {identity.role, *(role.members_of if role else ())}
+
+
+def _is_meant(stage: Stage, note: Note, writer: Trigger | None) -> bool:
+    """Whether the row was put through a view upon that very table: then it is what the statement was for, and no log of it."""
+    if writer is None or writer.table.kind != "view":
+        return False
+    below = stage.relation(note.table)
+    definition = stage.relation(writer.table).definition
+    return bool(re.search(rf"\b{re.escape(below.name)}\b", definition))
 
 
 def _is_log(stage: Stage, table: ObjectId) -> bool:

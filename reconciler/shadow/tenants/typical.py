@@ -43,9 +43,14 @@ def typical(seen: Examined, relation: Relation, owned: Owned) -> dict[str, str]:
         value = _by_name(column, seen.reader.still_open())
         if not value and people:
             value = _by_constant(seen, relation, column)
+        if not value:
+            value = _by_view(seen, relation, column)
         if not value and (people or column.name in mentioned) and column.name not in owned.columns:
             constant = _CONSTANT.fullmatch(column.default) or _NOW.fullmatch(column.default)
-            value = column.default if constant else ("false" if column.type == "boolean" else "")
+            if constant and not _nothing_left(relation, column):
+                value = column.default
+            elif column.type == "boolean":
+                value = "false"
         if value:
             found[column.name] = value
     return found
@@ -90,6 +95,24 @@ def _by_name(column: Column, still_open: Container[str]) -> str:
             return f"cast(null as {column.type})"
         if _UNTIL.search(column.name):
             return f"cast(null as {column.type})" if not column.not_null else f"'2099-12-31'::{column.type}"
+    return ""
+
+
+def _nothing_left(relation: Relation, column: Column) -> bool:
+    """Whether the default is a nought below which a check lets nothing go: of such a balance nothing could be taken."""
+    return bool(re.fullmatch(r"\(?0(\.0*)?\)?(::[\w ]+)?", column.default)) and any(
+        re.search(rf"\b{re.escape(column.name)}\b\"?\)? >=? \(?0", check) for check in relation.checks
+    )
+
+
+def _by_view(seen: Examined, relation: Relation, column: Column) -> str:
+    """What a materialized view picks the rows by: else there would be none of it to show, and no policy guards it."""
+    for view in seen.known.relations.values():
+        if view.kind != "m" or not re.search(rf"\b{re.escape(relation.name)}\b", view.definition):
+            continue
+        picked = re.search(rf"\b{re.escape(column.name)}\"? = '(\w+)'::", view.definition)
+        if picked and not _OFF.search(picked[1]):
+            return literal(picked[1])
     return ""
 
 

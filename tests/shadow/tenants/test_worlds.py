@@ -344,6 +344,25 @@ def test_users_that_name_their_tenant_are_ranked_as_members_are(
         assert {row.values["is_admin"] for row in users} == {"false"}
 
 
+def test_there_is_something_to_take_and_something_to_show(
+    scratch_server: Shadow, loaded: Callable[[str], Url]
+) -> None:
+    url = loaded("bare")
+    with connect(url) as session:
+        session.execute(
+            "create table people (id bigint primary key, name text);"
+            "create table purses (person_id bigint primary key references people, held bigint not null default 0 check (held >= 0),"
+            " state text not null default 'new' check (state in ('new', 'paid', 'gone')));"
+            "create materialized view paid as select person_id, held from purses where state = 'paid';"
+            "alter table people enable row level security;"
+            "create policy own on people using (id = nullif(current_setting('app.user_id', true), '')::bigint)"
+        )
+    with world.build(scratch_server, url) as found:
+        purses = found.rows["B"][ObjectId("table", "public", "purses")]
+        assert purses
+        assert all(row.values["state"] == "paid" and row.values["held"] != "0" for row in purses)
+
+
 def test_one_setting_for_each_claim_where_nothing_asks_for_the_document(
     scratch_server: Shadow, loaded: Callable[[str], Url]
 ) -> None:
