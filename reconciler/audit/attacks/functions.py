@@ -23,12 +23,12 @@ from reconciler.audit.arguments import (
     tables_of,
 )
 from reconciler.audit.arguments import alike as alike_types
+from reconciler.audit.attacks import documents
 from reconciler.audit.attacks.arena import taken_away
 from reconciler.audit.attacks.values import Attack, Attacks, Outcome, alike
 from reconciler.audit.scene import Kept, Scene, Whose, value
 from reconciler.audit.surface import Argument, Routine
 from reconciler.pg import ident, literal
-from reconciler.shadow.bodies.body import asked
 from reconciler.shadow.tenants.catalogue import Relation
 from reconciler.shadow.tenants.values import Identity, Side
 
@@ -39,12 +39,6 @@ _FIGURES = frozenset(
 _SIDES: tuple[Whose, Whose] = ("A", "B")
 _MOST = 6
 _READINGS = 4
-_WRITTEN = {
-    "int": "integer", "int4": "integer", "int8": "bigint", "int2": "smallint", "bool": "boolean", "decimal": "numeric",
-    "float4": "real", "float8": "double precision", "varchar": "character varying", "timestamptz": "timestamp with time zone",
-    "timestamp": "timestamp without time zone",
-}  # fmt: skip
-"""Types as bodies write them, and as PostgreSQL names them."""
 Pair = tuple[str, str]
 """A constant of A's, and the same of B's."""
 _STRANGERS = {
@@ -147,7 +141,8 @@ def _readings(scene: Scene, routine: Routine, identity: Identity) -> Iterator[Re
 
 
 def _left_out(scene: Scene, routine: Routine, identity: Identity) -> Iterator[Reading]:
-    """The best guess without the arguments that have a default, and with NULL where the body asks whether there is one."""
+    """The best guess without the arguments that have a default, with NULL where the body asks whether there is one, and with what any text begins
+    with where somebody may look for a text."""
     best = [_meanings(scene, routine, argument, identity)[0] for argument in routine.arguments]
     if routine.defaults:
         yield Reading(best[: len(best) - routine.defaults])
@@ -158,6 +153,13 @@ def _left_out(scene: Scene, routine: Routine, identity: Identity) -> Iterator[Re
         ):
             nothing = f"null::{argument.type}"
             yield Reading([(nothing, nothing) if at == place else pair for at, pair in enumerate(best)])
+        sought = (
+            argument.base in TEXTS
+            and next(_meant(scene, routine, argument.name, argument.base), None) is None
+        )
+        for text in ("''", "'%'") if sought else ():
+            given = f"{text}::{argument.type}"
+            yield Reading([(given, given) if at == place else pair for at, pair in enumerate(best)])
 
 
 def _joint(scene: Scene, routine: Routine, identity: Identity, guesses: list[Pair]) -> Iterator[Reading]:
@@ -251,7 +253,7 @@ def _meanings(scene: Scene, routine: Routine, argument: Argument, identity: Iden
         found = _meanings(scene, routine, Argument(argument.name, inner, inner), identity)
         return [(f"array[{a}]::{type_}", f"array[{b}]::{type_}") for a, b in found]
     if base in ("json", "jsonb"):
-        return _documents(scene, routine, type_, identity)
+        return _documents(scene, routine, argument.name, type_, identity)
     whole = next(
         (r for r in scene.catalogue.relations.values() if ident(r.id.schema, r.id.name) == type_), None
     )
@@ -307,33 +309,41 @@ def _texts(
     return texts
 
 
-def _documents(scene: Scene, routine: Routine, type_: str, identity: Identity) -> list[Pair]:
-    """Documents with the keys that the body asks for: each with what it may mean, the best guesses together first."""
-    meanings: dict[str, list[tuple[str | None, str | None]]] = {}
-    for key in asked(routine.body):
-        for inner in _types(routine.body, key):
-            argument = Argument(key, inner, inner)
-            named = next(_meant(scene, routine, key, inner), None) is not None
-            found = [pair for pair in _texts(scene, routine, argument, identity) if any(pair)]
-            if found and (named or inner == "text"):
-                meanings[key] = found[:_READINGS]
-                break
-    if not meanings:
-        return [("'{}'::" + type_, "'{}'::" + type_)]
-    pairs = []
-    for number in range(max(len(found) for found in meanings.values())):
-        chosen = {key: found[min(number, len(found) - 1)] for key, found in meanings.items()}
-        mine = json.dumps({key: a for key, (a, _) in chosen.items()})
-        theirs = json.dumps({key: b if b is not None else a for key, (a, b) in chosen.items()})
-        pairs.append((f"{literal(mine)}::{type_}", f"{literal(theirs)}::{type_}"))
-    return pairs
+def _documents(scene: Scene, routine: Routine, called: str, type_: str, identity: Identity) -> list[Pair]:
+    """Documents with what the body asks for in its place: each with what it may mean, the best guesses together first."""
+    meanings: dict[documents.Path, list[tuple[str | None, str | None]]] = {}
+    for path, said in documents.paths(routine.body).items():
+        found = _held(scene, routine, path[-1], said, identity)
+        if found:
+            meanings[path] = found
+    docs: list[tuple[object, object]] = []
+    if documents.listed(routine.body):
+        docs += _held(scene, routine, called, "", identity)
+    for number in range(max((len(found) for found in meanings.values()), default=0)):
+        chosen = {path: found[min(number, len(found) - 1)] for path, found in meanings.items()}
+        mine = {path: a for path, (a, _) in chosen.items()}
+        theirs = {path: b if b is not None else a for path, (a, b) in chosen.items()}
+        docs.append((documents.nested(mine), documents.nested(theirs)))
+    pairs = [
+        (f"{literal(json.dumps(a))}::{type_}", f"{literal(json.dumps(b))}::{type_}")
+        for mine, theirs in docs
+        for a, b in zip(
+            documents.shapes(routine.body, mine), documents.shapes(routine.body, theirs), strict=True
+        )
+    ]
+    return pairs or [("'{}'::" + type_, "'{}'::" + type_)]
 
 
-def _types(body: str, key: str) -> Sequence[str]:
-    """What the value of a document's key may be: what the body casts it to, else one of these."""
-    cast = re.search(rf"->>?\s*'{re.escape(key)}'\s*\)*\s*::\s*(\w+)", body)
-    said = _WRITTEN.get(cast[1].lower(), cast[1].lower()) if cast else ""
-    return (said, "text") if said else ("uuid", "bigint", "text")
+def _held(
+    scene: Scene, routine: Routine, key: str, said: str, identity: Identity
+) -> list[tuple[str | None, str | None]]:
+    """What may stand under a key of a document; `said` is the type that the body gives it."""
+    for inner in (said, "text") if said else ("uuid", "bigint", "text"):
+        named = next(_meant(scene, routine, key, inner), None) is not None
+        found = [pair for pair in _texts(scene, routine, Argument(key, inner, inner), identity) if any(pair)]
+        if found and (named or inner == "text"):
+            return found[:_READINGS]
+    return []
 
 
 def _spoken(scene: Scene, routine: Routine, identity: Identity) -> Iterator[tuple[str, str]]:

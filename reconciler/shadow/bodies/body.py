@@ -88,14 +88,6 @@ class Body:
         return tuple(use for use in self.uses if not use.writes)
 
 
-def asked(source: str) -> tuple[str, ...]:
-    """The keys that a text asks JSON documents for with -> and ->>, whatever its language; none of one that cannot be read."""
-    try:
-        return tuple(dict.fromkeys(_keys(lexed(source))))
-    except Unreadable:
-        return ()
-
-
 def body(language: str, source: str) -> Body:
     """What the text says. `language` is the name of the function's language."""
     if language not in ("plpgsql", "sql"):

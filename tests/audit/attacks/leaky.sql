@@ -79,6 +79,12 @@ begin
   select r.title into y from public.readable as r where r.id = x;
 end
 $$;
+create or replace function filtered(p jsonb) returns text language sql stable security definer set search_path = ''
+  as $$ select r.title from public.readable as r where r.id = (p -> 'filter' ->> 'row')::bigint $$;
+create or replace function listed(p jsonb) returns setof text language sql stable security definer set search_path = '' as $$
+  select r.title from public.readable as r join jsonb_to_recordset(p) as w (which bigint) on r.id = w.which order by 1 $$;
+create or replace function searched(q text) returns setof text language sql stable security definer set search_path = ''
+  as $$ select r.title from public.readable as r where r.title like q || '%' order by 1 $$;
 create or replace procedure finish(p_id bigint) language sql security definer set search_path = ''
   as $$ update public.updatable as u set done = true where u.id = p_id $$;
 create or replace function taken(p_title text) returns boolean language sql stable security definer set search_path = '' as $$
