@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from reconciler.audit.attacks.arena import taken_away
 from reconciler.audit.attacks.values import Attack, Outcome
 from reconciler.audit.attempt import Answer, Seen, Session, attempt, look, looked, over
 from reconciler.audit.scene import Scene, words
@@ -53,16 +54,7 @@ def footprint(scene: Scene, outcome: Outcome) -> Outcome:
     """The same outcome with every table that the attack read or wrote: it is run once more, and watched more closely."""
     attack = outcome.attack
     session, _ = scene.sessions(attack.fresh)
-    try:
-        answer = attempt(
-            scene.seeing(session),
-            attack.by or outcome.identity,
-            attack.sql,
-            setup=attack.setup,
-            before=attack.before,
-        )
-    finally:
-        over(session)
+    answer = _run(scene.seeing(session), attack, attack.by or outcome.identity)
     return replace(outcome, answer=replace(outcome.answer, touched=answer.touched))
 
 
@@ -118,9 +110,35 @@ def _compared(
         more = Counter(rows) - Counter(theirs)
         whole = tuple(line for line in more if line and not words(line) <= said)
     shown = shown or whole
+    if attack.asks and steady and not shown and _graded(scene, attack, actor, (here, there)):
+        shown = tuple(row for row in rows if row not in theirs)
     if not steady and _masked(here) == _masked(there):
         return shown, ""
     return shown, f"{_shortly(answer, rows)} with tenant B there, {_shortly(lonely, theirs)} without"
+
+
+def _graded(
+    scene: Scene, attack: Attack, actor: Identity, known: tuple[tuple[str, ...], tuple[str, ...]]
+) -> bool:
+    """Whether the answer is a third one where B has a row less in some table: then it tells more of B than that it is there."""
+    session, _ = scene.sessions(attack.fresh)
+    for touched in _run(scene.seeing(session), attack, actor).touched:
+        relation = scene.catalogue.relations.get(touched.oid)
+        rows = scene.rows(relation, "B") if relation is not None and relation.kind in ("r", "p") else []
+        if relation is None or len(rows) < 2:
+            continue
+        answer = _run(session, attack, actor, (taken_away(relation, rows[-1:]),))
+        if answer.ready and answer.trouble is None and _essence(answer, _lines(answer)) not in known:
+            return True
+    return False
+
+
+def _run(session: Session, attack: Attack, actor: Identity, more: tuple[str, ...] = ()) -> Answer:
+    """The attack once more, after some more preparations."""
+    try:
+        return attempt(session, actor, attack.sql, setup=(*attack.setup, *more), before=attack.before)
+    finally:
+        over(session)
 
 
 def _alone(scene: Scene, attack: Attack, actor: Identity) -> Answer:

@@ -240,7 +240,7 @@ def _attack(
     return Attack(
         routine.id, "EXECUTE", does, sql, "ATK007", setup,
         own=own, compared=not nobody, oracle="" if nobody else "ATK020", tells=figure and not own and bool(arguments),
-        nobody=nobody,
+        nobody=nobody, asks=not own and bool(arguments),
     )  # fmt: skip
 
 

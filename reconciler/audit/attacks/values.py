@@ -21,7 +21,8 @@ class Attack:
     the attack, because the steps before change them. `by` plays another identity than the cell's; `fresh`: in a session where no setting was ever made. `query` is
     the query whose lines come back, where `sql` is not that itself. `aside`: one way more to
     do it, whose failure alone would not make a cell isolated. `tells`: it asks about
-    something of B, so that a figure or a row that is another without B is B's. `nobody`: the control once more with keys that nobody has; where that
+    something of B, so that a figure or a row that is another without B is B's. `asks`: the same of any answer that is a third one
+    where B has a row less. `nobody`: the control once more with keys that nobody has; where that
     answers alike, the control showed nothing.
     """
 
@@ -43,6 +44,7 @@ class Attack:
     aside: bool = False
     tells: bool = False
     nobody: bool = False
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

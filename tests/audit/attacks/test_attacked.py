@@ -53,6 +53,7 @@ HOLES = {
     ("public.fetched(bigint)", "EXECUTE", MEMBER): "ATK007",
     ("public.filtered(jsonb)", "EXECUTE", MEMBER): "ATK007",
     ("public.listed(jsonb)", "EXECUTE", MEMBER): "ATK007",
+    ("public.summed(uuid)", "EXECUTE", MEMBER): "ATK007",
     ("public.searched(text)", "EXECUTE", MEMBER): "ATK007",
     ("public.described(json)", "EXECUTE", MEMBER): "ATK007",
     ("public.accept(uuid)", "EXECUTE", MEMBER): "ATK007",

@@ -469,6 +469,15 @@ def answers_a_count(schema: Schema) -> Made:
         yield table.name, _new_function(table, "count", f"x {type_}", "bigint", body)
 
 
+@operator("behaviour")
+def answers_figures(schema: Schema) -> Made:
+    """The same within a document, beside what is always the same."""
+    for table, column, type_ in _of_tenant(schema):
+        said = "pg_catalog.jsonb_build_object('ok', true, 'many', pg_catalog.count(*))"
+        body = f"select {said} from $t as t where t.{column} = x"
+        yield table.name, _new_function(table, "figures", f"x {type_}", "jsonb", body)
+
+
 @operator("oracle")
 def answers_yes_or_no(schema: Schema) -> Made:
     """Whether a row is there, whosever it is: in a boolean, or in a word that stands for it."""
