@@ -20,6 +20,7 @@ from psycopg.rows import TupleRow
 from reconciler import __version__
 from reconciler.audit import exemptions, probe, rules, triggers
 from reconciler.audit.report import Audit, Exempted, summary
+from reconciler.audit.told import reached
 from reconciler.catalog import snapshot as catalog
 from reconciler.engine import cache
 from reconciler.engine.desired import Trust
@@ -190,7 +191,7 @@ def _attack(
 
         came = probe.attacked(made, seen, told=counted)
         found.cells = came.cells
-        found.findings += came.findings
+        found.findings += reached(came.findings, subject.platform)
         found.untried += came.beside
         if came.interrupted:
             found.partial = f"interrupted ({found.stage}): what was not reached is undecided"

@@ -15,6 +15,11 @@ _ROLES: Final[dict[Platform, tuple[str, ...]]] = {
     "supabase": ("anon", "authenticated", "authenticator", "service_role"),
 }
 
+_API_ROLES: Final[dict[Platform, frozenset[str]]] = {
+    "postgres": frozenset(),
+    "supabase": frozenset({"anon", "authenticated"}),
+}
+
 _MANAGED_SCHEMAS: Final[dict[Platform, frozenset[str]]] = {
     "postgres": frozenset(),
     "supabase": frozenset(
@@ -62,6 +67,11 @@ def prelude(platform: Platform, *, owner: str | None = None) -> str:
 def roles(platform: Platform) -> tuple[str, ...]:
     """The roles that the platform provides and that are no part of anyone's declarations, in order."""
     return _ROLES[platform]
+
+
+def api_roles(platform: Platform) -> frozenset[str]:
+    """Those of them that nobody logs in as: what they do comes from the platform's API, as reads, writes of rows and calls of functions."""
+    return _API_ROLES[platform]
 
 
 def managed_schemas(platform: Platform) -> frozenset[str]:

@@ -7,11 +7,12 @@ from collections.abc import Callable
 import pytest
 from commands import Place
 
-from reconciler.catalog.scope import EVERYTHING
+from reconciler.catalog.scope import EVERYTHING, Scope
 from reconciler.embedded import Server
 from reconciler.engine import gate
 from reconciler.model import Finding, Plan, Snapshot
 from reconciler.pg import Url, connect
+from reconciler.platforms import managed_schemas, prelude
 from reconciler.settings import Database
 from reconciler.settings.audit import Audit, Exemption
 from reconciler.shadow.scratch import shadow
@@ -54,14 +55,14 @@ Added = Callable[..., list[str]]
 def added(server: Server, database: Callable[..., Url]) -> Added:
     """The rules that a change from one script to another adds."""
 
-    def between(before: str, after: str, config: Database) -> list[str]:
+    def between(before: str, after: str, config: Database, scope: Scope = EVERYTHING) -> list[str]:
         urls = []
         for script in (before, after):
             urls.append(database())
             with connect(urls[-1]) as session:
                 session.execute(script.encode())
         with shadow(server.url) as place:
-            return [one.rule for one in gate.added(place, *urls, config, EVERYTHING)]
+            return [one.rule for one in gate.added(place, *urls, config, scope)]
 
     return between
 
@@ -72,6 +73,24 @@ def test_only_what_was_not_there_before_counts(added: Added) -> None:
     assert added(OPEN, OPEN.replace("line text not null", "line text not null, more text"), config) == []
     key = Exemption(key="RLS001 table public.exports", reason="public on purpose", expires="2999-01-01")
     assert added(SHUT, OPEN, Database(name="shop", audit=Audit(exemptions=(key,)))) == []
+
+
+def test_what_supabase_grants_on_everything_new_is_no_finding_of_the_change(added: Added) -> None:
+    """Nobody could add a table otherwise. Elsewhere the same grants are somebody's decision, and a role may log in with them."""
+    before = (
+        prelude("supabase")
+        + "create table orgs (id uuid primary key); alter table orgs enable row level security;"
+    )
+    table = (
+        "create table notes (id bigint generated always as identity primary key, org_id uuid not null);"
+        "create index on notes (org_id); alter table notes enable row level security;"
+        "create policy own on notes to authenticated using (org_id = (select current_setting('app.org', true)::uuid));"
+    )
+    managed = Scope(hidden=managed_schemas("supabase"))
+    assert added(before, before + table, Database(name="shop", platform="supabase"), managed) == []
+    assert {"GRANT001", "GRANT005", "GRANT008"} <= set(
+        added(before, before + table, Database(name="shop"), managed)
+    )
 
 
 def test_a_first_plan_has_nothing_before_it() -> None:

@@ -56,7 +56,8 @@ RULES: Final[tuple[Rule, ...]] = (
         "ATK005",
         "TRUNCATE empties every tenant's rows",
         "error",
-        "A role of the application holds TRUNCATE, which row-level security does not bind, and the table was emptied.",
+        "A role of the application holds TRUNCATE, which row-level security does not bind, and the table was emptied. A warning for the roles of"
+        " Supabase's Data API, which has no request that truncates.",
         "One statement destroys the rows of all tenants.",
         "Revoke TRUNCATE from every role of the application.",
         (_RLS,),

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from reconciler.audit.rule import Rule
 from reconciler.audit.rules import names, reach
 from reconciler.audit.rules.catalog import COMMANDS, PUBLIC, Relation
 from reconciler.audit.rules.subject import Subject
-from reconciler.model import Finding, ObjectId
+from reconciler.model import Finding, ObjectId, Severity
 from reconciler.pg import ident
+from reconciler.platforms import api_roles
 
 
 def _protected(subject: Subject, table: Relation) -> bool:
     """Whether it has rows that not everybody may touch."""
     owned = subject.owned(table)
     return table.rls or (owned is not None and owned.ownership not in ("global", "unknown"))
+
+
+def _beyond_the_api(subject: Subject, held: Iterable[str]) -> Severity | None:
+    """Milder where only the platform's API speaks for all these roles, which has no such request; Supabase grants it on everything new."""
+    return "info" if api_roles(subject.catalog.platform).issuperset(held) else None
 
 
 def _truncate(subject: Subject) -> Iterator[Finding]:
@@ -27,6 +33,7 @@ def _truncate(subject: Subject) -> Iterator[Finding]:
                 table.id,
                 f"{', '.join(map(reach.shown, held))} may truncate {table.id}: all rows of all tenants, whatever the policies say.",
                 remedy=f"revoke truncate on {names.on(table)} from {names.roles(tuple(held))};",
+                severity=_beyond_the_api(subject, held),
             )
 
 
@@ -34,7 +41,8 @@ TRUNCATE = Rule(
     id="GRANT001",
     title="TRUNCATE is granted on a table of tenants",
     severity="warning",
-    condition="A role that row-level security binds holds TRUNCATE on a table that is protected or belongs to tenants.",
+    condition="A role that row-level security binds holds TRUNCATE on a table that is protected or belongs to tenants. An information where"
+    " only Supabase's Data API speaks for it, which has no request that truncates.",
     consequence="TRUNCATE knows no policies: it removes every row, and fires no row trigger that would log it.",
     remedy="revoke truncate on table … from …",
     references=("manual: Row Security Policies",),
@@ -117,7 +125,7 @@ def _meddling(subject: Subject) -> Iterator[Finding]:
                 table.id,
                 f"{', '.join(map(reach.shown, held))} may {what} {table.id}.",
                 remedy=f"revoke trigger, references on {names.on(table)} from {names.roles(tuple(held))};",
-                severity="warning" if fires else "info",
+                severity=_beyond_the_api(subject, held) if fires else "info",
             )
 
 
@@ -126,7 +134,7 @@ MEDDLING = Rule(
     title="TRIGGER or REFERENCES is granted on a table of tenants",
     severity="warning",
     condition="A role that row-level security binds holds TRIGGER or, as an information, REFERENCES on a table that is protected or"
-    " belongs to tenants.",
+    " belongs to tenants. An information for the roles of Supabase's Data API, too.",
     consequence="Its triggers run with the rights of whoever writes the table, other tenants and the server among them; its foreign keys"
     " tell which keys exist, whosoever they are.",
     remedy="revoke trigger, references on table … from …: an application needs neither.",
@@ -145,6 +153,7 @@ def _sequences(subject: Subject) -> Iterator[Finding]:
                 f"{', '.join(map(reach.shown, setting))} may set sequence {sequence.id} back or to its end, for all.",
                 remedy=f"revoke update on sequence {names.on(sequence)} from {names.roles(tuple(setting))};",
                 detail="update",
+                severity=_beyond_the_api(subject, setting),
             )
         held = reach.holders(catalog, sequence, "usage", "select")
         if held:
@@ -159,7 +168,8 @@ SEQUENCES = Rule(
     id="GRANT008",
     title="A sequence that all tenants share is granted",
     severity="warning",
-    condition="A role that row-level security binds holds UPDATE on a sequence or, as an information, USAGE or SELECT.",
+    condition="A role that row-level security binds holds UPDATE on a sequence or, as an information, USAGE or SELECT, or is one of"
+    " Supabase's Data API.",
     consequence="No policy can be put on a sequence. With UPDATE setval() makes everybody's inserts fail; with the others two looks tell how"
     " many rows the other tenants wrote in between.",
     remedy="Revoke UPDATE and SELECT. An identity column needs no privilege on its sequence; a uuid needs no sequence.",
