@@ -138,3 +138,28 @@ def test_what_is_wrong_with_a_trigger_is_found(tmp_path: Path) -> None:
     assert found == {name: wrong for name, (*_, wrong) in TRIGGERS.items()}
     tried = {case.name.split("/", 1)[1] for case in cases if case.subject.name == "right"}
     assert {"insert: normal, serializable", "insert: 50 rows", "insert: public.log refuses"} <= tried
+
+
+STATES = """
+create type public.state as enum ('draft', 'placed', 'paid');
+create table public.orders (id bigint generated always as identity primary key, state public.state not null default 'draft');
+create table public.sent (order_id bigint not null, state public.state not null);
+create function public.in_order() returns trigger language plpgsql as $$
+begin
+  if (old.state, new.state) not in (('draft', 'placed'), ('placed', 'paid'), ('paid', 'draft')) then
+    raise exception 'not from % to %', old.state, new.state;
+  end if;
+  insert into public.sent values (new.id, new.state);
+  return null;
+end $$;
+create trigger in_order after update of state on public.orders for each row when (old.state <> new.state) execute function public.in_order();
+"""
+
+
+def test_a_state_that_no_row_holds_is_tried(tmp_path: Path) -> None:
+    file = tmp_path / "schema.sql"
+    file.write_text(STATES)
+    with of_source(str(file)) as subject:
+        wanted = Wanted("public.orders.in_order", levels=("read committed",), bulk=50)
+        cases = testing.tested(subject, Database(name="x"), wanted).cases
+    assert any(case.name.endswith("update: normal, serializable") for case in cases), cases

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconciler.declare.lexer import Token
 from reconciler.lab.material import NOBODY
 from reconciler.lab.trials.bench import Bench, Came, Firing, Tried
 from reconciler.lab.triggers import Trigger
+from reconciler.shadow.bodies.body import constant
+from reconciler.shadow.bodies.steps import Unreadable, lexed
 from reconciler.shadow.tenants.catalogue import Relation
 from reconciler.shadow.tenants.typical import leaving
 
@@ -19,6 +22,10 @@ _BROKEN = {
     "39P01": "its function does not return what a trigger must",
 }
 """SQLSTATEs that speak of the function and not of the row (manual: appendix A)."""
+
+_WORDS = 12
+_TEXTS = ("text", "character varying", "character(", "citext")
+_LABELS = "select e.enumlabel::text from pg_catalog.pg_enum as e where e.enumtypid = pg_catalog.to_regtype(%s) order by e.enumsortorder"
 
 
 def firings(bench: Bench, trigger: Trigger) -> Iterator[Firing | Tried]:
@@ -42,7 +49,7 @@ def _fired(bench: Bench, trigger: Trigger, relation: Relation, event: str) -> Fi
     """The first statement of which the trigger's function takes part; else what is known of the first."""
     first: Came | None = None
     tried = ""
-    for sql, given in _statements(bench, relation, event):
+    for sql, given in (*_statements(bench, relation, event), *_moves(bench, trigger, relation, event)):
         for identity in bench.material.identities(relation):
             with bench.undone(given):
                 came = bench.run(identity, sql, trigger)
@@ -84,6 +91,33 @@ def _wrong(
         return None  # it puts something else in the place of the row: a soft delete, say
     says = "it makes the statement write nothing, without an error"
     return Tried(trigger, name, "failed", says, (sql,), "lost row")
+
+
+def _moves(
+    bench: Bench, trigger: Trigger, relation: Relation, event: str
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Updates of one column to what no row holds, for states that a function lets through in some order only: every label of an enum, and
+    the words that the function itself says."""
+    if event != "update":
+        return
+    material = bench.material
+    row = material.rows(relation)[-1]
+    said = [constant(token) for token in _tokens(trigger) if token.kind == "string"]
+    words = [word for word in dict.fromkeys(said) if word and " " not in word][:_WORDS]
+    for name in material.plain(relation):
+        column = relation.column(name)
+        kind = column.type if column else ""
+        labels = bench.connection.execute(_LABELS, (kind,)).fetchall()
+        for value in [label for (label,) in labels] or (words if kind.startswith(_TEXTS) else []):
+            if value != row.get(name):
+                yield material.update(relation, row, [name], {name: value}), ()
+
+
+def _tokens(trigger: Trigger) -> tuple[Token, ...]:
+    try:
+        return lexed(trigger.source)
+    except Unreadable:
+        return ()
 
 
 def _statements(bench: Bench, relation: Relation, event: str) -> Iterator[tuple[str, tuple[str, ...]]]:
