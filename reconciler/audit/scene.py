@@ -50,6 +50,8 @@ class Step:
     value: str
     sql: str
     power: bool
+    does: str
+    setup: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""Steps by which somebody makes themself more than they are: one UPDATE of a flag, a role or a level in a table that says what people may do.
+"""Steps by which somebody makes themself more than they are: one UPDATE of a flag, a role or a level in a table that says what people may
+do, or one INSERT there that refers to a row of the other tenant.
 
 Finds those that PostgreSQL lets an identity of A take: each is tried once and taken back. What can be reached after one is for the attacks
 to find out. Never changes whose a row is: that is another attack.
@@ -7,9 +8,11 @@ to find out. Never changes whose a row is: that is another attack.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice, product
 
+from reconciler.audit.attacks.arena import taken_away
+from reconciler.audit.attacks.target import Target
 from reconciler.audit.attempt import attempt, over
 from reconciler.audit.scene import Scene, Step
 from reconciler.pg import ident, literal
@@ -22,6 +25,8 @@ from reconciler.shadow.tenants.values import Identity
 
 MOST = 6
 """How many steps of one identity are followed up."""
+_LINKS = 2
+"""To how many rows of B's one of A's own is made to refer."""
 _POWER = re.compile(
     r"(^|_)(roles?|level|rank|permissions?|admin|administrator|superuser|super|staff|moderator|manager|owner|root|boss)$"
 )
@@ -30,20 +35,52 @@ _POWER = re.compile(
 def steps(scene: Scene, identity: Identity) -> tuple[Step, ...]:
     """The steps that this identity may take, those up first. Asked once for each identity."""
     if identity.name not in scene.steps:
-        found = _taken(scene, identity) if identity.sides == ("A",) and not identity.bypasses else iter(())
-        scene.steps[identity.name] = tuple(islice(found, MOST))
+        if identity.sides == ("A",) and not identity.bypasses:
+            up, linked = _up(scene, identity), _linked(scene, identity)
+            taken = (islice(_taken(scene, identity, known), MOST) for known in (up, linked))
+            scene.steps[identity.name] = tuple(chain.from_iterable(taken))
+        else:
+            scene.steps[identity.name] = ()
     return scene.steps[identity.name]
 
 
-def _taken(scene: Scene, identity: Identity) -> Iterator[Step]:
-    known = [
-        step for oid in sorted(scene.authority | scene.consulted) for step in _possible(scene, identity, oid)
-    ]
-    for step in sorted(known, key=lambda s: (not s.power, not ADMIN.search(s.value))):
-        answer = attempt(scene.both, identity, step.sql)
+def _taken(scene: Scene, identity: Identity, known: Iterable[Step]) -> Iterator[Step]:
+    for step in known:
+        answer = attempt(scene.both, identity, step.sql, setup=step.setup)
         over(scene.both)
         if answer.trouble is None and answer.results and answer.results[-1].count:
             yield step
+
+
+def _up(scene: Scene, identity: Identity) -> list[Step]:
+    known = [
+        step for oid in sorted(scene.authority | scene.consulted) for step in _possible(scene, identity, oid)
+    ]
+    return sorted(known, key=lambda step: (not step.power, not ADMIN.search(step.value)))
+
+
+def _linked(scene: Scene, identity: Identity) -> Iterator[Step]:
+    """A row of one's own put back with a reference to a row of B's, where policies ask that table who may see what."""
+    for oid in sorted(scene.consulted - scene.authority):
+        relation, rights = scene.catalogue.relations.get(oid), scene.surface.of(identity.role, oid)
+        if relation is None or relation.kind not in ("r", "p") or not rights.may("INSERT") or rights.bypasses:
+            continue
+        target = Target(scene, relation, relation, identity, rights)
+        columns, mine = target.writable(rights.insert), target.own()[:1]
+        for key, row in product(relation.keys, mine):
+            parent = scene.catalogue.relations.get(key.target)
+            if (
+                parent is None
+                or parent.id == scene.world.tenancy.users
+                or set(key.columns) & set(target.deciding)
+            ):
+                continue
+            for theirs in scene.rows(parent, "B")[:_LINKS] if set(key.columns) <= set(columns) else ():
+                pointed = {own: theirs.values[it] for own, it in zip(key.columns, key.theirs, strict=True)}
+                names = ", ".join(key.columns)
+                does = f"refers to a row of tenant B by {names} in {relation.id}"
+                sql = target.insertion(columns, {**row.values, **pointed})
+                yield Step(oid, names, "", sql, False, does, (taken_away(relation, [row]),))
 
 
 def _possible(scene: Scene, identity: Identity, oid: int) -> Iterator[Step]:
@@ -58,7 +95,8 @@ def _possible(scene: Scene, identity: Identity, oid: int) -> Iterator[Step]:
             continue
         for value in _values(scene, relation, column):
             sql = f"update {relation.sql} set {ident(column.name)} = {value}"
-            yield Step(oid, column.name, value, sql, bool(_POWER.search(column.name)))
+            does = f"sets {column.name} to {value} in {relation.id}"
+            yield Step(oid, column.name, value, sql, bool(_POWER.search(column.name)), does)
 
 
 def _values(scene: Scene, relation: Relation, column: Column) -> Iterator[str]:

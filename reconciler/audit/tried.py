@@ -42,7 +42,7 @@ def tried(scene: Scene, attack: Attack, identity: Identity) -> Outcome:
     finally:
         over(session)
     rows = _lines(answer)
-    known = "\n".join((attack.sql, *actor.settings.values()))
+    known = "\n".join((attack.sql, *(does for _, does in attack.before), *actor.settings.values()))
     shown = _telling(scene, answer, rows, known)
     differs = ""
     if attack.compared and answer.ready and not _denied(answer):

@@ -14,12 +14,15 @@ def attacks(target: Target) -> Attacks:
     if target.rights.ruled("SELECT"):
         return
     for step in steps(target.scene, target.identity):
+        if step.setup and step.oid == target.base.oid:  # what one put in oneself is no news
+            continue
         done = yield Attack(
             target.id,
             "SELECT",
-            f"sets {step.column} to {step.value} in {target.scene.relation(step.oid).id}, then reads every row",
+            f"{step.does}, then reads every row",
             lines(query(target)),
             "ATK012",
+            step.setup,
             before=((target.identity, step.sql),),
             compared=True,
             reads=True,

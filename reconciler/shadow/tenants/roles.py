@@ -17,7 +17,7 @@ from reconciler.shadow.tenants.values import Owned
 
 Connection = psycopg.Connection[TupleRow]
 
-ADMIN = re.compile(r"owner|admin|super|manage|root", re.IGNORECASE)
+ADMIN = re.compile(r"owner|admin|super|manage|root|principal|director|boss", re.IGNORECASE)
 SUPER = re.compile(r"super|platform|system|root|global|site_?admin", re.IGNORECASE)
 """Who may do things to all tenants: nobody of A is that."""
 MEMBER = re.compile(

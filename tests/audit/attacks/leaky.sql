@@ -93,6 +93,7 @@ create or replace function taken(p_title text) returns boolean language sql stab
   select exists (select from public.readable as r where r.title = p_title) $$;
 
 grant update (everywhere) on profiles to authenticated;
+alter policy follow on followers with check (reader_id = auth.uid());
 create or replace function accept(p_id uuid) returns uuid language plpgsql security definer set search_path = '' as $$
 declare t uuid;
 begin

@@ -65,6 +65,7 @@ HOLES = {
     ("public.boasted", "SELECT", MEMBER): "ATK009",
     ("public.unclaimed", "SELECT", MEMBER): "ATK011",
     ("public.watched", "SELECT", MEMBER): "ATK012",
+    ("public.feeds", "SELECT", MEMBER): "ATK012",
 }
 
 
