@@ -1,12 +1,13 @@
 """Tables that no key and no policy says anything about, told by what they have in common with tables of tenants: an export, a copy, a log.
 
 A column with the name and type of the column that names the tenant elsewhere names the tenant here, too. What only looks like more (a
-column that elsewhere leads to a tenant or names a user, every column of a table of tenants) is a doubt: such a table is never
+column that elsewhere leads to a tenant or names a user, an e-mail address, every column of a table of tenants) is a doubt: such a table is never
 everybody's without somebody saying so. Knows the catalog and what is decided so far; runs nothing.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from reconciler.pg import ident
@@ -16,6 +17,10 @@ from reconciler.shadow.tenants.values import Owned
 
 _ANYTHING = frozenset({"id", "key", "uuid", "code", "name", "parent_id"})
 """What columns of any table may be called: says nothing."""
+
+_PERSON = re.compile(
+    r"(^|_)(e_?mail(_address)?|phone(_number)?|mobile|user_?name|login|ssn|iban|birth_?(date|day))$"
+)
 
 
 def tenants(known: Catalogue, decided: Mapping[int, Owned], relation: Relation) -> Owned | None:
@@ -34,6 +39,8 @@ def doubt(known: Catalogue, decided: Mapping[int, Owned], relation: Relation) ->
         for other, owned in _owning(known, decided, column):
             if owned.ownership in ("user", "via", "membership"):
                 return f"{column.name} says whose a row is in {other.sql}, and here it has no key"
+        if _PERSON.search(column.name):
+            return f"{column.name} tells who somebody is"
     columns = {(column.name, column.type) for column in relation.columns}
     for oid, owned in decided.items():
         other = known.relations[oid]

@@ -125,7 +125,8 @@ def test_a_copy_without_keys_is_never_quietly_for_everybody(loaded: Callable[[st
         session.execute(
             "create table gadgets (by_whom uuid not null references organizations, label text);"
             "create table gadgets_old as table gadgets; create table tasks_old as table tasks; create table profiles_old as table profiles;"
-            "create table organizations_old as table organizations; create table parts (id bigint primary key, by_whom text, name text)"
+            "create table organizations_old as table organizations; create table parts (id bigint primary key, by_whom text, name text);"
+            "create table login_attempts (id bigint primary key, email text, ok boolean)"
         )
         found = {id.name: owned for id, owned in tenancy.read(session).tables.items()}
     assert (found["gadgets_old"].ownership, found["gadgets_old"].columns) == ("tenant", ("by_whom",))
@@ -134,4 +135,6 @@ def test_a_copy_without_keys_is_never_quietly_for_everybody(loaded: Callable[[st
     assert found["tasks_old"].why == "project_id says whose a row is in public.tasks, and here it has no key"
     assert found["organizations_old"].why.startswith("it has every column of public.organizations")
     assert found["profiles_old"].ownership == "unknown"
+    attempts = found["login_attempts"]
+    assert (attempts.ownership, attempts.why) == ("unknown", "email tells who somebody is")
     assert found["parts"].ownership == "global"  # a name alone, of another type, says nothing
