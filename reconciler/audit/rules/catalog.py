@@ -180,7 +180,7 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """`columns` holds an empty name for an expression. `id` is the constraint it stands behind, if there is one."""
+    """`columns` holds an empty name for an expression, whose text is in `expressions`. `id` is the constraint it stands behind, if there is one."""
 
     id: ObjectId
     table: int
@@ -189,6 +189,7 @@ class Index:
     primary: bool
     exclusion: bool
     partial: bool
+    expressions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

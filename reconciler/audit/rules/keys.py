@@ -5,6 +5,7 @@ They need to know whose each table is, and are silent where nobody could tell.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from reconciler.audit.rule import Rule
@@ -118,6 +119,8 @@ def _tells(subject: Subject) -> Iterator[Finding]:
         deciding = subject.deciding(table)
         if not (index.unique or index.exclusion) or not deciding or deciding & set(index.columns):
             continue
+        if any(re.search(rf"\b{re.escape(name)}\b", text) for name in deciding for text in index.expressions):
+            continue  # calculated from it: (tenant::text), as exclusion constraints want it
         # What a narrower key makes unique already, this one tells nothing about.
         if any(
             o.unique and not o.partial and set(o.columns) < set(index.columns)

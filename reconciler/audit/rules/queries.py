@@ -133,6 +133,8 @@ select n.nspname::text as schema, r.relname::text as table, r.oid::pg_catalog.in
   (select coalesce(pg_catalog.array_agg(coalesce(a.attname::text, '') order by s.n), '{{}}')
     from pg_catalog.generate_series(0, x.indnkeyatts - 1) as s (n)
     left join pg_catalog.pg_attribute as a on a.attrelid = r.oid and a.attnum = x.indkey[s.n] and a.attnum > 0) as columns,
+  (select coalesce(pg_catalog.array_agg(pg_catalog.pg_get_indexdef(i.oid, s.n + 1, false) order by s.n), '{{}}')
+    from pg_catalog.generate_series(0, x.indnkeyatts - 1) as s (n) where x.indkey[s.n] = 0) as expressions,
   x.indisunique as unique, x.indisprimary as primary, x.indisexclusion as exclusion, x.indpred is not null as partial,
   coalesce((select k.conname::text from pg_catalog.pg_constraint as k
     where k.conindid = i.oid and k.contype in ('p', 'u', 'x') order by 1 limit 1), '') as constraint

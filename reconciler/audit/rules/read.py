@@ -206,6 +206,7 @@ def _index(row: DictRow) -> c.Index:
         primary=row["primary"],
         exclusion=row["exclusion"],
         partial=row["partial"],
+        expressions=tuple(row["expressions"]),
     )
 
 

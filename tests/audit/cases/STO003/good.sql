@@ -1,4 +1,5 @@
 create table public.customers (org_id uuid not null, id uuid not null, primary key (org_id, id), email text not null, unique (org_id, email));
+create unique index customers_by_address on public.customers ((org_id::text), lower(email));
 grant select, insert on public.customers to authenticated;
 alter table public.customers enable row level security;
 create policy members_read on public.customers for select to authenticated
