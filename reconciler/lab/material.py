@@ -175,10 +175,12 @@ def same(relation: Relation, row: Values, x: str = "x") -> str:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """Who can run these transactions, each alone, so that every statement writes a row; nobody where `why` says what came of it."""
+    """Who can run these transactions, each alone, so that every statement writes a row; nobody where `why` says what came of it. `meets` is
+    the table, as SQL, where a row that a trigger wrote met one that was there."""
 
     actors: tuple[Actor, ...] = ()
     why: str = ""
+    meets: str = ""
 
 
 def acting(
@@ -192,20 +194,21 @@ def acting(
     does to the rights of another is no question of triggers. `given` are statements of a superuser in replica mode; all is rolled back.
     """
     able: list[list[Identity]] = [[] for _ in scripts]
-    why = ""
+    why = meets = ""
     for identity in material.identities(relation):
         first = begins(identity)
         for number, script in enumerate(scripts):
-            said = _alone(connection, (*first, *script), given, len(first))
+            said, where = _alone(connection, (*first, *script), given, len(first))
             if said:
                 why = why or f"“{script[0]}” as {identity.name}: {said}"
+                meets = meets or (where if where != relation.sql else "")
             else:
                 able[number].append(identity)
         if all(identity in one for one in able):
             able = [[identity] for _ in scripts]
             break
     if not all(able):
-        return Tried(why=why)
+        return Tried(why=why, meets=meets)
     return Tried(
         tuple(
             Actor(f"session {n}", tuple(script), begins(who[0]), identity=who[0].name)
@@ -242,19 +245,37 @@ def change(
     return ""
 
 
-def _alone(connection: Connection, statements: Sequence[str], given: Sequence[str], first: int) -> str:
-    """Why not; empty where every statement beyond the first ones wrote or gave a row."""
+def met(error: psycopg.Error) -> str:
+    """The table, as SQL, in which a key was there already; empty for other errors."""
+    if error.sqlstate != "23505" or not error.diag.table_name:
+        return ""
+    return ident(error.diag.schema_name or "public", error.diag.table_name)
+
+
+def without(material: Material, table: str) -> tuple[str, ...]:
+    """Takes away every row of a table (as SQL) and what points to them: made-up rows of a table that triggers keep are none that they could
+    have made. For a session in replica mode."""
+    relation = next((one for one in material.catalogue.tables if one.sql == table), None)
+    return (
+        () if relation is None else tuple(material._away(relation, lambda x: "true", True, (relation.oid,)))
+    )
+
+
+def _alone(
+    connection: Connection, statements: Sequence[str], given: Sequence[str], first: int
+) -> tuple[str, str]:
+    """Why not, and `met`; empty where every statement beyond the first ones wrote or gave a row."""
     try:
         with connection.transaction(force_rollback=True):
             prepared(connection, given)
             for number, statement in enumerate(statements):
                 done = connection.execute(statement.encode())
                 if number >= first and done.rowcount == 0:
-                    return "no row is written"
+                    return "no row is written", ""
             connection.execute("set constraints all immediate")
     except psycopg.Error as error:
-        return (error.diag.message_primary or str(error)).strip()
-    return ""
+        return (error.diag.message_primary or str(error)).strip(), met(error)
+    return "", ""
 
 
 def prepared(connection: Connection, given: Sequence[str]) -> None:

@@ -7,13 +7,13 @@ the reason. The names are stable: the same schema gives the same races.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg.rows import TupleRow
 
 from reconciler.lab.invariants import Invariants
-from reconciler.lab.material import Material, Values, acting, change, prepared
+from reconciler.lab.material import Material, Values, acting, change, prepared, without
 from reconciler.lab.reach import reads
 from reconciler.lab.triggers import Trigger
 from reconciler.lab.values import Actor, Race
@@ -73,6 +73,10 @@ def races(
                 continue
             name = f"{relation.id}/{draft.name}"
             tried = acting(connection, material, relation, draft.scripts, draft.given)
+            if not tried.actors and tried.meets:
+                bare = replace(draft, given=(*draft.given, *without(material, tried.meets)))
+                again = acting(connection, material, relation, bare.scripts, bare.given)
+                draft, tried = (bare, again) if again.actors else (draft, tried)
             if tried.actors:
                 asked = _protected(connection, draft, tried.actors[1:], invariants)
                 race = Race(name, tried.actors, invariants=asked, given=draft.given, subject=relation.id)

@@ -43,13 +43,15 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """What a statement came to. `touched` by table, `calls` how often the trigger's function ran."""
+    """What a statement came to. `touched` by table, `calls` how often the trigger's function ran, `meets` in which table, as SQL, a key
+    was there already."""
 
     rows: int = 0
     sqlstate: str = ""
     message: str = ""
     touched: Mapping[ObjectId, Touched] = field(default_factory=dict)
     calls: int = 0
+    meets: str = ""
 
     @property
     def failed(self) -> bool:
@@ -123,7 +125,9 @@ class Bench:
                 connection.execute("reset role")
         except psycopg.Error as error:
             said = (error.diag.message_primary or str(error)).strip()
-            return Came(0, error.sqlstate or "XX000", said, {}, self._calls(trigger) - calls)
+            return Came(
+                0, error.sqlstate or "XX000", said, {}, self._calls(trigger) - calls, material.met(error)
+            )
         touched = {one.relation: one for one in seen}
         return Came(rows, touched=touched, calls=self._calls(trigger) - calls)
 

@@ -34,7 +34,7 @@ def in_bulk(bench: Bench, firing: Firing) -> Iterator[Tried]:
     if len(each) < 2:
         return
     name = f"{firing.event}: {len(each)} rows at once and one by one"
-    given = () if firing.event != "delete" else _bare(bench, relation)
+    given = firing.given if firing.event != "delete" else _bare(bench, relation)
     together, rows, trouble = _came(bench, firing, at_once, given)
     apart, others, more = _came(bench, firing, each, given)
     if trouble or more or rows != len(each) or others != len(each):
@@ -72,7 +72,7 @@ def _came(
 def _many(bench: Bench, firing: Firing, sql: str) -> Tried:
     name = f"insert: {bench.bulk:,} rows"
     began = time.monotonic()
-    with bench.undone():
+    with bench.undone(firing.given):
         came = bench.run(firing.identity, sql, firing.trigger)
         broken = () if came.failed else bench.invariants.broken(bench.connection)
     if came.failed:
@@ -110,7 +110,7 @@ def _turned(bench: Bench, firing: Firing, relation: Relation) -> Callable[[int, 
     first, *_, last = (*bench.material.rows(relation)[:1], *bench.material.rows(relation)[-1:])
     if parents(relation, first) != parents(relation, last):
         turned = _insert(bench, relation, parents(relation, first))
-        if not _came(bench, firing, [turned(1, _FEW)], ())[2]:
+        if not _came(bench, firing, [turned(1, _FEW)], firing.given)[2]:
             return turned
     return _insert(bench, relation, {})
 

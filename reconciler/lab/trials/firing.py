@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.declare.lexer import Token
-from reconciler.lab.material import NOBODY
+from reconciler.lab.material import NOBODY, without
 from reconciler.lab.trials.bench import Bench, Came, Firing, Tried
 from reconciler.lab.triggers import Trigger
 from reconciler.shadow.bodies.body import constant
@@ -53,6 +53,10 @@ def _fired(bench: Bench, trigger: Trigger, relation: Relation, event: str) -> Fi
         for identity in bench.material.identities(relation):
             with bench.undone(given):
                 came = bench.run(identity, sql, trigger)
+            if came.meets and came.meets != relation.sql:
+                given = (*given, *without(bench.material, came.meets))
+                with bench.undone(given):
+                    came = bench.run(identity, sql, trigger)
             if came.rows > 0 and came.calls:
                 return Firing(trigger, event, sql, given, identity, came)
             if identity is NOBODY and (first is None or (came.calls and not first.calls)):
