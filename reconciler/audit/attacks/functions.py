@@ -36,6 +36,7 @@ _FIGURES = frozenset(
     {"numeric", "integer", "bigint", "smallint", "real", "double precision", "money", "date", "interval",
      "timestamp with time zone", "timestamp without time zone"}
 )  # fmt: skip
+_DYNAMIC = re.compile(r"\bexecute\b.*(%I|quote_ident)", re.IGNORECASE | re.DOTALL)
 _SIDES: tuple[Whose, Whose] = ("A", "B")
 _MOST = 6
 _READINGS = 4
@@ -302,7 +303,9 @@ def _texts(
     if guess[0] is not None and guess not in texts:
         texts.append(guess)
     if not texts and type_.split("(")[0] in TEXTS:
-        texts = [*_spoken(scene, routine, identity), ("", ""), ("%", "%")]
+        if _DYNAMIC.search(routine.body):
+            texts = list(islice(_nameable(scene, routine), _READINGS))
+        texts += [*_spoken(scene, routine, identity), ("", ""), ("%", "%")]
     held = next(iter(meant.values()), None)
     if CONFIDENTIAL.search(argument.name) or (held is not None and CONFIDENTIAL.search(held[1])):
         texts = [(a, a) for a, _ in texts]
@@ -344,6 +347,13 @@ def _held(
         if found and (named or inner == "text"):
             return found[:_READINGS]
     return []
+
+
+def _nameable(scene: Scene, routine: Routine) -> Iterator[tuple[str, str]]:
+    """Names of tables with rows of both, those in a schema that the body names first: a statement made at run time may take one."""
+    tables = [r for r in scene.catalogue.relations.values() if scene.rows(r, "A") and scene.rows(r, "B")]
+    for relation in sorted(tables, key=lambda r: not re.search(rf"\b{re.escape(r.schema)}\.", routine.body)):
+        yield relation.name, relation.name
 
 
 def _spoken(scene: Scene, routine: Routine, identity: Identity) -> Iterator[tuple[str, str]]:

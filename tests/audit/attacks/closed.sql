@@ -185,9 +185,14 @@ create function searched(q text) returns setof text language sql stable security
   as $$ select r.title from public.readable as r where r.title like q || '%' and r.tenant_id in (select private.tenants_of_user()) order by 1 $$;
 create function summed(x uuid) returns jsonb language sql stable security definer set search_path = '' as $$
   select jsonb_build_object('ok', true, 'many', count(*)) from public.readable as r where r.tenant_id = x and r.tenant_id in (select private.tenants_of_user()) $$;
+create function anywhere(what text, term text) returns setof text language plpgsql stable set search_path = '' as $$
+begin
+  return query execute format('select t::text from public.%I as t where t::text like %L', what, '%' || term || '%');
+end
+$$;
 create function ticket(p_id bigint) returns bigint language sql volatile as $$ select (random() * 1000000)::bigint $$;
-revoke execute on function title_of, rename, taken, length_of, settle, described, shouted, titles_of, opened, pointed, title_by, title_at, title_for, murmured, filtered, listed, searched, summed, ticket from public, anon;
-grant execute on function length_of, settle, described, shouted, titles_of, opened, pointed, title_by, title_at, title_for, murmured, filtered, listed, searched, summed, ticket to authenticated;
+revoke execute on function title_of, rename, taken, length_of, settle, described, shouted, titles_of, opened, pointed, title_by, title_at, title_for, murmured, filtered, listed, searched, summed, anywhere, ticket from public, anon;
+grant execute on function length_of, settle, described, shouted, titles_of, opened, pointed, title_by, title_at, title_for, murmured, filtered, listed, searched, summed, anywhere, ticket to authenticated;
 revoke execute on procedure finish, fetched from public, anon;
 grant execute on function title_of, rename, taken to authenticated;
 grant execute on procedure finish, fetched to authenticated;

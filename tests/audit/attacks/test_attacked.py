@@ -57,6 +57,7 @@ HOLES = {
     ("public.searched(text)", "EXECUTE", MEMBER): "ATK007",
     ("public.described(json)", "EXECUTE", MEMBER): "ATK007",
     ("public.accept(uuid)", "EXECUTE", MEMBER): "ATK007",
+    ("public.anywhere(text, text)", "EXECUTE", MEMBER): "ATK007",
     ("public.opened(bigint, uuid)", "EXECUTE", MEMBER): "ATK007",
     ("public.finish(bigint)", "EXECUTE", MEMBER): "ATK007",
     ("public.folders", "DELETE", MEMBER): "ATK008",
