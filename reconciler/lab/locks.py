@@ -1,7 +1,8 @@
 """Deadlocks foreseen: in which order each transaction, alone, comes to lock rows; two that take two rows in opposite order can meet.
 
 What a transaction has locked is seen from outside, after each of its steps: an old version of a row carries the number of who changes or locks it
-(manual: System Columns, xmax). Rows that one step takes together have no order among them, so a cycle inside one statement is not foreseen.
+(manual: System Columns, xmax). What is only kept from losing its key (KEY SHARE, by what points to it) is left out: a change of other columns
+does not wait for it (manual: Row-Level Locks). Rows that one step takes together have no order among them, so a cycle inside one statement is not foreseen.
 """
 
 from __future__ import annotations
@@ -49,7 +50,12 @@ def held(connection: Connection, tables: Sequence[ObjectId], pid: int) -> frozen
         keys = primary(connection, table)
         name = " || ', ' || ".join(f"x.{ident(key)}::text" for key in keys) or "x::text"
         sql = f"select {name} from only {ident(table.schema, table.name)} as x where x.xmax::text = %s"
-        rows |= {f"{table} ({row[0]})" for row in connection.execute(sql.encode(), found).fetchall()}
+        taken = set(connection.execute(sql.encode(), found).fetchall())
+        if taken:
+            taken -= set(
+                connection.execute(f"{sql} for no key update skip locked".encode(), found).fetchall()
+            )
+        rows |= {f"{table} ({row[0]})" for row in taken}
     return frozenset(rows)
 
 

@@ -239,6 +239,20 @@ def test_a_deadlock_is_foreseen_before_any_schedule(database: Database) -> None:
         assert {cycle.one, cycle.other} == {"public.accounts (1)", "public.accounts (2)"}
     with track(prepared(database, fault.mended), race(fault.actors)) as on:
         assert on.cycles() == ()
+    # what a foreign key holds does not keep another column from being changed
+    nodes = (
+        "create table public.nodes (id integer primary key, above integer references public.nodes (id), name text);"
+        "insert into public.nodes values (1), (2)"
+    )
+    moves = tuple(
+        (
+            f"update public.nodes set name = 'x' where id = {n}",
+            f"update public.nodes set above = {3 - n} where id = {n}",
+        )
+        for n in (1, 2)
+    )
+    with track(prepared(database, nodes), race(moves)) as on:
+        assert on.cycles() == ()
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -67,6 +67,13 @@ TRIGGERS = {
         "insert into public.log (tenant_id, what) select tenant_id, name from fresh limit 1; return null;",
         {"bulk"},
     ),
+    "names_itself": (
+        DEFINER,
+        "before insert",
+        ROW,
+        "update public.counts set n = n + 1 where tenant_id = new.tenant_id returning new.name || ' ' || n into new.name; return new;",
+        set(),
+    ),
     "one_parent_only": (
         DEFINER,
         "after insert",
