@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg.rows import TupleRow
 
+from reconciler.errors import Stalled
 from reconciler.lab.overhead.clock import Read, timing
 from reconciler.lab.overhead.judge import FEWEST, estimate, verdict
 from reconciler.lab.overhead.statements import Statements
@@ -78,6 +79,8 @@ class Bench:
         """Until the verdict is clear, and for no longer than `seconds`."""
         available = self.stock.rows if statements.event == "INSERT" else self.stock.staying
         rows = len(statements.rows) - _WARM if size == "single row" else min(most, available)
+        if rows < 1:
+            raise Stalled(f"{self.stock.table} holds {available} rows only, too few to be timed")
         times: dict[str, list[int]] = {"off": [], "on": [], "again": []}
         seen: dict[bool, list[int]] = {False: [], True: []}
         wal: list[int] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import psycopg
@@ -15,6 +15,7 @@ from reconciler.pg import ident
 from reconciler.shadow import seed_tables
 from reconciler.shadow.multiply import multiply
 from reconciler.shadow.seed import seed, without_triggers
+from reconciler.shadow.seed_tables import Tables
 
 Connection = psycopg.Connection[TupleRow]
 SCHEMA = "reconciler_bench"
@@ -44,6 +45,18 @@ class Stock:
         return ", ".join(ident(column) for column in self.columns)
 
 
+def _with_parents(known: Tables, oids: Iterable[int]) -> tuple[int, ...]:
+    """These tables and those that they point to, and so on."""
+    found = dict.fromkeys(oids)
+    left = list(found)
+    while left:
+        for key in known.tables[left.pop()].keys:
+            if key.target in known.tables and key.target not in found:
+                found[key.target] = None
+                left.append(key.target)
+    return tuple(sorted(found))
+
+
 def stocked(
     connection: Connection, table: ObjectId, rows: int, beside: Mapping[ObjectId, int] | None = None
 ) -> Stock:
@@ -57,8 +70,9 @@ def stocked(
         connection.execute("set local statement_timeout to '2min'")
         known = seed_tables.read(connection)
         ids = {(one.schema, one.name): oid for oid, one in known.tables.items()}
-        for one in sorted({table, *(beside or {})}):
-            connection.execute(f"truncate {ident(one.schema, one.name)} cascade")
+        # what they point to goes, too: rows below parents that are many already are not multiplied
+        emptied = _with_parents(known, [ids[one.schema, one.name] for one in (table, *(beside or {}))])
+        connection.execute(f"truncate {', '.join(known.tables[oid].sql for oid in emptied)} cascade")
         planted = seed(connection, snapshot, only=[table, *(beside or {})], known=known)
         oid = ids[table.schema, table.name]
         target = known.tables[oid]
