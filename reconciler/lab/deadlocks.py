@@ -10,11 +10,12 @@ from psycopg.rows import TupleRow
 from reconciler.lab.values import Deadlock, Step
 
 # A row lock shows as the lock on the other transaction, and as a lock on the tuple only while one queues for it
-# (manual: pg_locks); the row's table is the one whose tuple is waited for, else the last one that was about to be written.
+# (manual: pg_locks); the row's table is the one whose tuple is waited for, else the last one that was about to be written; of a partition the table it is one of.
 _LOCKS = """
 select w.pid, w.locktype, w.mode,
        (select pg_catalog.format('%%I.%%I', n.nspname, c.relname) from pg_catalog.pg_locks as t
-          join pg_catalog.pg_class as c on c.oid = t.relation join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+          join pg_catalog.pg_class as c on c.oid = coalesce(pg_catalog.pg_partition_root(t.relation), t.relation)
+          join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
          where t.pid = w.pid and (t.locktype = 'tuple' or not t.granted and t.locktype = 'relation') limit 1),
        pg_catalog.pg_blocking_pids(w.pid)
   from pg_catalog.pg_locks as w where not w.granted and w.pid = any(%s) order by 1

@@ -68,3 +68,21 @@ def test_what_breaks_an_invariant_by_itself_says_nothing_of_triggers(tmp_path: P
         wanted = Wanted("public.docs/insert-against-update-of-chain", levels=("read committed",))
         (case,) = testing.tested(subject, Database(name="x"), wanted).cases
     assert case.found != "invariant", case
+
+
+PARTS = """
+create table public.events (id integer not null, month date not null, n integer not null, primary key (id, month)) partition by range (month);
+create table public.events_all partition of public.events default;
+create function public.same() returns trigger language plpgsql as $$ begin return new; end $$;
+create trigger same before update on public.events for each row execute function public.same();
+"""
+
+
+def test_a_deadlock_in_a_partition_is_one_of_its_table(tmp_path: Path) -> None:
+    """Two clients that update two rows in opposite order are to blame themselves, in a partition, too."""
+    file = tmp_path / "schema.sql"
+    file.write_text(PARTS)
+    with of_source(str(file)) as subject:
+        wanted = Wanted("public.events/updates-in-opposite-order", levels=("read committed",))
+        (case,) = testing.tested(subject, Database(name="x"), wanted).cases
+    assert (case.verdict, case.found) == ("passed", "deadlock"), case
