@@ -134,6 +134,8 @@ def drafts(connection: Connection, material: Material, relation: Relation) -> It
         # each locks another row above it: nothing makes one wait for the other there
         apart = ((insert,), (material.insert(relation, other),))
         yield Draft("two-inserts-under-two-parents", apart, both, frozenset({"insert"}), optional=True)
+    if relation.primary and not natural:
+        yield from _joined(material, relation, last, other, both)
     if natural:
         # the same in everything but its key: what the triggers look up or make is the same
         alike = material.insert(relation, {**last, **{name: other[name] for name in natural}})
@@ -173,6 +175,20 @@ def _three(material: Material, relation: Relation, sessions: int) -> Iterator[Dr
         insert = (material.insert(relation, rows[-1]),)
         away = material.away(relation, rows[-1])
         yield Draft("three-inserts-of-one-key", (insert, insert, insert), away, frozenset({"insert"}))
+
+
+def _joined(
+    material: Material, relation: Relation, row: Values, other: Values, both: Sequence[str]
+) -> Iterator[Draft]:
+    """Two rows of a table that joins others, under one of these together: what a trigger counts there is counted by both."""
+    for key in relation.keys:
+        target = material.catalogue.relations.get(key.target)
+        beside = {**other, **{name: row[name] for name in key.columns if name in row}}
+        if target is None or not set(key.columns) < set(relation.primary) or beside in (row, other):
+            continue
+        pair = ((material.insert(relation, row),), (material.insert(relation, beside),))
+        name = f"two-inserts-under-one-{target.name}"
+        yield Draft(name, pair, tuple(both), frozenset({"insert"}), optional=True)
 
 
 def parents(relation: Relation, row: Values) -> dict[str, str | None]:

@@ -86,3 +86,25 @@ def test_a_deadlock_in_a_partition_is_one_of_its_table(tmp_path: Path) -> None:
         wanted = Wanted("public.events/updates-in-opposite-order", levels=("read committed",))
         (case,) = testing.tested(subject, Database(name="x"), wanted).cases
     assert (case.verdict, case.found) == ("passed", "deadlock"), case
+
+
+JOINED = """
+create table public.posts (id integer primary key, likes bigint not null default 0);
+create table public.people (id integer primary key);
+create table public.likes (post integer not null references public.posts (id), who integer not null references public.people (id), primary key (post, who));
+create function public.recount() returns trigger language plpgsql as $$
+begin
+  update public.posts as p set likes = (select count(*) from public.likes as l where l.post = p.id) where p.id = new.post;
+  return null;
+end $$;
+create trigger recount after insert on public.likes for each row execute function public.recount();
+"""
+
+
+def test_two_rows_that_join_others_meet_under_one_of_them(tmp_path: Path) -> None:
+    file = tmp_path / "schema.sql"
+    file.write_text(JOINED)
+    with of_source(str(file)) as subject:
+        wanted = Wanted("public.likes/two-inserts-under-one-posts", levels=("read committed",))
+        (case,) = testing.tested(subject, Database(name="x"), wanted).cases
+    assert (case.verdict, case.found) == ("failed", "anomaly"), case
