@@ -27,7 +27,8 @@ class Scope:
 
     `outside` says whether objects that live in no schema (extensions, casts, publications …) are looked at, `cluster`
     whether roles and their memberships are, which all databases of the server share. `connections` says whether the connection
-    strings of subscriptions are, which only superusers may read.
+    strings of subscriptions are, which only superusers may read. `lent` are hidden schemas whose tables take triggers and policies of
+    others: those that run functions in scope, and all policies, are in scope; the tables are not.
     """
 
     schemas: frozenset[str] | None = None
@@ -35,6 +36,7 @@ class Scope:
     outside: bool = True
     cluster: bool = False
     connections: bool = False
+    lent: frozenset[str] = frozenset()
 
     def __contains__(self, schema: str) -> bool:
         if schema.startswith("pg_") or schema == "information_schema" or schema in OURS:
@@ -52,6 +54,10 @@ class Scope:
             wanted = ", ".join(literal(name) for name in sorted(self.schemas)) or "null"
             parts.append(f"{column} in ({wanted})")
         return "(" + " and ".join(parts) + ")"
+
+    def lends(self, column: str) -> str:
+        """Whether the schema in `column` is one of the lent, as an SQL condition."""
+        return f"{column} in ({', '.join(map(literal, sorted(self.lent)))})" if self.lent else "false"
 
 
 def _regex(pattern: str) -> str:

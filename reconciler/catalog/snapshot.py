@@ -227,13 +227,24 @@ def _digest(attributes: str) -> str:
 
 def within(snapshot: Snapshot, scope: Scope) -> Snapshot:
     """The part of a snapshot of everything that is in scope, as if it had been read with that scope."""
-    inside = {schema for schema in {_schema(id) for id in snapshot.digests} if not schema or schema in scope}
-    chosen = {id for id in snapshot.digests if _schema(id) in inside}
-    if not scope.outside:
-        chosen = {id for id in chosen if _schema(id)}
+    chosen = inside(snapshot, scope)
     if len(chosen) == len(snapshot.digests):
         return snapshot
     return restricted(snapshot, chosen)
+
+
+def inside(snapshot: Snapshot, scope: Scope) -> set[ObjectId]:
+    """What of a snapshot of everything is in scope."""
+    schemas = {schema for schema in {_schema(id) for id in snapshot.digests} if not schema or schema in scope}
+    chosen = {id for id in snapshot.digests if _schema(id) in schemas and (scope.outside or _schema(id))}
+    if scope.lent:
+        lent = (id for id in snapshot.digests if id.schema in scope.lent and id.kind in ("policy", "trigger"))
+        chosen |= {id for id in lent if id.kind == "policy" or _runs_ours(snapshot, id, schemas)}
+    return chosen
+
+
+def _runs_ours(snapshot: Snapshot, trigger: ObjectId, schemas: Collection[str]) -> bool:
+    return any(need.kind == "function" and need.schema in schemas for need in snapshot.edges.get(trigger, ()))
 
 
 def _schema(id: ObjectId) -> str:

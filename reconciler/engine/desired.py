@@ -54,11 +54,17 @@ class Desired:
 def scope_of(database: Database, declarations: Said, owned: Collection[ObjectId]) -> Scope:
     """Which schemas are managed: as configured, or public, those declared, and those we created something in. Where objects come
     from that are renamed, too."""
-    hidden = frozenset(database.exclude) | managed_schemas(database.platform)
+    platform = managed_schemas(database.platform)
+    hidden = frozenset(database.exclude) | platform
+    lent = frozenset(
+        s for s in platform if not any(fnmatch.fnmatchcase(s, pattern) for pattern in database.exclude)
+    )
     if database.schemas != "auto":
         chosen = frozenset(database.schemas)
         return Scope(
-            chosen | {_schema_of(r.old) for r in declarations.renames if _schema_of(r.new) in chosen}, hidden
+            chosen | {_schema_of(r.old) for r in declarations.renames if _schema_of(r.new) in chosen},
+            hidden,
+            lent=lent,
         )
     declared = {id.schema for id in declarations.places if id.schema}
     declared |= {schema for rename in declarations.renames if (schema := _schema_of(rename.old))}
@@ -67,7 +73,7 @@ def scope_of(database: Database, declarations: Said, owned: Collection[ObjectId]
     kept = {
         s for s in declared | {"public"} if not any(fnmatch.fnmatchcase(s, pattern) for pattern in hidden)
     }
-    return Scope(frozenset(kept), hidden)
+    return Scope(frozenset(kept), hidden, lent=lent)
 
 
 def desired(
@@ -97,30 +103,37 @@ def desired(
     database = shadow.create(owner=role)
     _lay_down(database, whole, scope, owned, role)
     with connect(database) as connection:
-        pristine = catalog.read(connection, scope)
+        around = catalog.read(connection)
+        pristine = catalog.within(around, scope)
     _load(database, declarations, shadow, role, trust)
     with connect(database) as connection:
-        found = catalog.read(connection, scope)
+        everything = catalog.read(connection)
+        found = catalog.within(everything, scope)
         if _give_to_owners(connection, found, live, declarations, role):
             found = catalog.read(connection, scope)
+    _refuse_foreign(around, everything, whole, scope, declarations)
     untouched = frozenset(id for id, digest in found.digests.items() if pristine.digests.get(id) == digest)
     return Desired(database, found, untouched)
 
 
 def _lay_down(database: Url, whole: Snapshot, scope: Scope, owned: Collection[ObjectId], role: str) -> None:
-    """What stands around the managed schemas, with all it rests on."""
+    """What stands around the managed schemas, with all it rests on. What rests on something in them cannot stand there yet, nor does it
+    change what declarations mean."""
+    managed = catalog.inside(whole, scope)
     start = {
         id for id in whole.facts
-        if (id.kind in _AROUND and id not in owned) or (_schema_of(id) and _schema_of(id) not in scope)
+        if (id.kind in _AROUND and id not in owned) or (_schema_of(id) and id not in managed)
     }  # fmt: skip
     chosen: set[ObjectId] = set()
     todo = list(start)
     while todo:
         id = todo.pop()
-        if id in chosen or (_schema_of(id) in scope and id.kind != "schema"):
+        if id in chosen or (id in managed and _schema_of(id) and id.kind != "schema"):
             continue
         chosen.add(id)
         todo += whole.edges.get(id, ())
+    while lacking := {id for id in chosen if not _rests_on(whole, id) <= chosen}:
+        chosen -= lacking
     if not chosen:
         return
     with connect(database) as connection:
@@ -128,6 +141,35 @@ def _lay_down(database: Url, whole: Snapshot, scope: Scope, owned: Collection[Ob
         wanted = catalog.restricted(whole, chosen)
         wanted = catalog.merged(wanted, {i: f for i, f in empty.facts.items() if i not in chosen}, {})
         trial.run(connection, complete(Context(empty, wanted, connection.info.user)))
+
+
+def _rests_on(whole: Snapshot, id: ObjectId) -> set[ObjectId]:
+    needs = set(whole.edges.get(id, ()))
+    parent = whole.facts[id].parent
+    return (needs if parent is None else needs | {parent}) & whole.facts.keys()
+
+
+def _refuse_foreign(
+    before: Snapshot, after: Snapshot, whole: Snapshot, scope: Scope, declarations: Declarations
+) -> None:
+    """Raises Stalled when the declarations change what belongs to the platform and the target has it otherwise: nobody would ever bring
+    it there. `before` and `after` they were loaded."""
+    managed = catalog.inside(after, scope)
+    foreign = [
+        id for id in sorted(before.digests.keys() | after.digests.keys())
+        if _schema_of(id) in scope.lent and id not in managed and before.digests.get(id) != after.digests.get(id)
+        and after.digests.get(id) != whole.digests.get(id)
+    ]  # fmt: skip
+    if not foreign:
+        return
+    places = (
+        f"{id.kind} {id}" + (f" ({place})" if (place := declarations.places.get(id)) else "")
+        for id in foreign[:5]
+    )
+    raise Stalled(
+        f"this belongs to the platform, and only triggers and policies on its tables are managed: {', '.join(places)}",
+        hint="take it out of the declarations and have it done by hand, as the platform's manual says",
+    )
 
 
 def _schema_of(id: ObjectId) -> str:
@@ -221,12 +263,12 @@ def depends_on(
     around = sorted(
         (str(i), i.kind, d)
         for i, d in whole.digests.items()
-        if i.kind in _AROUND or _schema_of(i) not in scope
+        if i.kind in _AROUND or (_schema_of(i) not in scope and i not in live.digests)
     )
     owners = sorted(
         (str(i), i.kind, f["owner"]) for i, f in live.facts.items() if f["owner"] and f["owner"] != role
     )
     return [
-        declarations.digest, live.major, repr(scope.schemas and sorted(scope.schemas)), sorted(scope.hidden), role,
+        declarations.digest, live.major, repr(scope.schemas and sorted(scope.schemas)), sorted(scope.hidden), sorted(scope.lent), role,
         around, owners, sorted((i.kind, str(i)) for i in owned if i.kind in _AROUND),
     ]  # fmt: skip

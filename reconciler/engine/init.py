@@ -102,7 +102,8 @@ def from_database(
     with connect(url) as live:
         platform = _platform_of(url)
         names = tuple(part.strip() for part in (schemas or "").split(",") if part.strip())
-        scope = Scope(frozenset(names) if names else None, platforms.managed_schemas(platform))
+        own = platforms.managed_schemas(platform)
+        scope = Scope(frozenset(names) if names else None, own, lent=own)
         state = catalog.read(live, scope)
         role = live.info.user
         major = live.info.server_version // 10000
@@ -113,7 +114,7 @@ def from_database(
         statements = complete(Context(empty, state, role))
     except Unplannable as reason:
         raise Stalled(f"this database cannot be written as declarations: {reason}") from None
-    configured = names or tuple(sorted(_schemas_of(state)))
+    configured = names or tuple(sorted(_schemas_of(state) - own))
     files = [
         _configuration(url.database, platform, configured), Skeleton(Path("schema", "README.md"), _README),
         *(Skeleton(Path("schema") / path, text) for path, text in spread(statements, state).items()),

@@ -100,6 +100,7 @@ def land(
             on_notice=on_note,
             changes=one.changes,
             moved=one.moved,
+            lent=work.scope.lent,
             out_of_order=out_of_order,
             client=", ".join(filter(None, (client(), work.database.origin))),
             consents=given.consents(one.migration, one.hazards, down=down),

@@ -114,7 +114,7 @@ def of_source(
 
 def _scope(platform: Platform) -> Scope:
     """Everything that is not the platform's own."""
-    return Scope(hidden=managed_schemas(platform))
+    return Scope(hidden=managed_schemas(platform), lent=managed_schemas(platform))
 
 
 def _declared(source: str, exclude: Path | None) -> Declarations:

@@ -12,7 +12,7 @@ from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.scope import Scope
 from reconciler.declare import Rename
 from reconciler.engine import cache, leftovers, unmoved
-from reconciler.engine.copy import copied, replicate_roles, settings_of
+from reconciler.engine.copy import copied, lend, replicate_roles, settings_of
 from reconciler.engine.declared import Said, said
 from reconciler.engine.desired import Desired, Trust, depends_on, desired, scope_of, with_what_is_there
 from reconciler.engine.sizes import sizes
@@ -147,6 +147,7 @@ def opened(look: Look, *, trust: Trust, told: Told = lambda stage: None) -> Iter
     with shadow(database.shadow, major=look.live.major, target=look.url, settings=look.settings) as server:
         with connect(look.url) as live:
             replicate_roles(live, server)
+            lend(live, server, look.scope, look.role)
             large = sizes(live, look.scope)
 
         @functools.cache
@@ -187,7 +188,7 @@ def with_extra(
 
     An undeclared object is dropped only when we created or adopted it, or when pruning was asked for. Parts of declared
     objects (columns, policies, triggers …) belong to the declaration and are never extra, nor is what the declaration gives
-    another name, with what is in it.
+    another name, with what is in it. What stands on a table of the platform is a part of nothing declared.
     """
     moved = {r.old for r in renames if r.new in wanted.facts}
     schemas = {id.name for id in moved if id.kind == "schema"}
@@ -199,7 +200,7 @@ def with_extra(
             moved.add(ObjectId("sequence", fact.id.schema, fact.id.name))
     extra = [
         id for id, fact in live.facts.items()
-        if fact.parent is None and id not in wanted.facts and id not in owned and id not in moved
+        if (fact.parent is None or fact.parent not in live.facts) and id not in wanted.facts and id not in owned and id not in moved
         and id.schema not in schemas and not prune
     ]  # fmt: skip
     kept: dict[ObjectId, Fact] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import TypedDict, Unpack
@@ -79,6 +79,8 @@ class Terms(TypedDict, total=False):
     """What this run creates and drops, for the inventory."""
     moved: Mapping[ObjectId, ObjectId]
     """What this run renames, before → after, for the inventory."""
+    lent: Collection[str]
+    """Schemas of the platform, on whose tables triggers and policies are ours, for the inventory."""
     client: str
     """Who at which machine, for the history."""
     consents: Sequence[Consent]
@@ -106,6 +108,7 @@ class _Terms:
     resolve: Callable[[str], str] | None = None
     changes: Sequence[Change] = ()
     moved: Mapping[ObjectId, ObjectId] = field(default_factory=dict)
+    lent: Collection[str] = ()
     client: str = ""
     consents: Sequence[Consent] = ()
     out_of_order: bool = False
@@ -245,7 +248,7 @@ def _run_one(
         if _role(inside) != role:  # a statement changed it: the history is written by who applies
             inside.execute(f"set local role {ident(role)}".encode())
         if last:
-            inventory.follow(inside, terms.changes, migration.version, terms.moved)
+            inventory.follow(inside, terms.changes, migration.version, terms.moved, terms.lent)
         history.record(
             inside,
             migration,

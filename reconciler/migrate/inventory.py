@@ -1,12 +1,12 @@
 """The objects that we created or adopted: only these may be dropped because a declaration is gone.
 
 Kept in the transaction of the change itself. Knows nothing of parts: columns, policies and their like
-belong to their table.
+belong to their table, unless that is the platform's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from reconciler.migrate.history import Connection, permitted, there
 from reconciler.model import Change, ObjectId
@@ -49,16 +49,18 @@ def follow(
     changes: Sequence[Change],
     version: str,
     moved: Mapping[ObjectId, ObjectId] | None = None,
+    lent: Collection[str] = (),
 ) -> None:
     """Enters what `changes` create and strikes out what they drop. What `moved` says is called differently (before → after) is
-    ours afterwards if it was before, and keeps the version that brought it."""
+    ours afterwards if it was before, and keeps the version that brought it. In the schemas `lent` a part stands for itself: its table is
+    not ours."""
     renamed = moved or {}
     if renamed:
         ours = {id: version for id, version in owned(connection).items() if id in renamed}
         release(connection, ours)
         for id, brought in ours.items():
             adopt(connection, [renamed[id]], brought)
-    whole = [change for change in changes if not change.id.part or change.id.part.startswith("(")]
+    whole = [c for c in changes if not c.id.part or c.id.part.startswith("(") or c.id.schema in lent]
     known = {*renamed, *renamed.values()}
     release(connection, (c.id for c in whole if c.verb == "drop" and c.id not in known))
     adopt(connection, (c.id for c in whole if c.verb == "create" and c.id not in known), version)

@@ -89,7 +89,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "TRG009",
         "a row trigger where a transition table does",
-        "warning",
+        "info",
         "An AFTER ROW trigger does nothing but append one row to another table for each of its own.",
         "Writing 10,000 rows costs more than twice what it does with one statement-level trigger over a transition table.",
         "One AFTER STATEMENT trigger per event, REFERENCING NEW TABLE AS new_rows (OLD TABLE AS old_rows), with INSERT … SELECT.",

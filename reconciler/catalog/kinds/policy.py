@@ -31,7 +31,7 @@ def read(scope: Scope, major: int) -> str:
             comment=r.comment("pg_policy", "p.oid"),
         ),
         source="pg_catalog.pg_policy as p join pg_catalog.pg_class as c on c.oid = p.polrelid join"
-        f" pg_catalog.pg_namespace as n on n.oid = c.relnamespace where {r.in_scope(scope)} and"
+        f" pg_catalog.pg_namespace as n on n.oid = c.relnamespace where {r.in_scope_or_lent(scope)} and"
         f" {r.no_member('pg_class', 'c.oid')}",
     )
 

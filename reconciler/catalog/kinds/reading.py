@@ -145,6 +145,11 @@ def in_scope(scope: Scope, namespace: str = "n") -> str:
     return scope.sql(f"{namespace}.nspname")
 
 
+def in_scope_or_lent(scope: Scope, also: str = "true") -> str:
+    """The same, or put on a table that is lent, where `also` holds."""
+    return f"({in_scope(scope)} or {scope.lends('n.nspname')} and {also})"
+
+
 HERE = "(select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())"
 """The OID of this database: subscriptions and some settings are kept for the whole server."""
 

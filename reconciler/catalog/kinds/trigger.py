@@ -13,6 +13,13 @@ from reconciler.pg import ident, literal
 STATES = {"O": "enable", "D": "disable", "A": "enable always", "R": "enable replica"}
 
 
+def _runs_ours(scope: Scope) -> str:
+    return (
+        "exists (select from pg_catalog.pg_proc as f join pg_catalog.pg_namespace as fn on fn.oid = f.pronamespace"
+        f" where f.oid = t.tgfoid and {r.in_scope(scope, 'fn')})"
+    )
+
+
 def read(scope: Scope, major: int) -> str:
     return r.select(
         "pg_trigger",
@@ -34,7 +41,7 @@ def read(scope: Scope, major: int) -> str:
         source="pg_catalog.pg_trigger as t join pg_catalog.pg_class as c on c.oid = t.tgrelid join"
         " pg_catalog.pg_namespace as n on n.oid = c.relnamespace where (not t.tgisinternal or t.tgparentid <> 0 and t.tgconstraint = 0) and (t.tgparentid = 0 or t.tgenabled <> (select p.tgenabled"
         " from pg_catalog.pg_trigger as p where p.oid = t.tgparentid)) and"
-        f" {r.not_ours('t')} and {r.in_scope(scope)} and {r.no_member('pg_class', 'c.oid')} and {r.no_member('pg_trigger', 't.oid')}",
+        f" {r.not_ours('t')} and {r.in_scope_or_lent(scope, _runs_ours(scope))} and {r.no_member('pg_class', 'c.oid')} and {r.no_member('pg_trigger', 't.oid')}",
     )
 
 

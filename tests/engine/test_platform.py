@@ -1,0 +1,126 @@
+"""What a team puts on the platform's tables is declared like anything else; the tables are left alone, and so is what others put there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from reconciler.engine.applying import apply
+from reconciler.engine.drift import drift
+from reconciler.engine.init import from_database
+from reconciler.errors import Stalled
+from reconciler.model import ObjectId
+from reconciler.platforms import prelude
+
+from .conftest import Project
+
+Make = Callable[..., Project]
+PLATFORM = prelude("supabase") + (
+    "create schema if not exists storage; create table storage.objects (id uuid primary key, bucket_id text, owner uuid, name text);"
+    "alter table storage.objects enable row level security; grant usage on schema storage to authenticated;"
+)
+OURS = """\
+create table profiles (id uuid primary key references auth.users (id) on delete cascade, name text);
+alter table profiles enable row level security;
+create policy own on profiles to authenticated using (id = (select auth.uid())) with check (id = (select auth.uid()));
+create function new_user() returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  insert into public.profiles (id, name) values (new.id, new.email);
+  return new;
+end $$;
+create function is_mine(name text) returns boolean language sql stable as 'select name like auth.uid()::text || ''/%''';
+"""
+TRIGGER = "create trigger on_auth_user_created after insert on auth.users for each row execute function new_user();\n"
+POLICY = "create policy files on storage.objects for select to authenticated using (bucket_id = 'f' and public.is_mine(name));\n"
+FIRES, FILES = (
+    ObjectId("trigger", "auth", "users", "on_auth_user_created"),
+    ObjectId("policy", "storage", "objects", "files"),
+)
+THERE = (
+    "select tgname::text from pg_trigger where tgrelid = 'auth.users'::regclass and not tgisinternal"
+    " union all select polname::text from pg_policy where polrelid = 'storage.objects'::regclass order by 1"
+)
+
+
+def test_triggers_and_policies_on_its_tables_are_brought_kept_and_taken_away(project: Make) -> None:
+    p = project(OURS + TRIGGER + POLICY, live=PLATFORM, platform="supabase")
+    p.sql("create policy others on storage.objects for delete to authenticated using (owner = auth.uid())")
+    missing = {change.id for change in drift(p.database).changes}
+    assert {FIRES, FILES} <= missing
+    apply(p.database, allow={"ADDS_FINDING"})
+    assert p.sql(THERE) == [("files",), ("on_auth_user_created",), ("others",)]
+    seen = drift(p.database)
+    assert seen.changes == () and [id.part for id in seen.extra] == ["others"]
+    p.sql("insert into auth.users (id, email) values (gen_random_uuid(), 'a@example.com')")
+    assert p.sql("select name from profiles") == [("a@example.com",)]
+
+    p.sql(
+        "drop trigger on_auth_user_created on auth.users; alter policy files on storage.objects using (true)"
+    )
+    assert {change.id for change in drift(p.database).changes} == {FIRES, FILES}
+    apply(p.database, allow={"all"})
+    assert drift(p.database).changes == ()
+
+    p.declare(OURS)  # what we brought goes with its declaration, what others brought stays
+    apply(p.database, allow={"all"})
+    assert p.sql(THERE) == [("others",)]
+
+
+def test_what_is_there_already_is_no_obstacle_and_is_not_dropped(project: Make) -> None:
+    """A project that comes with its trigger: what runs a function of ours cannot be laid down before the function."""
+    p = project(
+        OURS + "create table more (id integer primary key);",
+        live=PLATFORM + OURS + TRIGGER + POLICY,
+        platform="supabase",
+    )
+    seen = drift(p.database)
+    assert {id.part for id in seen.extra} == {FIRES.part, FILES.part}
+    assert {change.id.name for change in seen.changes} == {"more"}
+    apply(p.database, allow={"ADDS_FINDING"})
+    assert p.sql(THERE) == [(FILES.part,), (FIRES.part,)]
+
+
+def test_the_tables_themselves_are_not_declared(project: Make) -> None:
+    p = project(OURS, live=PLATFORM + OURS, platform="supabase")
+    assert drift(p.database).changes == ()
+    p.declare(
+        "create index if not exists by_email on auth.users (email);\ncomment on schema auth is 'ours';",
+        "more.sql",
+    )
+    with pytest.raises(Stalled, match=r"belongs to the platform.*index auth\.by_email.*schema auth"):
+        drift(p.database)
+    p.sql("create index if not exists by_email on auth.users (email); comment on schema auth is 'ours'")
+    assert drift(p.database).changes == ()  # somebody did it: nothing is left to say
+
+
+def test_a_database_with_both_is_written_as_declarations(project: Make, tmp_path: Path) -> None:
+    p = project("", live=PLATFORM + OURS + TRIGGER + POLICY, platform="supabase")
+    written = from_database(
+        p.url.reveal(),
+        tmp_path / "new",
+        shadow=p.url.reveal(),
+        schemas=None,
+        baseline=False,
+        now=datetime.now(UTC),
+    )
+    assert written.residue == ()
+    text = "".join(path.read_text() for path in (tmp_path / "new").rglob("*.sql"))
+    assert "on_auth_user_created" in text and "files" in text and "create table auth." not in text
+
+
+def test_what_lies_outside_and_rests_on_what_is_managed_is_no_obstacle(project: Make) -> None:
+    outside = (
+        "create schema other; create table t (id integer primary key); create function f() returns trigger language plpgsql as"
+        " 'begin return new; end'; create view other.v as select id from t; create table other.u (id integer references t);"
+        " create trigger u before insert on other.u for each row execute function f();"
+    )
+    inside = "create table t (id integer primary key);\ncreate function f() returns trigger language plpgsql as 'begin return new; end';\n"
+    p = project(inside, live=outside, exclude=["other"])
+    assert drift(p.database).changes == ()
+    p.declare(inside + "create table more (id integer primary key);")
+    apply(p.database)
+    assert drift(p.database).changes == ()
+    assert p.sql("select count(*) from pg_trigger where tgname = 'u'") == [(1,)]
