@@ -50,6 +50,7 @@ def drift(screen: Screen, target: Target) -> None:
     """
     from reconciler.cli.present import objects, plan
     from reconciler.engine import document
+    from reconciler.engine.drift import as_declared
     from reconciler.engine.drift import drift as engine_drift
 
     database = target.one(screen)
@@ -71,7 +72,7 @@ def drift(screen: Screen, target: Target) -> None:
         screen.say_all(plan.extra_lines(found.extra))
         screen.say_all(plan.unmodelled_lines(found.unmodelled))
         if not drifted and not found.unmodelled:
-            screen.say("No drift: the database is as declared.")
+            screen.say(f"No drift: {as_declared(database)}.")
     raise typer.Exit(3 if found.unmodelled else int(drifted))
 
 

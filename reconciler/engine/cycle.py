@@ -16,7 +16,7 @@ from reconciler.engine import proposals, suspending
 from reconciler.engine.applying import apply
 from reconciler.engine.checkout import used
 from reconciler.engine.desired import Trust
-from reconciler.engine.drift import Drift, drift
+from reconciler.engine.drift import Drift, as_declared, drift
 from reconciler.engine.fetching import known
 from reconciler.engine.landing import Warrant
 from reconciler.engine.phases import in_phases
@@ -159,7 +159,7 @@ def _moment(now: datetime | None) -> str:
 
 def _status(database: Database, seen: Drift, at: str) -> Status:
     facts = {"drift": dict(Counter(f"{change.id.kind}:{change.verb}" for change in seen.changes))}
-    return Status(database.name, at, _conditions(seen, at), seen.changes, seen.extra, facts=facts)
+    return Status(database.name, at, _conditions(database, seen, at), seen.changes, seen.extra, facts=facts)
 
 
 def _proposed(database: Database, trust: Trust, told: Told) -> tuple[str, Proposal]:
@@ -183,13 +183,13 @@ def _proposed(database: Database, trust: Trust, told: Told) -> tuple[str, Propos
     return migration.filename, made
 
 
-def _conditions(seen: Drift, at: str) -> tuple[Condition, ...]:
+def _conditions(database: Database, seen: Drift, at: str) -> tuple[Condition, ...]:
     if seen.changes:
         first = ", ".join(f"{c.verb} {c.id.kind} {c.id}" for c in seen.changes[:3])
         more = f" and {len(seen.changes) - 3} more" if len(seen.changes) > 3 else ""
         sync = Condition("InSync", "False", "Drifted", f"{len(seen.changes)} differences: {first}{more}", at)
     else:
-        sync = Condition("InSync", "True", "AsDeclared", "the database is as declared", at)
+        sync = Condition("InSync", "True", "AsDeclared", as_declared(database), at)
     extra = Condition(
         "ExtraObjects", "True" if seen.extra else "False", "Undeclared" if seen.extra else "None",
         f"{len(seen.extra)} undeclared objects stay as they are" if seen.extra else "nothing undeclared", at,

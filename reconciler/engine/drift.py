@@ -45,6 +45,16 @@ def drift(database: Database, *, trust: Trust = "reviewed", told: Told = lambda 
         return _between(database, look, work.wanted, work.extra, trust)
 
 
+def as_declared(database: Database) -> str:
+    """What may be said where nothing differs: of what the configuration keeps out nothing is known."""
+    apart = f", but for {', '.join(database.exclude)}, which nobody looks at" if database.exclude else ""
+    if database.schemas == "auto":
+        return f"the database is as declared{apart}"
+    chosen = "schema" if len(database.schemas) == 1 else "schemas"
+    verb = "is" if len(database.schemas) == 1 else "are"
+    return f"{chosen} {', '.join(database.schemas)} {verb} as declared{apart or '; others are not looked at'}"
+
+
 def _between(
     database: Database, look: Look, wanted: Snapshot, extra: tuple[ObjectId, ...], trust: Trust
 ) -> Drift:

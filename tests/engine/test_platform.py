@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.engine.applying import apply
-from reconciler.engine.drift import drift
+from reconciler.engine.drift import as_declared, drift
 from reconciler.engine.init import from_database
 from reconciler.errors import Stalled
 from reconciler.model import ObjectId
@@ -124,3 +124,7 @@ def test_what_lies_outside_and_rests_on_what_is_managed_is_no_obstacle(project: 
     apply(p.database)
     assert drift(p.database).changes == ()
     assert p.sql("select count(*) from pg_trigger where tgname = 'u'") == [(1,)]
+    # And nobody says of it that it is as declared.
+    assert as_declared(p.database) == "the database is as declared, but for other, which nobody looks at"
+    chosen = p.database.model_copy(update={"schemas": ("public",), "exclude": ()})
+    assert as_declared(chosen) == "schema public is as declared; others are not looked at"
