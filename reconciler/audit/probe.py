@@ -69,7 +69,8 @@ def attacked(world: World, snapshot: Snapshot, *, told: Told = _silent) -> Attac
 def _parted(scene: Scene, snapshot: Snapshot, things: Iterable[Thing]) -> tuple[list[Thing], tuple[str, ...]]:
     """What is to be attacked, and sentences that name the rest. What stands beside audited objects is one of them, whether or not the snapshot
     knows it."""
-    schemas = {id.schema for id in snapshot.digests}
+    # A trigger or a policy on a table of the platform does not make that table one's own.
+    schemas = {id.schema for id in snapshot.digests if id.kind not in ("trigger", "policy")}
     extensions = {r.id: r.extension for r in scene.catalogue.relations.values() if r.extension}
     attacked: list[Thing] = []
     beside: dict[str, list[str]] = {}

@@ -1,5 +1,6 @@
 -- What a plain PostgreSQL server lacks for a schema written for Supabase: the API roles, the functions that read the
--- JWT of a request, auth.users to refer to, and the privileges that every new object in public receives.
+-- JWT of a request, auth.users to refer to, storage.objects and realtime.messages to put policies on, and the privileges
+-- that every new object in public receives.
 -- For scratch and local servers only; Supabase itself has all of this. Runs as a superuser, any number of times.
 -- ${owner} is the role that will own the declared objects, already quoted.
 
@@ -93,6 +94,69 @@ create table if not exists auth.users (
 );
 alter table auth.users enable row level security;
 grant all on auth.users to ${owner};
+
+-- Files and channels: the tables that a project puts policies on, and the functions those ask.
+create schema if not exists storage;
+create schema if not exists realtime;
+grant usage on schema storage, realtime to anon, authenticated, service_role, ${owner};
+
+create table if not exists storage.buckets (
+  id text primary key,
+  name text not null unique,
+  owner uuid,
+  public boolean default false,
+  file_size_limit bigint,
+  allowed_mime_types text[],
+  owner_id text,
+  created_at timestamptz default now(),
+  updated_at timestamptz default now()
+);
+create table if not exists storage.objects (
+  id uuid primary key default gen_random_uuid(),
+  bucket_id text references storage.buckets (id),
+  name text,
+  owner uuid,
+  owner_id text,
+  metadata jsonb,
+  user_metadata jsonb,
+  version text,
+  path_tokens text[] generated always as (string_to_array(name, '/')) stored,
+  created_at timestamptz default now(),
+  updated_at timestamptz default now(),
+  last_accessed_at timestamptz default now(),
+  unique (bucket_id, name)
+);
+create table if not exists realtime.messages (
+  id uuid primary key default gen_random_uuid(),
+  topic text not null,
+  extension text not null,
+  event text,
+  payload jsonb,
+  private boolean default false,
+  inserted_at timestamp not null default now(),
+  updated_at timestamp not null default now()
+);
+alter table storage.buckets enable row level security;
+alter table storage.objects enable row level security;
+alter table realtime.messages enable row level security;
+grant all on storage.buckets, storage.objects to anon, authenticated, service_role, ${owner};
+grant select, insert on realtime.messages to anon, authenticated, service_role, ${owner};
+
+create or replace function storage.foldername(name text) returns text[]
+language sql immutable
+as $$ select (pg_catalog.string_to_array(name, '/'))[1 : pg_catalog.cardinality(pg_catalog.string_to_array(name, '/')) - 1] $$;
+
+create or replace function storage.filename(name text) returns text
+language sql immutable
+as $$ select (pg_catalog.string_to_array(name, '/'))[pg_catalog.cardinality(pg_catalog.string_to_array(name, '/'))] $$;
+
+create or replace function storage.extension(name text) returns text
+language sql immutable
+as $$ select pg_catalog.reverse(pg_catalog.split_part(pg_catalog.reverse(storage.filename(name)), '.', 1)) $$;
+
+create or replace function realtime.topic() returns text
+language sql stable
+as $$ select nullif(pg_catalog.current_setting('realtime.topic', true), '') $$;
 
 -- Supabase gives the API roles everything on what is created in public, so that only row-level security and explicit
 -- revokes protect it. Reproduced because it is what a declaration meets there.

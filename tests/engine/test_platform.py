@@ -18,10 +18,7 @@ from reconciler.platforms import prelude
 from .conftest import Project
 
 Make = Callable[..., Project]
-PLATFORM = prelude("supabase") + (
-    "create schema if not exists storage; create table storage.objects (id uuid primary key, bucket_id text, owner uuid, name text);"
-    "alter table storage.objects enable row level security; grant usage on schema storage to authenticated;"
-)
+PLATFORM = prelude("supabase")
 OURS = """\
 create table profiles (id uuid primary key references auth.users (id) on delete cascade, name text);
 alter table profiles enable row level security;

@@ -144,9 +144,10 @@ def test_what_cannot_be_attacked_is_named(leaky: Seen) -> None:
     remote = {c: leaky.cell("public.remote", c, MEMBER) for c in ("SELECT", "DELETE")}
     assert {c: cell.verdict for c, cell in remote.items()} == {"SELECT": "undecided", "DELETE": "isolated"}
     assert "on another server" in remote["SELECT"].reason
-    (beside,) = leaky.result.beside
-    assert beside.startswith("not attacked, as the schema auth is no part of what is audited: ")
-    assert "auth.uid()" in beside and "auth.users" in beside
+    (auth, *others) = leaky.result.beside
+    assert auth.startswith("not attacked, as the schema auth is no part of what is audited: ")
+    assert "auth.uid()" in auth and "auth.users" in auth
+    assert [sentence.split()[5] for sentence in others] == ["realtime", "storage"]
 
 
 @pytest.mark.majors

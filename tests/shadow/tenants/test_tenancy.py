@@ -42,6 +42,8 @@ EXPECTED = {
 def by_ownership(found: Tenancy) -> dict[str, list[str]]:
     made: dict[str, list[str]] = {}
     for id, owned in found.tables.items():
+        if id.schema in ("storage", "realtime"):  # the platform's
+            continue
         made.setdefault(owned.ownership, []).append(id.name)
     return {kind: sorted(names) for kind, names in made.items()}
 
