@@ -6,6 +6,7 @@ the reason. The names are stable: the same schema gives the same races.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -62,13 +63,20 @@ def races(
 ) -> Iterator[Made]:
     """Those of every table with triggers, at no level in particular yet; with three `sessions` also one of three inserts. `connection` is a superuser's in the world's database."""
     by_table: dict[int, set[str]] = {}
+    said: dict[int, str] = {}
     for trigger in triggers:
         by_table.setdefault(trigger.relation, set()).update(trigger.events)
+        said[trigger.relation] = f"{said.get(trigger.relation, '')}\n{trigger.source}"
     for oid, events in by_table.items():
         relation = material.catalogue.relations.get(oid)
         if relation is None or relation.kind not in ("r", "p"):
             continue
-        for draft in (*drafts(connection, material, relation), *_three(material, relation, sessions)):
+        found = (
+            *drafts(connection, material, relation),
+            *_marked(material, relation, said[oid]),
+            *_three(material, relation, sessions),
+        )
+        for draft in found:
             if not draft.fires & events:
                 continue
             name = f"{relation.id}/{draft.name}"
@@ -167,6 +175,31 @@ def drafts(connection: Connection, material: Material, relation: Relation) -> It
     bare = (*material.away(relation, last, itself=False), *bare)
     both_gone = ((material.delete(relation, last),), gone)
     yield Draft("two-deletes-of-two-rows", both_gone, bare, frozenset({"delete"}))
+
+
+def _marked(material: Material, relation: Relation, said: str) -> Iterator[Draft]:
+    """Two rows get a mark that the triggers' functions speak of (is_default, primary): at most one of them may keep it, or it counts."""
+    rows = material.rows(relation)
+    if len(rows) < 2:
+        return
+    last, other = rows[-1], rows[-2]
+    above = parents(relation, last)
+    beside = {**other, **above}
+    both = (*material.away(relation, last), *material.away(relation, other))
+    for column in relation.columns:
+        if (
+            column.type != "boolean"
+            or column.generated
+            or not re.search(rf"\b{re.escape(column.name)}\b", said)
+        ):
+            continue
+        to = {column.name: "false" if last.get(column.name) in ("t", "true") else "true"}
+        inserts = tuple((material.insert(relation, {**row, **to}),) for row in (last, beside))
+        yield Draft(f"two-inserts-with-{column.name}", inserts, both, frozenset({"insert"}), optional=True)
+        updates = tuple((material.update(relation, row, (column.name,), to),) for row in (last, other))
+        # Both without the mark, under the same parents: in replica mode nothing but the table's own keys minds.
+        moved = (material.update(relation, other, (*above, column.name), last),)
+        yield Draft(f"two-updates-of-{column.name}", updates, moved, frozenset({"update"}), optional=True)
 
 
 def _three(material: Material, relation: Relation, sessions: int) -> Iterator[Draft]:

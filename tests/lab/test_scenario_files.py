@@ -108,3 +108,29 @@ def test_two_rows_that_join_others_meet_under_one_of_them(tmp_path: Path) -> Non
         wanted = Wanted("public.likes/two-inserts-under-one-posts", levels=("read committed",))
         (case,) = testing.tested(subject, Database(name="x"), wanted).cases
     assert (case.verdict, case.found) == ("failed", "anomaly"), case
+
+
+MARKED = """
+create table public.people (id integer primary key);
+create table public.addresses (id integer primary key, person integer not null references public.people (id), line text, main boolean not null default false);
+create function public.one_main() returns trigger language plpgsql as $$
+begin
+  if new.main then
+    update public.addresses set main = false where person = new.person and main and id <> new.id;
+  end if;
+  return new;
+end $$;
+create trigger one_main before insert or update on public.addresses for each row execute function public.one_main();
+"""
+
+
+def test_two_rows_get_a_mark_of_which_the_trigger_keeps_one(tmp_path: Path) -> None:
+    file = tmp_path / "schema.sql"
+    file.write_text(MARKED)
+    with of_source(str(file)) as subject:
+        wanted = Wanted("public.addresses/*main", levels=("read committed",))
+        found = testing.tested(subject, Database(name="x"), wanted).cases
+    assert [(case.name.rpartition("/")[2], case.found) for case in found] == [
+        ("two-inserts-with-main", "anomaly"),
+        ("two-updates-of-main", "anomaly"),
+    ]
