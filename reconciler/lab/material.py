@@ -29,6 +29,8 @@ _IDENTITY = (
     " and a.attrelid >= 16384 order by 1, 2"
 )
 _CLOCK = re.compile(r"\bnow\(|current_timestamp|clock_timestamp|localtimestamp|current_date", re.IGNORECASE)
+TEXTS = ("text", "character varying", "character(", "citext")
+"""How the names of types begin that hold words."""
 NOBODY = Identity("superuser", "")
 """Acts without becoming anybody."""
 
@@ -243,6 +245,16 @@ def change(
         ):
             return sql
     return ""
+
+
+def labels(connection: Connection, type: str) -> list[str]:
+    """Those of an enum, in its order; empty for other types."""
+    rows = connection.execute(
+        "select e.enumlabel::text from pg_catalog.pg_enum as e where e.enumtypid = pg_catalog.to_regtype(%s)"
+        " order by e.enumsortorder",
+        (type,),
+    ).fetchall()
+    return [str(label) for (label,) in rows]
 
 
 def met(error: psycopg.Error) -> str:

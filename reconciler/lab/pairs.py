@@ -14,7 +14,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from reconciler.lab.invariants import Invariants
-from reconciler.lab.material import Material, Values, acting, change, prepared, without
+from reconciler.lab.material import TEXTS, Material, Values, acting, change, labels, prepared, without
 from reconciler.lab.reach import reads
 from reconciler.lab.triggers import Trigger
 from reconciler.lab.values import Actor, Race
@@ -24,7 +24,11 @@ from reconciler.shadow.tenants.typical import leaving
 
 Connection = psycopg.Connection[TupleRow]
 _LOOKED_AT = 3
-"""How many tables that a trigger reads are changed meanwhile."""
+"""How many tables that a trigger reads are changed meanwhile, and to how many states."""
+_STARTS = 8
+"""How many states are tried from which a row may come to another."""
+_WORD = re.compile(r"'([A-Za-z]\w*)'")
+"""A string in a function that may be the name of a state."""
 
 
 OPPOSITE = "updates-in-opposite-order"
@@ -72,7 +76,7 @@ def races(
         if relation is None or relation.kind not in ("r", "p"):
             continue
         found = (
-            *drafts(connection, material, relation),
+            *drafts(connection, material, relation, said),
             *_marked(material, relation, said[oid]),
             *_three(material, relation, sessions),
         )
@@ -112,8 +116,10 @@ def _protected(
     return {name: query for name, query in invariants.items() if name not in broken}
 
 
-def drafts(connection: Connection, material: Material, relation: Relation) -> Iterator[Draft]:
-    """Every race of one table."""
+def drafts(
+    connection: Connection, material: Material, relation: Relation, said: Mapping[int, str]
+) -> Iterator[Draft]:
+    """Every race of one table. `said` is the text of the functions of each table's triggers."""
     rows = material.rows(relation)
     if not rows:
         return
@@ -123,7 +129,7 @@ def drafts(connection: Connection, material: Material, relation: Relation) -> It
     insert = material.insert(relation, last)
     yield Draft("two-inserts-of-one-key", ((insert,), (insert,)), away, frozenset({"insert"}))
     yield from _references(material, relation, last, insert, away)
-    yield from _looked_at(connection, material, relation, last, insert, away)
+    yield from _looked_at(connection, material, relation, last, insert, away, said)
     if other is None:
         if one := change(connection, material, relation, last, last):
             yield Draft("two-updates-of-one-row", ((one,), (one,)), (), frozenset({"update"}))
@@ -300,6 +306,7 @@ def _looked_at(
     insert_row: Values,
     insert: str,
     away: Sequence[str],
+    said: Mapping[int, str],
 ) -> Iterator[Draft]:
     """The insert against a change, and against the delete, of rows that it makes its triggers read."""
     pointed = {key.target for key in relation.keys}
@@ -317,8 +324,46 @@ def _looked_at(
             put_away = tuple(material.update(target, row, [name], {name: then}) for row in left)
             called = f"insert-against-{name}-of-{target.name}"
             yield Draft(called, ((insert,), put_away), tuple(away), frozenset({"insert"}), optional=True)
+        for one in (_pointed(material, relation, target, insert_row) or rows[-1:])[:1]:
+            yield from _steps(connection, material, relation, target, one, insert, away, said)
         if rows and target.oid not in pointed:
             bare = tuple(s for row in rows for s in material.away(target, row, itself=False))
             gone = tuple(material.delete(target, row) for row in rows)
             name = f"insert-against-delete-of-{target.name}"
             yield Draft(name, ((insert,), gone), (*away, *bare), frozenset({"insert"}), elsewhere=True)
+
+
+def _steps(
+    connection: Connection,
+    material: Material,
+    relation: Relation,
+    target: Relation,
+    row: Values,
+    insert: str,
+    away: Sequence[str],
+    said: Mapping[int, str],
+) -> Iterator[Draft]:
+    """The insert against a step of this row to a state of which its triggers speak (shipped, closed), from the first state that may take
+    it while the insert may still go in."""
+    own = said.get(relation.oid, "")
+    words = list(dict.fromkeys(_WORD.findall(own)))
+    known = list(dict.fromkeys((*_WORD.findall(said.get(target.oid, "")), *words)))
+    for name in material.plain(target):
+        column = target.column(name)
+        if column is None or not re.search(rf"\b{re.escape(name)}\b", own):
+            continue
+        allowed = labels(connection, column.type)
+        if not allowed and not column.type.startswith(TEXTS):
+            continue
+        for to in [word for word in words if not allowed or word in allowed][:_LOOKED_AT]:
+            step = material.update(target, row, [name], {name: to})
+            for start in [label for label in (row.get(name), *(allowed or known)) if label not in (None, to)][
+                :_STARTS
+            ]:
+                given = (*away, material.update(target, row, [name], {name: start}))
+                if acting(connection, material, relation, ((insert,), (step,)), given).actors:
+                    called = f"insert-against-{name}-{to}-of-{target.name}"
+                    yield Draft(
+                        called, ((insert,), (step,)), given, frozenset({"insert"}), True, elsewhere=True
+                    )
+                    break

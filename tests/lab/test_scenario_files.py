@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from reconciler.cli.present.test import test_lines as lines_of
 from reconciler.engine import testing
 from reconciler.engine.subject import of_source
@@ -134,3 +136,36 @@ def test_two_rows_get_a_mark_of_which_the_trigger_keeps_one(tmp_path: Path) -> N
         ("two-inserts-with-main", "anomaly"),
         ("two-updates-of-main", "anomaly"),
     ]
+
+
+STEPS = """
+create table public.orders (id integer primary key, state text not null default 'open' check (state in ('open', 'paid', 'shipped')),
+  pieces bigint not null default 0);
+create table public.lines (id integer primary key, order_id integer not null references public.orders (id), qty integer not null);
+create function public.step() returns trigger language plpgsql as $$
+begin
+  if new.state = 'shipped' and old.state <> 'paid' then raise exception 'order % is not paid', old.id; end if;
+  if new.state = 'shipped' then new.pieces := (select coalesce(sum(l.qty), 0) from public.lines as l where l.order_id = new.id); end if;
+  return new;
+end $$;
+create trigger step before update of state on public.orders for each row execute function public.step();
+create function public.still_open() returns trigger language plpgsql as $$
+begin
+  if (select state from public.orders where id = new.order_id{}) = 'shipped' then raise exception 'order % is shipped', new.order_id; end if;
+  return new;
+end $$;
+create trigger still_open before insert on public.lines for each row execute function public.still_open();
+"""
+
+
+@pytest.mark.parametrize(("lock", "found"), [("", "anomaly"), (" for share", "serial")])
+def test_a_row_goes_in_while_its_parent_comes_to_the_state_that_forbids_it(
+    tmp_path: Path, lock: str, found: str
+) -> None:
+    """From the state that may come to it, which is none of the made-up rows'."""
+    file = tmp_path / "schema.sql"
+    file.write_text(STEPS.format(lock))
+    with of_source(str(file)) as subject:
+        wanted = Wanted("public.lines/insert-against-state-shipped-of-orders", levels=("read committed",))
+        (case,) = testing.tested(subject, Database(name="x"), wanted).cases
+    assert case.found == found, case

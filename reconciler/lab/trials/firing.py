@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.declare.lexer import Token
-from reconciler.lab.material import NOBODY, without
+from reconciler.lab.material import NOBODY, TEXTS, labels, without
 from reconciler.lab.trials.bench import Bench, Came, Firing, Tried
 from reconciler.lab.triggers import Trigger
 from reconciler.shadow.bodies.body import constant
@@ -24,8 +24,6 @@ _BROKEN = {
 """SQLSTATEs that speak of the function and not of the row (manual: appendix A)."""
 
 _WORDS = 12
-_TEXTS = ("text", "character varying", "character(", "citext")
-_LABELS = "select e.enumlabel::text from pg_catalog.pg_enum as e where e.enumtypid = pg_catalog.to_regtype(%s) order by e.enumsortorder"
 
 
 def firings(bench: Bench, trigger: Trigger) -> Iterator[Firing | Tried]:
@@ -111,8 +109,7 @@ def _moves(
     for name in material.plain(relation):
         column = relation.column(name)
         kind = column.type if column else ""
-        labels = bench.connection.execute(_LABELS, (kind,)).fetchall()
-        for value in [label for (label,) in labels] or (words if kind.startswith(_TEXTS) else []):
+        for value in labels(bench.connection, kind) or (words if kind.startswith(TEXTS) else []):
             if value != row.get(name):
                 yield material.update(relation, row, [name], {name: value}), ()
 
