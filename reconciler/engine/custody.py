@@ -77,9 +77,9 @@ def _session(database: Database) -> Callable[[], Connection]:
 def bounded(live: Connection, database: Database) -> Iterator[None]:
     """A transaction that gives up when somebody else has a lock for longer than an apply would wait."""
     with live.transaction():
-        pooling.require(live)
         # A look after a lock has to see what was committed while that was waited for, whatever this role's default is.
         live.execute("set transaction isolation level read committed")
+        pooling.require(live)
         live.execute("select pg_catalog.set_config('lock_timeout', %s, true)", (str(database.lock_timeout),))
         yield
 

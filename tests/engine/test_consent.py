@@ -97,24 +97,24 @@ def test_a_loop_writes_the_file_waits_for_approval_and_goes_on(project: Make) ->
         )
 
 
-@pytest.mark.thorough
 def test_an_approval_outlives_the_process_whose_file_it_was(project: Make, tmp_path: Path) -> None:
-    """Two processes have folders of their own; who leads next plans the same anew. What differs by a word has no approval."""
+    """The folder goes with the process; who leads next plans the same anew. What differs by a word has no approval."""
     p, version = pending_drop(project)
     given = approve(p.database, approvable(p.database, version))
-    elsewhere = p.database.model_copy(update={"migrations_dir": tmp_path / "elsewhere"})
+    p.database.migrations.rename(tmp_path / "gone")
     p.declare(LESS.replace("b text", "b text, c text"))
     with pytest.raises(Stalled, match="DELETES_DATA"):
-        apply(elsewhere, again=False)
+        apply(p.database, again=False)
     p.declare(LESS)
-    (row,) = apply(elsewhere, again=False)
+    (row,) = apply(p.database, again=False)
     assert (row.version, row.consents) == (
         version,
         (Consent("DELETES_DATA", "approve", given.who, given.at),),
     )
-    assert [path.name[:14] for path in (tmp_path / "elsewhere").glob("*.sql")] == [version]
+    assert [name[:14] for name in p.migrations] == [version]
 
 
+@pytest.mark.thorough
 def test_an_edited_file_has_no_approval_and_one_can_be_taken_back(project: Make) -> None:
     p, version = pending_drop(project)
     approve(p.database, approvable(p.database, version))
