@@ -82,7 +82,14 @@ class Daemon:
         return dict(json.loads(self.get(f"api/v1/databases/{name}")))
 
     def condition(self, type: str = "InSync", name: str = "one") -> str:
-        found = [c["status"] for c in self.status(name)["conditions"] if c["type"] == type]
+        """Empty while there is none: the page answers before the databases are known."""
+        try:
+            status = self.status(name)
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return ""
+            raise
+        found = [c["status"] for c in status["conditions"] if c["type"] == type]
         return str(found[0]) if found else ""
 
     def metrics(self) -> dict[str, float]:
