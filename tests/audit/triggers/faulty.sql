@@ -210,7 +210,7 @@ grant delete on public.audit_log to authenticated;
 create table public.activities (
   id uuid primary key default gen_random_uuid(), org_id uuid not null references public.orgs, what text not null
 );
-create view public.doings with (security_invoker = true) as select a.org_id, a.what from public.activities as a;
+create view public.doings as select a.org_id, a.what from public.activities as a where a.org_id = (select private.org());
 create function private.doing() returns trigger language plpgsql security definer set search_path = '' as $$
 begin
   if new.org_id = private.org() then
