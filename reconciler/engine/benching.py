@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 
+from reconciler.catalog.scope import Scope
 from reconciler.declare import TriggerDesign
 from reconciler.engine.subject import Subject
 from reconciler.engine.work import Told
@@ -27,7 +28,7 @@ def benched(
     schema), `budget` beats what their authors say. Raises Usage for a name that is none.
     """
     with connect(subject.start) as session:
-        found = [one for one in overhead.subjects(session) if one.trigger.schema in subject.scope]
+        found = [one for one in overhead.subjects(session) if _ours(one, subject.scope)]
     wanted = _chosen(found, only)
     said = {design.trigger: design for design in subject.designs}
     for number, one in enumerate(wanted, start=1):
@@ -46,6 +47,12 @@ def benched(
         )
         done(cost)
         yield cost
+
+
+def _ours(one: overhead.Subject, scope: Scope) -> bool:
+    """A trigger of a table in scope, or one that runs a function in scope on a table of the platform."""
+    schema = one.trigger.schema
+    return schema in scope or (schema in scope.lent and one.routine[0] in scope)
 
 
 def _chosen(found: list[overhead.Subject], only: Collection[str]) -> list[overhead.Subject]:

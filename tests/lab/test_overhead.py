@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from reconciler.embedded import Server
 from reconciler.lab.overhead import Budget, Cost, measured, subjects
 from reconciler.lab.overhead.judge import estimate, superlinear, verdict
 from reconciler.lab.overhead.report import write
 from reconciler.lab.overhead.set_based import rewritten
 from reconciler.lab.overhead.stock import stocked
 from reconciler.model import ObjectId
-from reconciler.pg import connect
+from reconciler.pg import Url, connect
 from reconciler.shadow.scratch import Shadow, shadow
 
 CHANCE = random.Random(7)
@@ -202,3 +203,20 @@ def test_ever_dearer_rows_are_seen() -> None:
 def test_only_one_shape_is_taken_apart(body: str, event: str, makes: str | None) -> None:
     found = rewritten("public", "t", "logged", event, ("public", "logged"), body, "")  # type: ignore[arg-type]
     assert (found is None) if makes is None else (found is not None and makes in found.function)
+
+
+def test_what_a_trigger_makes_of_a_row_that_is_set_aside_is_not_there(
+    server: Server, database: Callable[..., Url]
+) -> None:
+    """One row for each: a trigger that makes it would meet it, and nothing could be measured."""
+    with connect(database()) as session:
+        session.execute(
+            "create table public.people (id bigint primary key); create table public.profiles (id bigint primary key references public.people (id))"
+        )
+        people, profiles = (ObjectId("table", "public", name) for name in ("people", "profiles"))
+        stock = stocked(session, people, 40, {profiles: 20})
+        assert stock.rows >= 10
+        left = session.execute(
+            "select count(*), count(*) filter (where not exists (select from public.people as p where p.id = x.id)) from public.profiles as x"
+        ).fetchone()
+    assert left is not None and left[0] > 0 and left[1] == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import psycopg
@@ -15,7 +15,7 @@ from reconciler.pg import ident
 from reconciler.shadow import seed_tables
 from reconciler.shadow.multiply import multiply
 from reconciler.shadow.seed import seed, without_triggers
-from reconciler.shadow.seed_tables import Tables
+from reconciler.shadow.seed_tables import Table, Tables
 
 Connection = psycopg.Connection[TupleRow]
 SCHEMA = "reconciler_bench"
@@ -55,6 +55,18 @@ def _with_parents(known: Tables, oids: Iterable[int]) -> tuple[int, ...]:
                 found[key.target] = None
                 left.append(key.target)
     return tuple(sorted(found))
+
+
+def _orphaned(known: Tables, target: Table) -> Iterator[str]:
+    """Deletes what points to rows that are not there: the rows of a trigger would meet what it had made of them."""
+    for other in known.tables.values():
+        for key in other.keys:
+            if key.target != target.oid or other.oid == target.oid or key.period:
+                continue
+            pairs = zip(key.columns, key.target_columns, strict=True)
+            same = " and ".join(f"p.{ident(their)} = x.{ident(own)}" for own, their in pairs)
+            given = " and ".join(f"x.{ident(own)} is not null" for own in key.columns)
+            yield f"delete from {other.rows} as x where {given} and not exists (select from {target.rows} as p where {same})"
 
 
 def stocked(
@@ -106,6 +118,8 @@ def stocked(
             f"delete from only {target.sql} as x using (select ctid as place, row_number() over (order by ctid) as at"
             f" from only {target.sql}) as y where x.ctid = y.place and y.at % 2 = 0"
         )
+        for statement in _orphaned(known, target):
+            connection.execute(statement)
         connection.execute(f"drop table if exists {PLACES}")
         connection.execute(
             f"create unlogged table {PLACES} as select row_number() over (order by ctid) as n, ctid as place"
