@@ -15,7 +15,7 @@ from reconciler.declare.scenario import Scenario
 from reconciler.engine.subject import Subject
 from reconciler.engine.work import Told
 from reconciler.errors import ReconcilerError, Stalled, Usage
-from reconciler.lab import instrument, material, pairs, scenario, trials, triggers
+from reconciler.lab import drafts, instrument, material, pairs, scenario, trials, triggers
 from reconciler.lab.advice import Fresh, advised
 from reconciler.lab.explore import Limits
 from reconciler.lab.invariants import asked
@@ -217,7 +217,7 @@ def _made(run: _Run, made: World) -> list[Race]:
             if one.race is None:
                 run.untried.append(f"{one.name}: {one.why}")
             else:
-                levels = LEVELS[:1] if one.name.endswith(pairs.OPPOSITE) else LEVELS
+                levels = LEVELS[:1] if one.name.endswith(drafts.OPPOSITE) else LEVELS
                 races += [
                     replace(one.race, isolation=level) for level in levels if level in run.wanted.levels
                 ]

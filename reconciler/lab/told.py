@@ -8,7 +8,7 @@ from dataclasses import replace
 from reconciler.declare.scenario import Scenario
 from reconciler.errors import Source
 from reconciler.lab.diagram import actors, ends, lanes
-from reconciler.lab.pairs import OPPOSITE
+from reconciler.lab.drafts import OPPOSITE
 from reconciler.lab.race import Explored, Judged
 from reconciler.lab.report import Case, counted
 from reconciler.lab.scenario import Wrong

@@ -112,3 +112,16 @@ class Ran:
     @property
     def name(self) -> str:
         return "".join(str(actor + 1) for actor in self.choices)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A race before it is known who can run it: the statements of each transaction, and what is taken away first. `optional`: it is no
+    news when nobody can. `elsewhere`: all but the first transaction change rows of other tables."""
+
+    name: str
+    scripts: tuple[tuple[str, ...], ...]
+    given: tuple[str, ...] = ()
+    fires: frozenset[str] = frozenset()
+    optional: bool = False
+    elsewhere: bool = False

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from reconciler.lab.alike import Canon
+from reconciler.lab.drafts import parents
 from reconciler.lab.material import Values, constant
-from reconciler.lab.pairs import parents
 from reconciler.lab.saved import columns, references, rows
 from reconciler.lab.trials.bench import Bench, Firing, Tried
 from reconciler.model import ObjectId
