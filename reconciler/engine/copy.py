@@ -95,15 +95,18 @@ def replicate_roles(live: Connection, shadow: Shadow) -> None:
 def lend(live: Connection, shadow: Shadow, scope: Scope, role: str) -> None:
     """Lets `role` do on a shadow of ours what a platform lets its users do with tables that are its own: put policies on them, take
     triggers off them (Supabase: supautils.policy_grants, drop_trigger_grants). There it is a member of their owners, so that a
-    rehearsal may pass what the platform refuses: then the apply fails and nothing stands."""
+    rehearsal may pass what the platform refuses: then the apply fails and nothing stands. Not of a superuser, nor of who is its member
+    already, which PostgreSQL refuses."""
     if not shadow.own or not scope.lent or role == shadow.url.user:
         return
     owners = live.execute(
         "select distinct pg_catalog.pg_get_userbyid(c.relowner)::text from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n"
-        f" on n.oid = c.relnamespace where c.relkind in ('r', 'p') and {scope.lends('n.nspname')} order by 1"
+        f" on n.oid = c.relnamespace where c.relkind in ('r', 'p') and {scope.lends('n.nspname')}"
+        " and not pg_catalog.pg_has_role(c.relowner, %s, 'member') order by 1",
+        (role,),
     ).fetchall()
     for (owner,) in owners:
-        if owner not in (role, shadow.url.user):
+        if owner != shadow.url.user:
             shadow.admin.execute(f"grant {ident(owner)} to {ident(role)}")
 
 

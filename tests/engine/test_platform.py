@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.catalog.scope import Scope
+from reconciler.embedded import Server
 from reconciler.engine.applying import apply
+from reconciler.engine.copy import lend
 from reconciler.engine.drift import as_declared, drift
 from reconciler.engine.init import from_database
 from reconciler.errors import Stalled
 from reconciler.model import ObjectId
+from reconciler.pg import Url, connect
 from reconciler.platforms import prelude
+from reconciler.shadow.scratch import shadow
 
 from .conftest import Project
 
@@ -125,3 +130,22 @@ def test_what_lies_outside_and_rests_on_what_is_managed_is_no_obstacle(project: 
     assert as_declared(p.database) == "the database is as declared, but for other, which nobody looks at"
     chosen = p.database.model_copy(update={"schemas": ("public",), "exclude": ()})
     assert as_declared(chosen) == "schema public is as declared; others are not looked at"
+
+
+def test_on_a_shadow_of_ours_a_role_may_do_what_the_platform_lets_it(
+    server: Server, database: Callable[..., Url]
+) -> None:
+    """A member of the tables' owners there; not of a superuser, and not of who is a member of it."""
+    made = "create role lend_role; create role lend_owner; create role lend_circle; grant lend_role to lend_circle"
+    live = database()
+    with shadow("embedded") as own, connect(live) as session:
+        session.execute(made)
+        own.admin.execute(made)
+        session.execute(
+            "create schema auth; create table auth.users (id uuid); alter table auth.users owner to lend_owner;"
+            "create table auth.rest (id uuid); alter table auth.rest owner to lend_circle; create table auth.own (id uuid)"
+        )
+        lend(session, own, Scope(lent=frozenset({"auth"})), "lend_role")
+        lent = "select g.rolname from pg_auth_members as m join pg_roles as g on g.oid = m.roleid where m.member = 'lend_role'::regrole"
+        assert own.admin.execute(lent).fetchall() == [("lend_owner",)]
+        session.execute("drop schema auth cascade; drop role lend_role, lend_owner, lend_circle")
