@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reconciler.shadow.tenants.catalogue import Catalogue, Relation
+from reconciler.shadow.tenants.tokens import mentions
 from reconciler.shadow.tenants.values import Side, World
 
 Kind = Literal["tenant", "key", "user", "secret", "document", "data"]
@@ -117,7 +118,7 @@ def tables_of(catalogue: Catalogue, body: str) -> list[Relation]:
 
 
 def named_in(body: str, relation: Relation) -> bool:
-    return re.search(rf"\b{re.escape(relation.name)}\b", body) is not None
+    return mentions(body, relation.name)
 
 
 def _singular(name: str) -> set[str]:

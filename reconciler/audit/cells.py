@@ -34,6 +34,7 @@ from reconciler.audit.tried import footprint, tried
 from reconciler.audit.verdict import Decision, Question, called, decided
 from reconciler.model import Cell, ObjectId, Verdict
 from reconciler.shadow.tenants.catalogue import Relation
+from reconciler.shadow.tenants.tokens import mentions
 from reconciler.shadow.tenants.values import Identity
 
 COMMANDS: Mapping[str, tuple[str, ...]] = {
@@ -159,9 +160,7 @@ def _speaks_of_rows(scene: Scene, about: Routine) -> bool:
     """Whether its body names a table or makes statements at run time: a call that happened to touch none shows nothing then."""
     body = about.body.lower()
     names = (r.name.lower() for r in scene.catalogue.relations.values())
-    return bool(re.search(r"\bexecute\b", body)) or any(
-        re.search(rf"\b{re.escape(name)}\b", body) for name in names
-    )
+    return bool(re.search(r"\bexecute\b", body)) or any(mentions(body, name) for name in names)
 
 
 def numbers(scene: Scene, about: Numbers, attackers: Sequence[Identity]) -> Told:

@@ -133,20 +133,20 @@ def _graded(
     return False
 
 
-def _run(session: Session, attack: Attack, actor: Identity, more: tuple[str, ...] = ()) -> Answer:
+def _run(
+    session: Session, attack: Attack, actor: Identity, more: tuple[str, ...] = (), *, watched: bool = True
+) -> Answer:
     """The attack once more, after some more preparations."""
+    setup = (*attack.setup, *more)
     try:
-        return attempt(session, actor, attack.sql, setup=(*attack.setup, *more), before=attack.before)
+        return attempt(session, actor, attack.sql, setup=setup, before=attack.before, watched=watched)
     finally:
         over(session)
 
 
 def _alone(scene: Scene, attack: Attack, actor: Identity) -> Answer:
     _, session = scene.sessions(attack.fresh)
-    try:
-        return attempt(session, actor, attack.sql, setup=attack.setup, before=attack.before, watched=False)
-    finally:
-        over(session)
+    return _run(session, attack, actor, watched=False)
 
 
 def _essence(answer: Answer, rows: tuple[str, ...]) -> tuple[str, ...]:

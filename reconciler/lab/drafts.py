@@ -5,7 +5,6 @@ From the rows that the world has. Whether anybody can run it is found out afterw
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import psycopg
@@ -15,6 +14,7 @@ from reconciler.lab.material import Material, Values, change
 from reconciler.lab.neighbours import looked_at, references, without_what_is_read
 from reconciler.lab.values import Draft
 from reconciler.shadow.tenants.catalogue import Relation
+from reconciler.shadow.tenants.tokens import mentions
 
 Connection = psycopg.Connection[TupleRow]
 OPPOSITE = "updates-in-opposite-order"
@@ -98,11 +98,7 @@ def marked(material: Material, relation: Relation, said: str) -> Iterator[Draft]
     beside = {**other, **above}
     both = (*material.away(relation, last), *material.away(relation, other))
     for column in relation.columns:
-        if (
-            column.type != "boolean"
-            or column.generated
-            or not re.search(rf"\b{re.escape(column.name)}\b", said)
-        ):
+        if column.type != "boolean" or column.generated or not mentions(said, column.name):
             continue
         to = {column.name: "false" if last.get(column.name) in ("t", "true") else "true"}
         inserts = tuple((material.insert(relation, {**row, **to}),) for row in (last, beside))

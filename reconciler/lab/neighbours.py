@@ -14,6 +14,7 @@ from reconciler.lab.material import TEXTS, Material, Values, acting, labels
 from reconciler.lab.reach import reads
 from reconciler.lab.values import Draft
 from reconciler.shadow.tenants.catalogue import Key, Relation
+from reconciler.shadow.tenants.tokens import mentions
 from reconciler.shadow.tenants.typical import leaving
 
 Connection = psycopg.Connection[TupleRow]
@@ -139,7 +140,7 @@ def _steps(
     known = list(dict.fromkeys((*_WORD.findall(said.get(target.oid, "")), *words)))
     for name in material.plain(target):
         column = target.column(name)
-        if column is None or not re.search(rf"\b{re.escape(name)}\b", own):
+        if column is None or not mentions(own, name):
             continue
         allowed = labels(connection, column.type)
         if not allowed and not column.type.startswith(TEXTS):

@@ -5,7 +5,6 @@ They need to know whose each table is, and are silent where nobody could tell.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from reconciler.audit.rule import Rule
@@ -15,6 +14,7 @@ from reconciler.audit.rules.names import on
 from reconciler.audit.rules.subject import Subject
 from reconciler.model import Finding, ObjectId
 from reconciler.pg import ident
+from reconciler.shadow.tenants.tokens import mentions
 
 _OF_TENANTS = frozenset({"tenant", "via", "membership"})
 _ACTIONS = {"c": "cascade", "n": "set null", "d": "set default"}
@@ -119,7 +119,7 @@ def _tells(subject: Subject) -> Iterator[Finding]:
         deciding = subject.deciding(table)
         if not (index.unique or index.exclusion) or not deciding or deciding & set(index.columns):
             continue
-        if any(re.search(rf"\b{re.escape(name)}\b", text) for name in deciding for text in index.expressions):
+        if any(mentions(text, name) for name in deciding for text in index.expressions):
             continue  # calculated from it: (tenant::text), as exclusion constraints want it
         # What a narrower key makes unique already, this one tells nothing about.
         if any(

@@ -6,7 +6,6 @@ Each is tried with a statement that was seen to succeed. Promises a script for w
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from reconciler.audit.triggers.wiring import Trigger
 from reconciler.model import Finding, ObjectId
 from reconciler.pg import ident, literal
 from reconciler.shadow.tenants.catalogue import Relation
+from reconciler.shadow.tenants.tokens import mentions
 from reconciler.shadow.tenants.values import Identity
 
 _FAILING = f"""
@@ -228,8 +228,7 @@ def _is_meant(stage: Stage, note: Note, writer: Trigger | None) -> bool:
     if writer is None or writer.table.kind != "view":
         return False
     below = stage.relation(note.table)
-    definition = stage.relation(writer.table).definition
-    return bool(re.search(rf"\b{re.escape(below.name)}\b", definition))
+    return mentions(stage.relation(writer.table).definition, below.name)
 
 
 def _is_log(stage: Stage, table: ObjectId) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from reconciler.lab.folder import put, slug
 from reconciler.lab.junit import clean, rendered
 from reconciler.lab.overhead.picture import svg
 from reconciler.lab.overhead.values import Cost, Timed
@@ -73,9 +73,5 @@ def write(source: str, costs: Sequence[Cost], folder: Path) -> tuple[Path, ...]:
     files = {"bench.json": content, "junit.xml": junit(costs)}
     for number, cost in enumerate(costs, start=1):
         if picture := svg(cost):
-            slug = re.sub(r"[^a-z0-9]+", "_", f"{cost.trigger}_{cost.event}".lower()).strip("_")[:80]
-            files[f"latency/{number:03}_{slug}.svg"] = picture
-    for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
-    return tuple(folder / path for path in files)
+            files[f"latency/{number:03}_{slug(f'{cost.trigger}_{cost.event}')}.svg"] = picture
+    return put(folder, files)

@@ -193,3 +193,8 @@ def constants(found: Sequence[Token]) -> tuple[str, ...]:
 
 
 _LISTS = frozenset({"any", "array", "text", "character", "varying", "name", "citext"})
+
+
+def mentions(text: str, name: str) -> bool:
+    """Whether the name stands in the text as a word, in a comment or a string, too."""
+    return re.search(rf"\b{re.escape(name)}\b", text) is not None

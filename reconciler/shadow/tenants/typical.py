@@ -13,7 +13,7 @@ from reconciler.pg import literal
 from reconciler.shadow.tenants.catalogue import Column, Relation
 from reconciler.shadow.tenants.roles import ADMIN, MEMBER
 from reconciler.shadow.tenants.tenancy import Examined
-from reconciler.shadow.tenants.tokens import tokens
+from reconciler.shadow.tenants.tokens import mentions, tokens
 from reconciler.shadow.tenants.values import Owned
 
 _ON = re.compile(r"(^|_)(active|enabled|accepted|approved|confirmed|verified|valid|current)$")
@@ -108,7 +108,7 @@ def _nothing_left(relation: Relation, column: Column) -> bool:
 def _by_view(seen: Examined, relation: Relation, column: Column) -> str:
     """What a materialized view picks the rows by: else there would be none of it to show, and no policy guards it."""
     for view in seen.known.relations.values():
-        if view.kind != "m" or not re.search(rf"\b{re.escape(relation.name)}\b", view.definition):
+        if view.kind != "m" or not mentions(view.definition, relation.name):
             continue
         picked = re.search(rf"\b{re.escape(column.name)}\"? = '(\w+)'::", view.definition)
         if picked and not _OFF.search(picked[1]):
