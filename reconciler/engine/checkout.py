@@ -170,7 +170,7 @@ class Checkout:
                 os.utime(folder)
                 return folder
             # It is not what the commit says (somebody edited it, or the machine went down over it): made anew.
-            folder.rename(trees / f".old-{time.monotonic_ns()}")
+            _nameless(folder)
         for left in trees.glob(".*"):
             shutil.rmtree(left, ignore_errors=True)
         fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=trees))
@@ -273,9 +273,14 @@ def _removed(tree: Path) -> None:
     handle = os.open(tree, os.O_RDONLY | os.O_CLOEXEC)
     try:
         if _taken(handle):
-            shutil.rmtree(tree, ignore_errors=True)
+            shutil.rmtree(_nameless(tree), ignore_errors=True)
     finally:
         os.close(handle)
+
+
+def _nameless(tree: Path) -> Path:
+    """Takes the commit's name off a tree, so that half of it is never found under it; what is left goes with the next one."""
+    return tree.rename(tree.with_name(f".old-{time.monotonic_ns()}"))
 
 
 def _newest_first(trees: Path) -> list[Path]:

@@ -9,6 +9,7 @@ before anything is done in it. Leaves one setting in the session, `reconciler.cl
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -20,8 +21,10 @@ from reconciler.errors import Stalled
 Connection = psycopg.Connection[TupleRow]
 
 _PROCESS: Final = secrets.token_hex(8)
-_TRIES: Final = 4
-_LOOKS: Final = 8
+_PAUSE: Final = 4000
+"""Microseconds between two tries at most, drawn by lot: else they would fall into step with what others do."""
+_TRIES: Final = 16
+_LOOKS: Final = 4
 """In an idle pool the other one gets our session at once; in a crowded one we soon get somebody else's. Between the two it takes some
 tries of both."""
 
@@ -42,8 +45,11 @@ def claim(session: Connection, another: Callable[[], Connection]) -> bool:
     if direct(session):
         return True
     session.execute("select pg_catalog.set_config('reconciler.client', %s, false)", (_client(session),))
-    for _ in range(_TRIES):
-        with another() as other:
+    with another() as other:
+        for _ in range(_TRIES):
+            # A pool hands out what came back last: that is ours, if nobody else came between.
+            if _seen(session)[1] != _client(session):
+                return False
             try:
                 other.execute("begin")  # from here on the pooler cannot give its session to anybody else
             except psycopg.errors.ProtocolViolation:
@@ -54,6 +60,7 @@ def claim(session: Connection, another: Callable[[], Connection]) -> bool:
             if any(_seen(session)[1] != _client(session) for _ in range(_LOOKS)):
                 return False
             other.execute("rollback")
+            time.sleep(secrets.randbelow(_PAUSE) / 1e6)
     return True
 
 
@@ -73,7 +80,8 @@ def shared() -> Stalled:
 
 
 def _client(session: Connection) -> str:
-    return f"{_PROCESS}.{session.fileno()}"
+    # A pooler's number for the client, so that a descriptor's next owner is not taken for the one before.
+    return f"{_PROCESS}.{session.fileno()}.{session.info.backend_pid}"
 
 
 def _seen(session: Connection) -> tuple[int, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import stat
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import threading
 import time
 from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -155,6 +156,26 @@ def test_killed_at_any_moment_no_tree_is_half_there(upstream: Repository, cache:
     assert fetched(database(upstream)).commit == upstream.git("rev-parse", "HEAD")
 
 
+def test_nothing_is_removed_under_its_name(
+    upstream: Repository, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An end in the middle of a removal leaves no tree with half of its files."""
+    removed: list[str] = []
+    remove = shutil.rmtree
+
+    def watched(path: Path, **options: bool) -> None:
+        if path.parent.name == "one":
+            removed.append(path.name)
+        remove(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", watched)
+    for number in range(KEPT + 2):
+        upstream.commit({"schema/a.sql": f"-- {number}\n"})
+        fetched(database(upstream))
+    assert len(list(cache.glob("*/trees/one/[0-9a-f]*"))) == KEPT
+    assert len(removed) == 2 and all(name.startswith(".old-") for name in removed)
+
+
 def test_many_at_once_get_the_same_whole_tree(upstream: Repository) -> None:
     """Threads here; processes hold the same lock."""
     found: list[Database] = []
@@ -271,11 +292,9 @@ def test_a_token_reaches_its_server_and_is_seen_nowhere_else(tmp_path: Path, cac
 
     def watch() -> None:
         while not over.is_set():
-            for process in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    lines.add(process.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-                except OSError:
-                    continue
+            for process in Path("/proc").iterdir():
+                with suppress(OSError):  # not a process, or one that has ended meanwhile
+                    lines.add((process / "cmdline").read_bytes().decode(errors="replace"))
 
     with asking(seen) as host:
         (tmp_path / "reconciler.yaml").write_text(

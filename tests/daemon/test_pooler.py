@@ -86,7 +86,7 @@ def test_a_session_of_ones_own_is_told_from_one_that_is_shared(ground: Ground, t
     assert not claimed(through("statement"))
 
 
-@pytest.mark.parametrize("clients", [2, 6])
+@pytest.mark.parametrize("clients", [1, 2, 3, 6])
 def test_it_is_told_in_a_crowd_too(through: Through, clients: int) -> None:
     """Other clients take the sessions of the pool in turn: more of them than there are, or fewer."""
     ends = threading.Event()
