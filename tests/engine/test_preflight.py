@@ -257,7 +257,7 @@ def test_what_is_not_answered_in_time_is_not_taken_for_passed(database: Database
         f"create table t (id int primary key, a int){slow}; alter table t add check (slow(a))",
         limit=1,
     )
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25
     (undecided,) = answers.undecided
     assert (
         "not decided: constraint public.t.t_a_check" in undecided.sentence

@@ -31,7 +31,7 @@ def dial(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=10)
 
 
-def healthy(port: int, within: float = 1.0) -> bool:
+def healthy(port: int, within: float = 8.0) -> bool:
     began = time.monotonic()
     with dial(port) as one:
         one.sendall(GET + b"Connection: close\r\n\r\n")
@@ -80,7 +80,7 @@ def test_a_head_that_does_not_come_in_time_is_not_waited_for(
         dripping.settimeout(0.05)
         began = time.monotonic()
         gone = False
-        while not gone and time.monotonic() - began < 5:
+        while not gone and time.monotonic() - began < 9:
             try:
                 dripping.sendall(b"G")
                 gone = not dripping.recv(10)
@@ -88,8 +88,8 @@ def test_a_head_that_does_not_come_in_time_is_not_waited_for(
                 continue
             except ConnectionError:
                 gone = True
-        assert gone and time.monotonic() - began < 2
-        assert ended(silent, 2)
+        assert gone and time.monotonic() - began < 8
+        assert ended(silent, 8)
 
 
 def test_a_body_that_nobody_asked_for_is_not_waited_for(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,14 +99,14 @@ def test_a_body_that_nobody_asked_for_is_not_waited_for(port: int, monkeypatch: 
         assert one.recv(65536).startswith(b"HTTP/1.1 200")
         began = time.monotonic()
         with suppress(ConnectionError):
-            while time.monotonic() - began < 5:
+            while time.monotonic() - began < 9:
                 one.sendall(b"x")
                 time.sleep(0.02)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 8
 
 
 def test_a_connection_that_is_used_stays(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "HEAD", 0.6)
+    monkeypatch.setattr(patience, "HEAD", 2.0)
     with dial(port) as one:
         for _ in range(5):
             one.sendall(GET + b"\r\n")
@@ -114,14 +114,14 @@ def test_a_connection_that_is_used_stays(port: int, monkeypatch: pytest.MonkeyPa
             while not found.endswith(b"ok\n"):
                 found += one.recv(65536)
             assert found.startswith(b"HTTP/1.1 200")
-            time.sleep(0.3)
+            time.sleep(0.6)
         one.sendall((GET + b"\r\n") * 30)  # all at once
         found = b""
         while found.count(b"HTTP/1.1 200") < 30:
             part = one.recv(65536)
             assert part
             found += part
-        assert ended(one, 2)
+        assert ended(one, 8)
 
 
 def test_who_does_not_take_the_answer_is_left(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,15 +145,15 @@ def test_who_does_not_take_the_answer_is_left(port: int, monkeypatch: pytest.Mon
 
 
 def test_who_takes_it_slowly_gets_all_of_it(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "TAKING", 0.5)
-    monkeypatch.setattr(patience, "HEAD", 0.5)
+    monkeypatch.setattr(patience, "TAKING", 1.5)
+    monkeypatch.setattr(patience, "HEAD", 1.5)
     with dial(port) as one:
         one.sendall(b"GET /databases/bad HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         found, paused = 0, 0.0
         while part := one.recv(200_000):
             found += len(part)
-            time.sleep(0.05)
-            paused += 0.05
+            time.sleep(0.08)
+            paused += 0.08
         assert found > 8_000_000
         assert paused > 2 * patience.TAKING
 

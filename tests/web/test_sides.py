@@ -60,7 +60,7 @@ def test_no_text_takes_long(left: str, right: str) -> None:
     began = time.monotonic()
     olds, news, _ = both(left, right)
     assert olds == left.splitlines() and news == right.splitlines()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30
 
 
 def test_a_line_at_the_end_of_many_that_are_alike() -> None:
