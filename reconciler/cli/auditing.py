@@ -11,7 +11,7 @@ import typer
 from reconciler.cli.app import app
 from reconciler.cli.options import Target, command
 from reconciler.cli.screen import Screen
-from reconciler.cli.subjects import LiveOption, SourceArgument, subject_of
+from reconciler.cli.subjects import LiveOption, SourceArgument, subject_of, writable, written
 
 if TYPE_CHECKING:
     from reconciler.audit.report import Audit
@@ -74,6 +74,7 @@ def audit(
     from reconciler.engine.auditing import audited
 
     owned = _tables(tables)
+    writable(out, remedy)
     with screen.progress() as told, subject_of(screen, target, source, live, platform, told) as opened:
         subject, database = opened
         if not no_attacks and not subject.shadow.own:
@@ -87,7 +88,7 @@ def audit(
     if out is not None:
         screen.note(f"wrote {len(write(found, out))} files to {out}")
     if remedy is not None:
-        _written(screen, remedies(found), remedy)
+        _remedied(screen, remedies(found), remedy)
     if screen.is_json:
         from reconciler.audit.report import document
 
@@ -125,10 +126,9 @@ def exit_of(found: Audit, fail_on: Literal["error", "warning", "info"]) -> int:
     return 4 if found.partial else 0
 
 
-def _written(screen: Screen, script: str, file: Path) -> None:
+def _remedied(screen: Screen, script: str, file: Path) -> None:
     if not script:
         screen.note("no remedy is mechanical: nothing was written")
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(script, encoding="utf-8")
-    screen.note(f"wrote {file}: read it before you run it")
+    written(screen, file, script)
+    screen.note("read it before you run it")

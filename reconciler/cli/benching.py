@@ -10,7 +10,7 @@ import typer
 from reconciler.cli.app import app
 from reconciler.cli.options import Target, command
 from reconciler.cli.screen import Screen
-from reconciler.cli.subjects import LiveOption, SourceArgument, subject_of
+from reconciler.cli.subjects import LiveOption, SourceArgument, subject_of, writable
 
 if TYPE_CHECKING:
     from reconciler.lab.overhead import Budget, Cost
@@ -59,13 +59,16 @@ def bench(
 ) -> None:
     """Measures what triggers cost on a copy with made-up rows: one row, 10,000 rows, several sessions, with the trigger and without.
 
-    PASS or FAIL is said only where the noise of the machine leaves no doubt; else INCONCLUSIVE. Exit 1 when one fails its budget.
+    PASS or FAIL is said only where the noise of the machine leaves no doubt; else INCONCLUSIVE. Exit 1 when one fails its budget, 4 when
+    it was interrupted.
     """
     from reconciler.cli.present.costs import cost_lines
     from reconciler.engine.benching import benched
     from reconciler.lab.overhead.report import document, write
 
+    writable(out)
     found: list[Cost] = []
+    interrupted = False
     with screen.progress() as told, subject_of(screen, target, source, live, None, told) as (subject, _):
         try:
             for cost in benched(
@@ -73,6 +76,7 @@ def bench(
             ):
                 found.append(cost)
         except KeyboardInterrupt:
+            interrupted = True
             screen.note("interrupted: what is not here was not measured", style="yellow")
     if out is not None:
         screen.note(f"wrote {len(write(subject.name, found, out))} files to {out}")
@@ -80,7 +84,7 @@ def bench(
         screen.document(document(subject.name, found))
     else:
         screen.say_all(cost_lines(found, plans=plans))
-    raise typer.Exit(1 if any(cost.verdict == "FAIL" for cost in found) else 0)
+    raise typer.Exit(1 if any(cost.verdict == "FAIL" for cost in found) else 4 if interrupted else 0)
 
 
 def _budget(single: str | None, bulk: str | None) -> Budget | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -22,6 +24,26 @@ SourceArgument = Annotated[
 LiveOption = Annotated[
     bool, typer.Option("--live", help="The schema of the live database, not its declarations.")
 ]
+
+
+def writable(folder: Path | None, *files: Path | None) -> None:
+    """Raises Stalled where nothing can be written, before the work that takes minutes. Folders that are not there are made."""
+    from reconciler.errors import writing
+
+    for place in (folder, *(file.parent for file in files if file is not None)):
+        if place is not None:
+            with writing(place):
+                place.mkdir(parents=True, exist_ok=True)
+                TemporaryFile(dir=place).close()
+
+
+def written(screen: Screen, file: Path, text: str) -> None:
+    """Writes the file and says so."""
+    from reconciler.errors import writing
+
+    with writing(file):
+        file.write_text(text, encoding="utf-8")
+    screen.note(f"wrote {file}")
 
 
 @contextmanager

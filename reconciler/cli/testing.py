@@ -12,7 +12,7 @@ import typer
 from reconciler.cli.app import app
 from reconciler.cli.options import Target, command
 from reconciler.cli.screen import Screen
-from reconciler.cli.subjects import LiveOption, SourceArgument, subject_of
+from reconciler.cli.subjects import LiveOption, SourceArgument, subject_of, writable, written
 
 if TYPE_CHECKING:
     from reconciler.engine.testing import Wanted
@@ -79,7 +79,8 @@ def test(
 ) -> None:
     """Runs what triggers do at the same time, in every order, on a copy, and compares it with one after another.
 
-    Nothing is changed on the database. Exit 0; 1 when something failed, 2 when no race has that name, 3 when the schema cannot be loaded.
+    Nothing is changed on the database. Exit 0; 1 when something failed, 2 when no race has that name, 3 when the schema cannot be loaded,
+    4 when it was interrupted.
     """
     from reconciler.cli.present.test import test_lines
     from reconciler.engine.testing import listed, tested
@@ -88,6 +89,7 @@ def test(
     from reconciler.lab.report import document
 
     wanted = _wanted(race, schedule, level, schedules, drawn, seed, seconds, bulk, sessions)
+    writable(out, junit)
     with screen.progress() as told, subject_of(screen, target, source, live, None, told) as opened:
         subject, database = opened
         if not subject.shadow.own:
@@ -108,16 +110,14 @@ def test(
     if out is not None:
         screen.note(f"wrote {len(write(report, out))} files to {out}")
     if junit is not None:
-        junit.parent.mkdir(parents=True, exist_ok=True)
-        junit.write_text(xml(report), encoding="utf-8")
-        screen.note(f"wrote {junit}")
+        written(screen, junit, xml(report))
     if screen.is_json:
         screen.document(document(report))
     elif screen.format == "junit":
         screen.raw(xml(report))
     else:
         screen.say_all(test_lines(report, "--live" if live else quote(report.source) if source else ""))
-    raise typer.Exit(1 if report.failed else 0)
+    raise typer.Exit(1 if report.failed else 4 if report.partial else 0)
 
 
 def _wanted(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from reconciler.errors import writing
 from reconciler.lab.junit import junit
 from reconciler.lab.report import Tested, document
 from reconciler.lab.svg import svg
@@ -29,8 +30,9 @@ def write(tested: Tested, folder: Path) -> tuple[Path, ...]:
 def put(folder: Path, files: Mapping[str, str]) -> tuple[Path, ...]:
     """Writes texts by their places in the folder, and returns their paths."""
     for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
+        with writing(folder / path):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
     return tuple(folder / path for path in files)
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 from xml.etree import ElementTree
 
 import pytest
 from commands import run
+
+from reconciler.engine import testing
+from reconciler.lab import overhead
 
 COUNTED = """\
 create table counters (id integer primary key, n integer not null default 0);
@@ -65,3 +69,30 @@ def test_what_is_asked_wrongly_is_said(broken: str) -> None:
     assert run("test", broken, "--schedule", "112").code == 2
     assert run("test", broken, "--race", RACE, "--schedule", "1x2").code == 2
     assert RACE in run("test", broken, "--list").out.split()
+
+
+@pytest.mark.parametrize(
+    "command", ["audit --out", "audit --remedy", "test --out", "test --junit", "bench --out"]
+)
+def test_a_report_that_cannot_be_written_is_told_before_the_work(
+    broken: str, tmp_path: Path, command: str
+) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("")
+    name, option = command.split()
+    answer = run(name, broken, option, str(taken / "report" / "file"))
+    assert answer.code == 3 and "cannot be written: Not a directory" in answer.err
+    assert not answer.out
+
+
+@pytest.mark.parametrize(
+    ("command", "module", "work"), [("test", testing, "_world"), ("bench", overhead, "measured")]
+)
+def test_what_was_interrupted_has_passed_nothing(
+    broken: str, monkeypatch: pytest.MonkeyPatch, command: str, module: ModuleType, work: str
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, work, interrupted)
+    assert run(command, broken).code == 4

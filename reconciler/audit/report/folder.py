@@ -13,6 +13,7 @@ from reconciler.audit.report.document import document
 from reconciler.audit.report.pages import html
 from reconciler.audit.report.remedy import remedy
 from reconciler.audit.report.values import Audit
+from reconciler.errors import writing
 from reconciler.model import Cell
 
 FORMAT = 1
@@ -21,6 +22,11 @@ _OURS = re.compile(r"\d{3,}_\w+\.sql\Z")
 
 def write(audit: Audit, folder: Path) -> tuple[Path, ...]:
     """Writes the files and returns their paths."""
+    with writing(folder):
+        return _written(audit, folder)
+
+
+def _written(audit: Audit, folder: Path) -> tuple[Path, ...]:
     folder.mkdir(parents=True, exist_ok=True)
     found = {
         folder / "audit.html": html(audit),
