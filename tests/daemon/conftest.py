@@ -31,4 +31,4 @@ def ground(tmp_path: Path, server: Server, database: Callable[..., Url]) -> Iter
         if daemon.process.poll() is None:
             daemon.process.send_signal(signal.SIGCONT)
             daemon.process.kill()
-            daemon.process.wait(10)
+            daemon.process.wait(60)

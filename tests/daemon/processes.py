@@ -23,7 +23,7 @@ import psycopg
 from reconciler.embedded import Server
 from reconciler.pg import Url, connect
 
-_PATIENCE = 40.0
+_PATIENCE = 90.0
 """Seconds until something that must happen counts as not happening: a crowded machine is slow."""
 
 
@@ -62,7 +62,7 @@ class Daemon:
         return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
 
     def get(self, path: str) -> str:
-        with urllib.request.urlopen(self.page + path, timeout=10) as answer:
+        with urllib.request.urlopen(self.page + path, timeout=60) as answer:
             return str(answer.read().decode())
 
     def post(self, path: str, token: str, name: str = "one", **body: str) -> Answered:

@@ -119,7 +119,7 @@ def running(folder: Path, program: str, *arguments: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def test_drift_is_told_and_taken_back(ground: Ground, tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_the_daemon_watches_in_transaction_mode_and_leaves_nothing_behind(
     ground.sql("alter table t add column by_hand integer")
     until(lambda: daemon.condition() == "False", "drift is seen")
     with ExitStack() as stack:
-        end = time.monotonic() + 5
+        end = time.monotonic() + 30
         seen: set[int] = set()
         while len(seen) < POOL and time.monotonic() < end:
             one = stack.enter_context(connect(through("transaction"), application_name="somebody else"))

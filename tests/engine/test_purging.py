@@ -46,7 +46,7 @@ def kept(project: Make, before: str = BEFORE, after: str = AFTER, rows: str = RO
 
 def blocked(p: Project, running: Future[Any]) -> None:
     """Returns when a session of the database waits for a lock."""
-    for _ in range(200):
+    for _ in range(1200):
         assert not running.done(), running.result()
         if p.sql(
             "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"

@@ -34,7 +34,7 @@ def ask(_running: tuple[Board, int]) -> Ask:
     """`ask("/path")`, `ask("/path", "POST")`: sends the path as it is, without tidying it."""
 
     def request(path: str, method: str = "GET") -> Answer:
-        connection = HTTPConnection("127.0.0.1", _running[1], timeout=10)
+        connection = HTTPConnection("127.0.0.1", _running[1], timeout=60)
         try:
             connection.request(method, path)
             response = connection.getresponse()
