@@ -56,7 +56,7 @@ class Argument:
 @dataclass(frozen=True, slots=True)
 class Routine:
     """A function or procedure that can be called: no trigger function, aggregate or member of an extension. `variadic`: its last argument is an
-    array that stands for any number of them; `outs` are the places, from 1, where a procedure wants something for what it gives back."""
+    array that stands for any number of them; `returns` is what a domain is made of, else the type itself; `outs` are the places, from 1, where a procedure wants something for what it gives back."""
 
     oid: int
     id: ObjectId
@@ -169,7 +169,7 @@ select p.oid::bigint, p.prokind::text, n.nspname::text, p.proname::text, '(' || 
        case when p.proargmodes is null then p.proargnames else
          array(select p.proargnames[m.i] from pg_catalog.unnest(p.proargmodes) with ordinality as m (mode, i)
                 where m.mode in ('i', 'b', 'v') order by m.i) end,
-       p.pronargdefaults::int, p.proretset, pg_catalog.format_type(p.prorettype, null), p.prosecdef, p.provolatile = 'v',
+       p.pronargdefaults::int, p.proretset, (select {_BASE} from (select p.prorettype) as t (oid)), p.prosecdef, p.provolatile = 'v',
        coalesce(nullif(p.prosrc, ''), pg_catalog.pg_get_function_sqlbody(p.oid), ''), p.provariadic <> 0,
        array(select m.i::int from pg_catalog.unnest(p.proargmodes) with ordinality as m (mode, i) where p.prokind = 'p' and m.mode = 'o' order by m.i)
   from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace

@@ -195,13 +195,12 @@ def _numbers(name: str, precision: int | None, scale: int, n: int, hints: Hints)
 
 
 def _texts(n: int, size: int, hints: Hints) -> list[str]:
-    plain = _plain(n, hints)
-    plain = plain if not size or size >= len(plain) else _short(n, size)
+    plain = next((text for text in _plains(n, hints) if not size or size >= len(text)), "") or _short(n, size)
     if not hints:
         return [plain]
     texts = hints.texts
     turn = (n - 1) % max(len(texts), 1)
-    found = [plain] if hints.canary else []
+    found = [plain, *_plains(n, hints)[1:]] if hints.canary else []
     found += [*hints.patterned(texts, n), *texts[turn:], *texts[:turn], plain]
     found += [text for k in (1, 2) for text in hints.patterned(texts, n + 7 * k)[:4]]
     found += [*hints.patterned(hints.weak, n), *hints.weak]
@@ -217,7 +216,15 @@ def _texts(n: int, size: int, hints: Hints) -> list[str]:
 
 
 def _plain(n: int, hints: Hints) -> str:
-    return f"{hints.canary}_{n}" if hints.canary else f"row {n}"
+    return _plains(n, hints)[0]
+
+
+def _plains(n: int, hints: Hints) -> list[str]:
+    """The plain text, and a shorter one that says no more than whose it is."""
+    if not hints.canary:
+        return [f"row {n}"]
+    shorter = "_".join(hints.canary.split("_")[:2])
+    return list(dict.fromkeys((f"{hints.canary}_{n}", f"{shorter}_{n}")))
 
 
 def _short(n: int, size: int) -> str:

@@ -124,7 +124,8 @@ def _vary(
         if not seen.stuck:
             _take(stage, identity, attack, triggers, seen)
     telling = _telling(seen)
-    for base in telling if matter else ():
+    empty = tries.to_fill(stage, identity, table, triggers)
+    for base in [*telling, *([empty] if empty else [])] if matter else ():
         for attack in tries.naming(stage, identity, table, event, seen.good, triggers, base):
             one = fire(stage, identity, attack.sql, setup=attack.setup)
             seen.ran |= one.ran

@@ -99,6 +99,16 @@ def changed(
         yield from _made(stage, table, event, row, known, {place.name: value}, "")
 
 
+def to_fill(
+    stage: Stage, identity: Identity, table: ObjectId, triggers: Sequence[Trigger]
+) -> Mapping[str, str | None]:
+    """Nothing in the columns that the triggers set: many fill only what the client left empty, and may look for it anywhere."""
+    fixed = {*stage.relation(table).primary, *owners_of(stage, table)}
+    known = {p.name for p in places(stage, identity.role, table) if not p.generated and p.identity != "a"}
+    names = (name for trigger in triggers for name in trigger.function.text.assigned)
+    return {name: None for name in names if name in known - fixed}
+
+
 def with_values(
     stage: Stage, identity: Identity, table: ObjectId, event: str, row: Row, values: Mapping[str, str | None]
 ) -> Iterator[Try]:

@@ -4,6 +4,7 @@ and a canary in every text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import md5
@@ -37,12 +38,19 @@ def whose(seen: Examined, table: Table) -> Owned:
 def marked(plain: Tables, own: set[int], which: Side) -> Tables:
     """Tables whose texts carry the canary, whose rows are numbered from this side's first number, and count only when made now."""
     tables = {
-        oid: replace(t, columns=tuple(replace(c, canary=f"canary_{which}") for c in t.columns))
+        oid: replace(t, columns=tuple(replace(c, canary=_canary(which, c.name)) for c in t.columns))
         if oid in own
         else t
         for oid, t in plain.tables.items()
     }
     return replace(plain, tables=tables, first=FIRST[which], counted=dict.fromkeys(own, MADE_NOW))
+
+
+def _canary(which: Side, column: str) -> str:
+    """What the texts of a column begin with. It says which column that was, so that what comes back is told from what was sent: who asks by an e-mail
+    address and is answered with a name got a word that he had not. The last word of the column's name: `email` and `user_email` may be compared."""
+    words = re.findall(r"[a-z]{2,12}", column.lower())
+    return f"canary_{which}_{words[-1]}" if words else f"canary_{which}"
 
 
 def given_to(

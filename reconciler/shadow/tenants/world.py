@@ -122,7 +122,7 @@ def _needs_superuser(connection: Connection) -> None:
 
 
 def _canaries(rows: Iterable[tuple[Row, ...]], which: Side) -> frozenset[str]:
-    word = re.compile(rf"canary_{which}_\d+")
+    word = re.compile(rf"canary_{which}(?:_[a-z]+)?_\d+")
     texts = (value for table in rows for row in table for value in row.values.values() if value)
     return frozenset(found for text in texts for found in word.findall(text))
 

@@ -70,6 +70,10 @@ end
 $$;
 create or replace function title_by(p text) returns text language sql stable security definer set search_path = ''
   as $$ select r.title from public.readable as r where r.id = p::bigint $$;
+create or replace function name_by(mail text) returns text language sql stable security definer set search_path = ''
+  as $$ select p.full_name from public.patients as p where p.email = mail $$;
+create or replace function balance_of(account text, of_tenant uuid) returns amount language sql stable security definer set search_path = ''
+  as $$ select b.balance from public.balances as b where b.code = account and b.tenant_id = of_tenant $$;
 create or replace function title_at(p task_key) returns text language sql stable security definer set search_path = ''
   as $$ select r.title from public.readable as r where r.id = p $$;
 create or replace function title_for(p anyelement) returns text language sql stable security definer set search_path = ''

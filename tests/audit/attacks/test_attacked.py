@@ -48,6 +48,8 @@ HOLES = {
     ("public.titles_of(bigint[])", "EXECUTE", MEMBER): "ATK007",
     ("public.pointed(uuid)", "EXECUTE", MEMBER): "ATK007",
     ("public.title_by(text)", "EXECUTE", MEMBER): "ATK007",
+    ("public.name_by(text)", "EXECUTE", MEMBER): "ATK007",
+    ("public.balance_of(text, uuid)", "EXECUTE", MEMBER): "ATK007",
     ("public.title_at(public.task_key)", "EXECUTE", MEMBER): "ATK007",
     ("public.title_for(anyelement)", "EXECUTE", MEMBER): "ATK007",
     ("public.fetched(bigint)", "EXECUTE", MEMBER): "ATK007",

@@ -158,6 +158,34 @@ end
 $$;
 create trigger check_bill before update on public.bills for each row execute function private.check_bill();
 
+-- TRG108: who gives a patient's address is told the name that belongs to it, filled in where he left it empty, or in the error
+create table public.patients (
+  id uuid primary key default gen_random_uuid(), org_id uuid not null references public.orgs, email text, phone text, full_name text
+);
+create function private.fill_patient() returns trigger language plpgsql security definer set search_path = ''
+as $$
+begin
+  if new.full_name is null then
+    select p.full_name into new.full_name from public.patients as p where lower(p.email) = lower(new.email) limit 1;
+  end if;
+  return new;
+end
+$$;
+create trigger fill_patient before insert on public.patients for each row execute function private.fill_patient();
+create function private.check_patient() returns trigger language plpgsql security definer set search_path = ''
+as $$
+declare
+  v_name text;
+begin
+  select p.full_name into v_name from public.patients as p where p.phone = new.phone and p.id <> new.id limit 1;
+  if found then
+    raise exception using message = format('patients: that is the number of %s', v_name), table = 'patients';
+  end if;
+  return new;
+end
+$$;
+create trigger check_patient before update on public.patients for each row execute function private.check_patient();
+
 -- TRG103: the ticket itself goes where its client says; its policy leaves that to the trigger. Without a change none can be inserted
 create table public.tickets (
   id uuid primary key default gen_random_uuid(), org_id uuid not null references public.orgs, for_org uuid, body text
@@ -186,13 +214,13 @@ do $$
 declare
   t text;
 begin
-  foreach t in array array['orgs', 'accounts', 'payments', 'messages', 'inbox', 'orders', 'sums', 'notes', 'note_counts', 'labels', 'label_uses', 'audit_log', 'nodes', 'books', 'book_copies', 'bills', 'tickets'] loop
+  foreach t in array array['orgs', 'accounts', 'payments', 'messages', 'inbox', 'orders', 'sums', 'notes', 'note_counts', 'labels', 'label_uses', 'audit_log', 'nodes', 'books', 'book_copies', 'bills', 'patients', 'tickets'] loop
     execute format('alter table public.%I enable row level security', t);
     execute format('revoke all on public.%I from anon, authenticated', t);
     execute format('create policy reads on public.%I for select to authenticated using (org_id = (select private.org()))', t);
     execute format('grant select on public.%I to authenticated', t);
   end loop;
-  foreach t in array array['payments', 'messages', 'orders', 'notes', 'labels', 'nodes', 'books', 'bills'] loop
+  foreach t in array array['payments', 'messages', 'orders', 'notes', 'labels', 'nodes', 'books', 'bills', 'patients'] loop
     execute format('create policy writes on public.%I to authenticated using (org_id = (select private.org())) with check (org_id = (select private.org()))', t);
     execute format('grant insert, update, delete on public.%I to authenticated', t);
   end loop;

@@ -96,6 +96,8 @@ def test_who_has_the_role_of_somebody_who_leaked_leaks_as_well(faulty: Fired) ->
 def test_what_a_trigger_looks_up_for_anybody_is_found(faulty: Fired) -> None:
     assert "in a row" in faulty.of("bills", "fill_bill")["TRG108"].says
     assert "in an error" in faulty.of("bills", "check_bill")["TRG108"].says
+    assert "in a row" in faulty.of("patients", "fill_patient")["TRG108"].says, "another word than was sent"
+    assert "in an error" in faulty.of("patients", "check_patient")["TRG108"].says
 
 
 def test_what_row_level_security_starves_is_found(faulty: Fired) -> None:
@@ -141,7 +143,7 @@ def test_psql_shows_every_leak_again(faulty: Fired) -> None:
     errors = {finding.rule for finding in faulty.findings if finding.severity == "error"}
     assert errors == {"TRG101", "TRG102", "TRG103", "TRG104", "TRG108"}
     assert {cell.object.part for cell in leaks} == {
-        "book", "deliver", "count_note", "forget_label", "sum_up", "put", "fill_bill", "check_bill", "route",
+        "book", "deliver", "count_note", "forget_label", "sum_up", "put", "fill_bill", "check_bill", "fill_patient", "check_patient", "route",
     }  # fmt: skip
     for cell in leaks:
         word = "STARVED" if cell.reason.startswith("starved") else "LEAK"

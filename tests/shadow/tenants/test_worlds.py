@@ -416,7 +416,7 @@ def test_documents_have_what_is_read_in_them(built: Callable[[str], World]) -> N
     about = json.loads(
         found.rows["B"][tools := ObjectId("table", "public", "tools")][0].values["about"] or "{}"
     )
-    assert about == {"grams": 1, "maker": "canary_B_0", "owner_user_id": found.users["B"][0]}
+    assert about == {"grams": 1, "maker": "canary_B_about_0", "owner_user_id": found.users["B"][0]}
     known = {identity.name: identity for identity in found.identities}
     assert visible(found.both, known["admin of A"], found)[tools] == 2
     assert visible(found.both, known["member of A"], found)[tools] == 0
