@@ -23,6 +23,10 @@ Made = tuple[str, str]
 """A made key: the column that makes such keys, and its value."""
 
 _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
+_HEX = re.compile(r"(?<![0-9a-f-])[0-9a-f]{8,32}(?![0-9a-f-])")
+"""What may be made of a random key: all of it without its hyphens, or how it begins or ends."""
+_NUMBER = re.compile(r"(?<![\d.])\d{6,}(?![\d.])")
+"""What may be the number of a sequence: in a world these stand far ahead, so that no count or amount comes near."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d(:?\d\d)?|Z)?")
 _ROUNDS = 4
 
@@ -60,14 +64,25 @@ class Canon:
             if (table, place) in self._maker:
                 self._old.add((str(self._maker[table, place]), value))
         self._began = began - timedelta(seconds=2)
+        self._hex: Mapping[str, str] = {}
+        self._numbers: set[str] = set()
 
-    def outcome(self, state: Mapping[ObjectId, Rows], ended: Sequence[Ended]) -> str:
-        """A text that is the same for outcomes that are alike."""
+    def outcome(
+        self,
+        state: Mapping[ObjectId, Rows],
+        ended: Sequence[Ended],
+        beside: Mapping[ObjectId, Rows] | None = None,
+    ) -> str:
+        """A text that is the same for outcomes that are alike. `beside` are rows whose made keys may stand in those of `state`."""
         fresh: dict[str, set[Made]] = {}
-        for table, name, value in self._cells(state):
+        for table, name, value in self._cells({**(beside or {}), **state}):
             root = self._maker.get((table, name))
             if root is not None and (str(root), value) not in self._old:
                 fresh.setdefault(value, set()).add((str(root), value))
+            elif _UUID.fullmatch(value) and value not in self._texts:
+                fresh.setdefault(value, set())
+        self._hex = {value.replace("-", ""): value for value in fresh if _UUID.fullmatch(value)}
+        self._numbers = {value for value in fresh if _NUMBER.fullmatch(value)}
         lines = [self._row(table, row) for table, rows in state.items() for row in rows]
         for number, end in enumerate(ended):
             if end.failure is not None:
@@ -136,7 +151,26 @@ class Canon:
             found.append(("text", ("uuid", match[0])))
             return "<key>"
 
-        return _TIME.sub(self._moment, _UUID.sub(key, value)), tuple(found)
+        def part(match: re.Match[str]) -> str:
+            whole = [
+                one
+                for plain, one in self._hex.items()
+                if plain.startswith(match[0]) or plain.endswith(match[0])
+            ]
+            if not whole:
+                return match[0]
+            found.append(("text", ("uuid", whole[0])))
+            return "<key>"
+
+        def number(match: re.Match[str]) -> str:
+            # Which sequence it came from cannot be told: others may stand at the same number.
+            if match[0] not in self._numbers:
+                return match[0]
+            found.append(("text", ("number", match[0])))
+            return "<key>"
+
+        value = _NUMBER.sub(number, _HEX.sub(part, _UUID.sub(key, value)))
+        return _TIME.sub(self._moment, value), tuple(found)
 
     def _tree(self, node: object, found: list[tuple[str, Made]], name: str = "") -> object:
         if isinstance(node, dict):

@@ -158,7 +158,9 @@ def _other(relation: Relation, name: str, text: str | None) -> str:
     value = constant(relation, name, {name: text})
     if kind.startswith(("text", "character varying", "citext")):
         if text.isdecimal():
-            return f"pg_catalog.lpad(({int(text)}::bigint + g.n)::text, {len(text)}, '0')"
+            # As long as it was, or longer: lpad() would cut the last digits of a longer one off.
+            number = f"({int(text)}::bigint + g.n)::text"
+            return f"pg_catalog.lpad({number}, greatest({len(text)}, pg_catalog.length({number})), '0')"
         return f"{value} || ' ' || g.n"
     if kind in ("smallint", "integer", "bigint") or kind.startswith("numeric"):
         return f"({value} + g.n + 20000)::{kind}" if kind != "smallint" else f"({value} + g.n)::smallint"
@@ -175,7 +177,7 @@ def _state(bench: Bench, tables: tuple[ObjectId, ...]) -> dict[ObjectId, tuple[s
     known = {table: columns(bench.connection, table) for table in tables}
     canon = Canon(known, references(bench.connection), {}, datetime.now(UTC) - timedelta(minutes=10))
     found = {table: rows(bench.connection, table, known[table]) for table in tables}
-    return {t: tuple(sorted(canon.outcome({t: found[t]}, ()).splitlines())) for t in tables}
+    return {t: tuple(sorted(canon.outcome({t: found[t]}, (), found).splitlines())) for t in tables}
 
 
 def _first(one: tuple[str, ...], other: tuple[str, ...]) -> str:

@@ -38,11 +38,25 @@ def _failed(firing: Firing, name: str, says: str, found: str) -> Tried:
     return Tried(firing.trigger, name, "failed", says, (firing.sql,), found)
 
 
+def _founded(bench: Bench, written: tuple[ObjectId, ...]) -> Iterator[str]:
+    """The tenants and users that this transaction made: what it writes for them belongs to them. A row that it changed was there before, and is
+    somebody's already."""
+    tenancy = bench.material.world.tenancy
+    for id in written:
+        owned = tenancy.tables.get(id)
+        if owned is not None and owned.owner and id in (tenancy.root, tenancy.users):
+            rows = bench.connection.execute(
+                f"select ({owned.owner})::text from {ident(id.schema, id.name)} as x where {_MADE_NOW} order by 1".encode()
+            ).fetchall()
+            yield from (owner for (owner,) in rows if owner is not None)
+
+
 def _strangers(bench: Bench, written: tuple[ObjectId, ...]) -> Iterator[str]:
     """Rows of this transaction that are not tenant A's, nor nobody's by design."""
     world = bench.material.world
     ours = {world.keys["A"], *world.users["A"]}
     theirs = {world.keys["B"], *world.users["B"]} - ours
+    ours |= {*_founded(bench, written)} - theirs
     for id in written:
         owned = world.tenancy.tables.get(id)
         if owned is None or not owned.owner or owned.ownership in ("global", "unknown"):
