@@ -172,7 +172,17 @@ def _value(seen: Examined, ask: Ask, person: Person, role: str) -> str | list[st
             return label(_words(seen, ask), person.admin)
         case "email":
             return person.email
+        case "other" if claims.stem(last) in _tenants(seen):
+            return "".join(person.tenants[:1])
     return ""
+
+
+def _tenants(seen: Examined) -> set[str]:
+    """What a tenant is called in this database, conventional or not: the table of tenants and the columns that point to it. Calibration alone would not
+    find it out where one policy shows rows of B: it takes no reading that does."""
+    root = seen.known.relations.get(seen.marks.root)
+    names = {*seen.marks.tenant_names, *([root.name] if root else [])}
+    return {claims.stem(name) for name in names} - {""}
 
 
 def _words(seen: Examined, ask: Ask) -> tuple[str, ...]:

@@ -420,3 +420,23 @@ def test_documents_have_what_is_read_in_them(built: Callable[[str], World]) -> N
     known = {identity.name: identity for identity in found.identities}
     assert visible(found.both, known["admin of A"], found)[tools] == 2
     assert visible(found.both, known["member of A"], found)[tools] == 0
+
+
+def test_a_tenant_is_called_what_its_table_is_called(
+    scratch_server: Shadow, loaded: Callable[[str], Url]
+) -> None:
+    """Nobody calls it `vessel` elsewhere, and one policy that lets every row through must not leave everybody without a tenant."""
+    url = loaded("bare")
+    with connect(url) as session:
+        session.execute(
+            "create table vessels (id bigint primary key generated always as identity, name text not null);"
+            " create table cargo (id bigint primary key generated always as identity, vessel_id bigint not null references vessels, what text);"
+            " alter table vessels enable row level security; alter table cargo enable row level security;"
+            " create policy own on vessels using (id = nullif(current_setting('fleet.vessel', true), '')::bigint or name is not null);"
+            " create policy own on cargo using (vessel_id = nullif(current_setting('fleet.vessel', true), '')::bigint);"
+            " grant select on vessels, cargo to worlds_app; drop table note_links, notes"
+        )
+    with world.build(scratch_server, url) as found:
+        assert str(found.tenancy.root) == "public.vessels"
+        mine = [i for i in found.identities if i.name == "member of A"]
+        assert [i.settings.get("fleet.vessel") for i in mine] == [found.keys["A"]]
