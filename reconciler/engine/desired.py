@@ -20,7 +20,8 @@ from psycopg.rows import TupleRow
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.kinds import KINDS, Context
 from reconciler.catalog.scope import Scope
-from reconciler.declare import Declarations
+from reconciler.declare import Declarations, DeclaredFile
+from reconciler.engine import defaults
 from reconciler.engine.declared import Said
 from reconciler.errors import Stalled
 from reconciler.model import ObjectId, Snapshot
@@ -101,24 +102,50 @@ def desired(
             hint=f"create role {ident(role)} on the shadow, or use --shadow embedded",
         )
     database = shadow.create(owner=role)
-    _lay_down(database, whole, scope, owned, role)
+    laid, bare = _lay_down(database, whole, scope, owned, role, declarations)
     with connect(database) as connection:
         around = catalog.read(connection)
         pristine = catalog.within(around, scope)
-    _load(database, declarations, shadow, role, trust)
+    _load(database, defaults.beside(declarations.files, {id.name for id in bare}), shadow, role, trust)
     with connect(database) as connection:
         everything = catalog.read(connection)
         found = catalog.within(everything, scope)
         if _give_to_owners(connection, found, live, declarations, role):
             found = catalog.read(connection, scope)
+        if any(id.kind == defaults.KIND for id in laid) and defaults.disputed(found, live):
+            plain = _without_defaults(declarations, whole, shadow, scope, role, trust, owned)
+            if defaults.leave(connection, found, plain, live, role):
+                found = catalog.read(connection, scope)
     _refuse_foreign(around, everything, whole, scope, declarations)
-    untouched = frozenset(id for id, digest in found.digests.items() if pristine.digests.get(id) == digest)
+    untouched = frozenset(
+        id for id, digest in found.digests.items() if pristine.digests.get(id) == digest and id not in bare
+    )
     return Desired(database, found, untouched)
 
 
-def _lay_down(database: Url, whole: Snapshot, scope: Scope, owned: Collection[ObjectId], role: str) -> None:
+def _without_defaults(
+    declarations: Declarations, whole: Snapshot, shadow: Shadow, scope: Scope, role: str, trust: Trust,
+    owned: Collection[ObjectId],
+) -> Snapshot:  # fmt: skip
+    """The declarations where the target has no default privileges by itself."""
+    kept = catalog.restricted(
+        whole, frozenset(id for id in whole.digests if id.kind != defaults.KIND or id in owned)
+    )
+    database = shadow.create(owner=role)
+    try:
+        _, bare = _lay_down(database, kept, scope, owned, role, declarations)
+        _load(database, defaults.beside(declarations.files, {id.name for id in bare}), shadow, role, trust)
+        with connect(database) as connection:
+            return catalog.read(connection, scope)
+    finally:
+        shadow.drop(database)
+
+
+def _lay_down(
+    database: Url, whole: Snapshot, scope: Scope, owned: Collection[ObjectId], role: str, declarations: Declarations
+) -> tuple[frozenset[ObjectId], frozenset[ObjectId]]:  # fmt: skip
     """What stands around the managed schemas, with all it rests on. What rests on something in them cannot stand there yet, nor does it
-    change what declarations mean."""
+    change what declarations mean. Returns what was laid down, and the schemas among it that the declarations make themselves."""
     managed = catalog.inside(whole, scope)
     start = {
         id for id in whole.facts
@@ -135,12 +162,15 @@ def _lay_down(database: Url, whole: Snapshot, scope: Scope, owned: Collection[Ob
     while lacking := {id for id in chosen if not _rests_on(whole, id) <= chosen}:
         chosen -= lacking
     if not chosen:
-        return
+        return frozenset(), frozenset()
     with connect(database) as connection:
         empty = catalog.read(connection)
+        bare = defaults.created(declarations.places, empty) & chosen
         wanted = catalog.restricted(whole, chosen)
+        wanted = catalog.merged(wanted, {id: defaults.bare(whole.facts[id], role) for id in bare}, {})
         wanted = catalog.merged(wanted, {i: f for i, f in empty.facts.items() if i not in chosen}, {})
         trial.run(connection, complete(Context(empty, wanted, connection.info.user)))
+    return frozenset(chosen), bare
 
 
 def _rests_on(whole: Snapshot, id: ObjectId) -> set[ObjectId]:
@@ -176,14 +206,14 @@ def _schema_of(id: ObjectId) -> str:
     return id.name if id.kind == "schema" else id.schema
 
 
-def _load(database: Url, declarations: Declarations, shadow: Shadow, role: str, trust: Trust) -> None:
+def _load(database: Url, files: tuple[DeclaredFile, ...], shadow: Shadow, role: str, trust: Trust) -> None:
     if trust == "reviewed":
         with connect(database) as connection:
-            load(connection, declarations.files, role=None if role == connection.info.user else role)
+            load(connection, files, role=None if role == connection.info.user else role)
         return
     if not shadow.own:
         with connect(database) as connection:
-            load(connection, declarations.files, role=None)
+            load(connection, files, role=None)
         return
     password = secrets.token_urlsafe(24)
     login = f"nosuperuser login password {literal(password)}"
@@ -200,7 +230,7 @@ def _load(database: Url, declarations: Declarations, shadow: Shadow, role: str, 
     try:
         user = DECLARER if role == shadow.url.user else role
         with connect(database.with_options(user=user, password=Secret(password))) as connection:
-            load(connection, declarations.files)
+            load(connection, files)
     finally:
         if role == shadow.url.user:
             with connect(database) as connection:
@@ -268,7 +298,13 @@ def depends_on(
     owners = sorted(
         (str(i), i.kind, f["owner"]) for i, f in live.facts.items() if f["owner"] and f["owner"] != role
     )
+    # What default privileges alone would give is as it is on the target.
+    granted = (
+        sorted((str(i), i.kind, repr(f["acl"])) for i, f in live.facts.items() if f["acl"] is not None)
+        if any(i.kind == defaults.KIND and i not in owned for i in whole.digests)
+        else []
+    )
     return [
-        declarations.digest, live.major, repr(scope.schemas and sorted(scope.schemas)), sorted(scope.hidden), sorted(scope.lent), role,
+        granted, declarations.digest, live.major, repr(scope.schemas and sorted(scope.schemas)), sorted(scope.hidden), sorted(scope.lent), role,
         around, owners, sorted((i.kind, str(i)) for i in owned if i.kind in _AROUND),
     ]  # fmt: skip
