@@ -290,6 +290,16 @@ def _alone(
     return "", ""
 
 
+def stands(connection: Connection, given: Sequence[str]) -> bool:
+    """Whether the tables take what is to stand before a race."""
+    try:
+        with connection.transaction(force_rollback=True):
+            prepared(connection, given)
+    except psycopg.Error:
+        return False
+    return True
+
+
 def prepared(connection: Connection, given: Sequence[str]) -> None:
     """Runs what is to stand before a race, with triggers and foreign keys off; inside a transaction."""
     if given:

@@ -13,8 +13,10 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from reconciler.lab.drafts import drafts, marked, three
+from reconciler.lab.favour import favour
 from reconciler.lab.invariants import Invariants
 from reconciler.lab.material import Material, acting, prepared, without
+from reconciler.lab.shapes import shaped
 from reconciler.lab.triggers import Trigger
 from reconciler.lab.values import Actor, Draft, Race
 from reconciler.model import ObjectId
@@ -52,8 +54,10 @@ def races(
         found = (
             *drafts(connection, material, relation, said),
             *marked(material, relation, said[oid]),
+            *shaped(connection, material, relation, said[oid]),
             *three(material, relation, sessions),
         )
+        favoured: dict[str, tuple[str, ...]] = {}
         for draft in found:
             if not draft.fires & events:
                 continue
@@ -63,6 +67,13 @@ def races(
                 bare = replace(draft, given=(*draft.given, *without(material, tried.meets)))
                 again = acting(connection, material, relation, bare.scripts, bare.given)
                 draft, tried = (bare, again) if again.actors else (draft, tried)
+            if not tried.actors and not draft.optional and not draft.elsewhere:
+                first = draft.scripts[0][0]
+                if first not in favoured:
+                    favoured[first] = favour(connection, material, relation, first, draft.given, said[oid])
+                better = replace(draft, given=(*draft.given, *favoured[first]))
+                again = acting(connection, material, relation, better.scripts, better.given)
+                draft, tried = (better, again) if again.actors else (draft, tried)
             if tried.actors:
                 asked = _protected(connection, draft, tried.actors[1:], invariants)
                 race = Race(name, tried.actors, invariants=asked, given=draft.given, subject=relation.id)

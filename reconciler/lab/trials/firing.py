@@ -6,8 +6,10 @@ Which column an update must change is found by trying: conditions (`update of`, 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from reconciler.declare.lexer import Token
+from reconciler.lab.favour import favour
 from reconciler.lab.material import NOBODY, TEXTS, labels, without
 from reconciler.lab.trials.bench import Bench, Came, Firing, Tried
 from reconciler.lab.triggers import Trigger
@@ -24,6 +26,7 @@ _BROKEN = {
 """SQLSTATEs that speak of the function and not of the row (manual: appendix A)."""
 
 _WORDS = 12
+_FEW = 3
 
 
 def firings(bench: Bench, trigger: Trigger) -> Iterator[Firing | Tried]:
@@ -61,6 +64,12 @@ def _fired(bench: Bench, trigger: Trigger, relation: Relation, event: str) -> Fi
                 first, tried = came, sql
                 if (wrong := _wrong(bench, trigger, event, sql, given, came)) is not None:
                     return wrong
+    if (
+        first is not None
+        and first.failed
+        and (better := _favoured(bench, trigger, relation, event)) is not None
+    ):
+        return better
     if first is None:
         return Tried(
             trigger, f"{event}: normal", "undecided", "no statement could be made of the rows there are"
@@ -69,6 +78,19 @@ def _fired(bench: Bench, trigger: Trigger, relation: Relation, event: str) -> Fi
         f"nobody can run it: {first.message} [{first.sqlstate}]" if first.failed else "no statement fires it"
     )
     return Tried(trigger, f"{event}: normal", "undecided", says, (tried,))
+
+
+def _favoured(bench: Bench, trigger: Trigger, relation: Relation, event: str) -> Firing | None:
+    """The first statement that is let through when what the triggers ask for stands there: a parent in another state, a higher limit."""
+    said = "\n".join(one.source for one in bench.triggers if one.relation == trigger.relation)
+    for sql, given in islice(_statements(bench, relation, event), _FEW):
+        extra = favour(bench.connection, bench.material, relation, sql, given, said)
+        for identity in bench.material.identities(relation) if extra else ():
+            with bench.undone((*given, *extra)):
+                came = bench.run(identity, sql, trigger)
+            if came.rows > 0 and came.calls:
+                return Firing(trigger, event, sql, (*given, *extra), identity, came)
+    return None
 
 
 def _wrong(
