@@ -8,7 +8,10 @@ import psycopg
 
 from reconciler.pg import ident
 
-SCHEMAS = "n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'auth', 'extensions')"
+PLATFORM = ("auth", "extensions", "realtime", "storage")
+"""Schemas of Supabase: nobody declares what is in them, so nothing in them is broken or looked at."""
+_NOT_OURS = ", ".join(f"'{name}'" for name in ("information_schema", *PLATFORM))
+SCHEMAS = f"n.nspname !~ '^pg_' and n.nspname not in ({_NOT_OURS})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,7 @@ def read(session: psycopg.Connection) -> Schema:
         )
         for schema, table, name, permissive, roles_, command, using, check in asked(
             "select schemaname, tablename, policyname, permissive, roles::text[], cmd, qual, with_check from pg_policies as p"
-            " where schemaname not in ('auth') order by 1, 2, 3"
+            f" where schemaname not in ({_NOT_OURS}) order by 1, 2, 3"
         )
     )
     functions = tuple(

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
+from catalog import PLATFORM, SCHEMAS
 from psycopg import sql
 
 from reconciler.model import ObjectId
@@ -32,7 +33,7 @@ class Bench:
         self.tables = {
             ident(id.schema, id.name): owned
             for id, owned in world.tenancy.tables.items()
-            if id.schema != "auth"
+            if id.schema not in PLATFORM
         }
         self.theirs = {world.keys["B"], *world.users["B"]} - {world.keys["A"], *world.users["A"]}
         parts = [
@@ -165,7 +166,7 @@ def _written(bench: Bench, world: World, identity: Identity) -> set[Fact]:
     session, found = bench.session, set()
     for id, owned in world.tenancy.tables.items():
         table = ident(id.schema, id.name)
-        if id.schema == "auth":
+        if id.schema in PLATFORM:
             continue
         columns = _columns(session, table)
         statements = [f"delete from {table}", f"truncate {table}", f"truncate {table} cascade"]
@@ -243,7 +244,7 @@ def _called(bench: Bench, world: World, identity: Identity) -> set[Fact]:
     functions = session.execute(
         "select quote_ident(n.nspname) || '.' || quote_ident(p.proname), p.proargnames[1:p.pronargs], (select array_agg(format_type(t, null) order by o) from unnest(p.proargtypes) with"
         " ordinality as a(t, o)), p.pronargs, p.prosrc from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace where p.prokind = 'f' and p.prorettype <> 'trigger'::regtype"
-        " and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'auth', 'extensions') and has_function_privilege(%s, p.oid, 'execute') order by 1, 3",
+        f" and {SCHEMAS} and has_function_privilege(%s, p.oid, 'execute') order by 1, 3",
         (identity.role,),
     ).fetchall()
     for name, arguments, types, count, body in functions:
