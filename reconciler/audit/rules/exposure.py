@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from reconciler.audit.rule import Rule
 from reconciler.audit.rules import names, reach
-from reconciler.audit.rules.catalog import COMMANDS
-from reconciler.audit.rules.conditions import always, mentioned
+from reconciler.audit.rules.catalog import COMMANDS, Policy
+from reconciler.audit.rules.conditions import always, calls, mentioned
 from reconciler.audit.rules.subject import Subject
 from reconciler.model import Finding, ObjectId
 from reconciler.pg import ident
@@ -150,8 +150,74 @@ ANY_BUCKET = Rule(
     condition="On Supabase, a permissive policy of storage.objects does not mention bucket_id.",
     consequence="Written for one bucket, it lets the same callers at the files of all others, those of later ones too.",
     remedy="Begin with bucket_id = '…' and …",
-    references=("pgrls SEC050", "splinter 0025"),
+    references=("pgrls SEC050",),
     check=_any_bucket,
 )
 
-RULES = (FOREIGN, IN_PUBLIC, PUBLISHED, BORROWED_KEY, ANY_BUCKET)
+
+def _of_everybody(subject: Subject, table: str, *whose: str) -> Iterator[tuple[Policy, str]]:
+    """Permissive policies of a table of the platform that pass rows without asking for any of these columns, and for which commands."""
+    catalog = subject.catalog
+    relation = catalog.by_id.get(ObjectId("table", *table.split(".")))
+    if relation is None or catalog.platform != "supabase":
+        return
+    for policy in catalog.policies_of(relation):
+        loose = [
+            command
+            for command in policy.commands
+            if policy.permissive
+            and (filters := policy.filters(command))
+            and not any(always(one) is False or mentioned(relation, one.tree) & set(whose) for one in filters)
+        ]
+        if loose:
+            yield policy, f"{' and '.join(loose)} for {', '.join(sorted(policy.roles)).lower()}"
+
+
+def _every_file(subject: Subject) -> Iterator[Finding]:
+    whose = ("name", "owner", "owner_id", "path_tokens", "id", "metadata", "user_metadata")
+    for policy, what in _of_everybody(subject, "storage.objects", *whose):
+        yield EVERY_FILE.finding(
+            policy.id,
+            f"Policy {policy.name} on storage.objects allows {what} whoever's file it is: it asks neither its path nor its owner.",
+        )
+
+
+EVERY_FILE = Rule(
+    id="STO010",
+    title="A policy on files does not ask whose the file is",
+    severity="warning",
+    condition="On Supabase, a permissive policy of storage.objects mentions neither the file's name, nor its path_tokens, its owner or owner_id.",
+    consequence="Whoever it is for reads, lists, replaces or deletes the files of all tenants in the bucket. A public bucket needs no policy to be"
+    " downloaded from; one for SELECT lets everybody list it.",
+    remedy="Compare the folder with the tenant or user, as in (storage.foldername(name))[1] = (select auth.uid())::text, or owner_id with"
+    " auth.uid(). Where the files are meant for everybody, exempt the finding with that reason.",
+    references=("splinter 0025",),
+    check=_every_file,
+)
+
+
+def _every_topic(subject: Subject) -> Iterator[Finding]:
+    asks = {
+        function.oid
+        for function in subject.catalog.functions.values()
+        if str(function.id) == "realtime.topic()"
+    }
+    for policy, what in _of_everybody(subject, "realtime.messages", "topic"):
+        if not any(oid in asks for _, one in policy.conditions for _, oid in calls(one.tree)):
+            yield EVERY_TOPIC.finding(
+                policy.id,
+                f"Policy {policy.name} on realtime.messages allows {what} on every topic: it does not ask realtime.topic().",
+            )
+
+
+EVERY_TOPIC = Rule(
+    id="STO011",
+    title="A policy on messages is for every topic",
+    severity="warning",
+    condition="On Supabase, a permissive policy of realtime.messages neither calls realtime.topic() nor mentions the topic.",
+    consequence="Whoever it is for may join the private channels of all tenants, and hear or send what it allows.",
+    remedy="Ask who may join: … where realtime.topic() = 'room:' || room_id::text, with the caller's membership.",
+    check=_every_topic,
+)
+
+RULES = (FOREIGN, IN_PUBLIC, PUBLISHED, BORROWED_KEY, ANY_BUCKET, EVERY_FILE, EVERY_TOPIC)
