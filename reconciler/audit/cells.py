@@ -184,7 +184,8 @@ def numbers(scene: Scene, about: Numbers, attackers: Sequence[Identity]) -> Told
             "shared",
             f"numbers are nobody's; {identity.role} {', '.join(o.attack.does for o in reached)}",
         )
-        told.remarks += settable(reached)
+        if about.owner != identity.role:  # whoever it belongs to may always set it
+            told.remarks += settable(reached)
     return told
 
 

@@ -77,12 +77,13 @@ class Routine:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """A sequence; `of` is the table whose column it numbers, as OID (0: none), `stands` the number it is at."""
+    """A sequence; `of` is the table whose column it numbers, as OID (0: none), `stands` the number it is at, `owner` whose it is."""
 
     oid: int
     id: ObjectId
     of: int
     stands: int
+    owner: str
 
     @property
     def sql(self) -> str:
@@ -187,7 +188,7 @@ _SEQUENCES = f"""
 select c.oid::bigint, n.nspname::text, c.relname::text, coalesce((select d.refobjid::bigint from pg_catalog.pg_depend as d
         where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype in ('a', 'i')
           and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass limit 1), 0),
-       coalesce(pg_catalog.pg_sequence_last_value(c.oid), 0)::bigint
+       coalesce(pg_catalog.pg_sequence_last_value(c.oid), 0)::bigint, pg_catalog.pg_get_userbyid(c.relowner)::text
   from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
  where c.relkind = 'S' and c.relpersistence <> 't' and {_OURS} and {_MEMBER.format("pg_catalog.pg_class", "c.oid")}
  order by 2, 3
@@ -251,8 +252,8 @@ def read(connection: Connection, roles: Iterable[str]) -> Surface:
         routines = tuple(_routine(*row) for row in connection.execute(_ROUTINES.encode()).fetchall())
     calls = {row[0]: frozenset(row[1]) for row in connection.execute(_CALLS, (names,))}
     sequences = tuple(
-        Sequence(oid, ObjectId("sequence", schema, name), of, stands)
-        for oid, schema, name, of, stands in connection.execute(_SEQUENCES.encode())
+        Sequence(oid, ObjectId("sequence", schema, name), of, stands, owner)
+        for oid, schema, name, of, stands, owner in connection.execute(_SEQUENCES.encode())
     )
     numbers = {
         (role, sequence.oid): frozenset(may)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.audit.rules.triggers import BY_ID
 from reconciler.audit.triggers.wiring import Routine, Trigger, Wiring
+from reconciler.declare.lexer import Token
 from reconciler.declare.values import TriggerDesign
 from reconciler.model import Finding, ObjectId
 from reconciler.pg import ident
@@ -17,6 +18,23 @@ from reconciler.shadow.bodies.body import WRITES, Handler, Raised, Use, constant
 from reconciler.shadow.bodies.touched import touched
 from reconciler.shadow.tenants.values import Tenancy
 
+_GIVEN = frozenset(
+    {
+        "coalesce",
+        "values",
+        "nullif",
+        "greatest",
+        "least",
+        "case",
+        "then",
+        "else",
+        "when",
+        "and",
+        "or",
+        "not",
+        "in",
+    }
+)
 _PLACEHOLDER = re.compile(
     r"^\s*(unknown|dummy|placeholder|n/?a|none|tbd|todo|temp|tmp|test|missing|undefined|unnamed|untitled|fixme|xx+|-+|\?+)\s*$"
     r"|placeholder|dummy",
@@ -118,11 +136,24 @@ def _placeholder(use: Use) -> str:
     if "values" not in words:
         return "default values" if words[-2:] == ("default", "values") else ""
     values = use.step.tokens[words.index("values") + 1 :]
-    for token in values:
+    for token in _outside_calls(values):
         if token.kind == "string" and _PLACEHOLDER.search(constant(token)):
             return f"the word {token.text}"
     known = all(token.kind in ("string", "number", "op") or token.word in _FRESH for token in values)
     return "all its values are constants" if known else ""
+
+
+def _outside_calls(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Without the arguments of functions: `replace(name, '-', '')` writes no hyphen. `coalesce` shows what it is given."""
+    inside = 0
+    for before, token in zip((None, *tokens), tokens, strict=False):
+        called = before is not None and before.kind in ("word", "name") and before.word not in _GIVEN
+        if token.text == "(" and (inside or called):
+            inside += 1
+        if not inside:
+            yield token
+        if token.text == ")" and inside:
+            inside -= 1
 
 
 def _refreshes(routine: Routine) -> Iterator[Finding]:

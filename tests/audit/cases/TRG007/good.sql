@@ -9,3 +9,12 @@ begin
   return new;
 end $$;
 create trigger customer_exists before insert on public.visits for each row execute function public.customer_exists();
+-- a word that a function is given is not written
+create table public.nicknames (customer_id uuid not null, org_id uuid not null, nickname text not null);
+create function public.nicknamed() returns trigger language plpgsql set search_path = '' as $$
+begin
+  insert into public.nicknames (customer_id, org_id, nickname)
+    values (new.id, new.org_id, coalesce(nullif(new.name, ''), 'c_' || replace(new.id::text, '-', '')));
+  return null;
+end $$;
+create trigger nicknamed after insert on public.customers for each row execute function public.nicknamed();
