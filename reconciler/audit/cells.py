@@ -14,6 +14,7 @@ from reconciler.audit.attacks import (
     cascades,
     claims,
     conflicts,
+    former,
     functions,
     oracles,
     prepared,
@@ -48,7 +49,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 }
 FAMILIES: tuple[Callable[[Target], Attacks], ...] = (
     reads.attacks, writes.inserts, writes.updates, writes.moves, writes.deletes, writes.truncates, conflicts.attacks,
-    cascades.attacks, claims.attacks, prepared.attacks, promotions.attacks, oracles.attacks,
+    cascades.attacks, claims.attacks, prepared.attacks, promotions.attacks, former.attacks, oracles.attacks,
 )  # fmt: skip
 
 

@@ -129,6 +129,15 @@ RULES: Final[tuple[Rule, ...]] = (
         (_RLS,),
     ),
     Rule(
+        "ATK013",
+        "who was a member once still sees rows of the tenant",
+        "error",
+        "Somebody of tenant A whose membership of tenant B has ended, as a column of the members' table says, was shown rows of B.",
+        "Whoever leaves, or is shown the door, keeps reading along.",
+        "Ask in every policy, and in the functions that policies ask, whether the membership counts, not only whether there is one.",
+        (_RLS,),
+    ),
+    Rule(
         "ATK020",
         "an answer depends on rows of another tenant",
         "warning",
