@@ -44,10 +44,14 @@ class ReconcilerError(Exception):
         self.hint = hint
         self.sources = sources
 
+    @property
+    def brief(self) -> str:
+        """Where and what, for a line of a log."""
+        return "".join(f"{source}: " for source in self.sources[:1]) + self.what
+
     def __str__(self) -> str:
-        where = "".join(f"{source}: " for source in self.sources[:1])
         also = "".join(f"\n  also: {source}" for source in self.sources[1:])
-        return f"{where}{self.what}{also}" + (f"\n  → {self.hint}" if self.hint else "")
+        return f"{self.brief}{also}" + (f"\n  → {self.hint}" if self.hint else "")
 
 
 class Usage(ReconcilerError):

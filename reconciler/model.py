@@ -191,6 +191,15 @@ class Change:
     attributes: tuple[str, ...] = ()
     was: ObjectId | None = None
 
+    @property
+    def says(self) -> str:
+        """How it stands to what is declared; `verb` is what a plan would do about it, and the opposite of what somebody did."""
+        meaning = f"is still called {self.was}" if self.was is not None else MEANINGS[self.verb]
+        return f"{self.id.kind.replace('_', ' ')} {self.id} {meaning}"
+
+
+MEANINGS: Mapping[str, str] = {"create": "is missing", "alter": "differs", "drop": "is not declared"}
+
 
 class HazardCode(StrEnum):
     """What a person must know before a statement runs. Each is explained by `reconciler explain CODE`."""

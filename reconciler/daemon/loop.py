@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
 
@@ -45,6 +46,7 @@ class Loop:
 
     def __init__(self, load: Callable[[], Config]) -> None:
         self._http = Http()
+        self._file: Path | None = None
         self._load = load
         self._workers: dict[str, Worker] = {}
         self._statuses: dict[str, Status] = {}
@@ -55,7 +57,7 @@ class Loop:
 
     def follow(self, config: Config) -> None:
         """Looks after the databases of this configuration and no others; those that did not change go on undisturbed."""
-        self._http = config.http
+        self._http, self._file = config.http, config.file
         lines.mask(secrets_of(config))
         wanted = {database.name: database for database in config.databases}
         leaving = [w for name, w in self._workers.items() if wanted.get(name) != w.database]
@@ -65,7 +67,7 @@ class Loop:
             self._files.remove(worker.database.name)
         for name, database in wanted.items():
             if name not in self._workers:
-                self._take(database)
+                self._take(database, next((w for w in leaving if w.database.name == name), None))
 
     def turn(self) -> None:
         """Once round: whoever died is replaced, and the promise is given to come again. Only the main thread promises."""
@@ -110,8 +112,12 @@ class Loop:
         """Reads the configuration again; a wrong one changes nothing."""
         try:
             config = self._load()
-            if not config.databases:
-                raise Usage("no database is configured", hint="end the process instead, if that is meant")
+            if config.file != self._file:
+                raise Usage(
+                    f"{self._file or 'no file'} was the configuration, and now it is {config.file or 'no file'}",
+                    hint="put it back, or start the process anew",
+                )
+            check(config)
         except ReconcilerError as error:
             self._log.error("the configuration is wrong, the one before stays", error=str(error))
             return
@@ -136,8 +142,11 @@ class Loop:
         for worker in tuple(self._workers.values()):
             worker.end(why)
 
-    def _take(self, database: Database) -> None:
-        worker = Worker(database, self._publish, lambda: self._git.fetched(database))
+    def _take(self, database: Database, before: Worker | None = None) -> None:
+        """`before` is who looked after it with another configuration: since when it differs stays known."""
+        same = before is not None and not before.alive and _where(before.database) == _where(database)
+        record = before.record.heir(database.mode) if before is not None and same else None
+        worker = Worker(database, self._publish, lambda: self._git.fetched(database), record)
         self._workers[database.name] = worker
         worker.start()
         self._clock.add(database.name, database.check_interval.seconds, worker.wakeup)
@@ -199,13 +208,7 @@ def run(load: Callable[[], Config], *, serving_at: Callable[[str], None] = lambd
     Raises Usage for a configuration that is wrong at the start, Stalled when the address cannot be listened on.
     """
     config = load()
-    if not config.databases:
-        raise Usage(
-            "no database is configured", hint="reconciler init writes a reconciler.yaml; or give --url"
-        )
-    for database in config.databases:
-        if database.url is None and database.url_file is None:
-            database.target()  # nobody can give it one later: raises Usage
+    check(config)
     lines.configure(config.log)
     with ExitStack() as until_the_end, _asked() as asked:
         loop = Loop(load)
@@ -251,6 +254,21 @@ def run(load: Callable[[], Config], *, serving_at: Callable[[str], None] = lambd
                     loop.hurry("a second signal")
         logger.info("ended", in_time=ended)
         return ended
+
+
+def _where(database: Database) -> tuple[object, ...]:
+    return database.url, database.url_file
+
+
+def check(config: Config) -> None:
+    """Raises Usage for a configuration that leaves nothing to look after."""
+    if not config.databases:
+        raise Usage(
+            "no database is configured", hint="reconciler init writes a reconciler.yaml; or give --url"
+        )
+    for database in config.databases:
+        if database.url is None and database.url_file is None:
+            database.target()  # nobody can give it one later: raises Usage
 
 
 def secrets_of(config: Config) -> Iterator[Secret]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -19,6 +20,7 @@ from reconciler.errors import Stalled
 from reconciler.model import Change, Condition, Json, Status
 from reconciler.web.durations import Distribution, added
 
+_BY = (("by", "user"), ("with", "application"), ("from", "client"))
 _LASTING = (
     "differences",
     "history",
@@ -41,6 +43,7 @@ class Record:
     def __init__(self, name: str, mode: str) -> None:
         self.status = Status(name, "", facts={"mode": mode})
         self.events = Events()
+        self._earlier: tuple[Condition, ...] = ()
         self._drifting: dict[tuple[str, str], tuple[str, dict[str, Json] | None]] = {}
         self._looked_at = ""
         self._since: float | None = None
@@ -52,6 +55,21 @@ class Record:
         self._failures: Counter[str] = Counter()
         self._durations: dict[str, Distribution] = {}
         self._lock_wait: Distribution | None = None
+
+    def heir(self, mode: str) -> Record:
+        """What another configuration of the same database goes on with: all that is remembered, and nothing of how it stands."""
+        made = copy(self)
+        made._earlier = self.status.conditions or self._earlier
+        made.status = Status(self.status.database, "", facts={"mode": mode})
+        return made
+
+    def makers(self) -> str:
+        """Who made what differs, where the listener saw it, for a sentence."""
+        found = {
+            " ".join(f"{word} {by[key]}" for word, key in _BY if by.get(key))
+            for _, by in self._drifting.values() if by
+        }  # fmt: skip
+        return f" (made {' and '.join(sorted(found))})" if found else ""
 
     def looked(self, found: Pass, told: Mapping[str, Json]) -> Status:
         """The status after a look, or after what followed it."""
@@ -80,7 +98,7 @@ class Record:
             facts["differences"] = self._signed(facts.get("differences") or ())
         asked = invariants.condition(facts.get("invariants") or {}, now.observed_at)
         everything = (*now.conditions, asked) if asked else now.conditions
-        conditions = tuple(_since(one, before.conditions) for one in everything)
+        conditions = tuple(_since(one, before.conditions or self._earlier) for one in everything)
         now = replace(now, pending=tuple(told.get("pending_migrations", before.pending)))
         self.status = replace(now, conditions=conditions, facts={**facts, **self._counted()})
         return self.status

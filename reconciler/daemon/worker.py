@@ -30,6 +30,7 @@ from reconciler.engine.document import plan_document
 from reconciler.engine.fetching import Fetched
 from reconciler.engine.phases import in_phases
 from reconciler.engine.planning import propose
+from reconciler.engine.refusals import FIGHT
 from reconciler.engine.unmoved import inputs
 from reconciler.errors import ReconcilerError, Stalled, Waiting
 from reconciler.migrate import Progress
@@ -41,6 +42,7 @@ _QUIET = 0.2
 """Seconds without another event of a file before the files are read."""
 _REHEARSALS = threading.BoundedSemaphore(2)
 """How many databases have something materialised or rehearsed at once: each may take a server of its own."""
+_RAN = {"up": "applied", "down": "rolled back"}
 _BEGINS, _ENDS = "start the shadow", "ask the live database"
 """The stages between which that is. What runs on the live database keeps nobody else from it."""
 
@@ -52,11 +54,12 @@ class Worker:
     """
 
     def __init__(
-        self, database: Database, publish: Callable[[Worker, Status], None], source: Callable[[], Fetched]
-    ) -> None:
+        self, database: Database, publish: Callable[[Worker, Status], None], source: Callable[[], Fetched],
+        record: Record | None = None,
+    ) -> None:  # fmt: skip
         self.database = self.declared = database
         self.wakeup = Wakeup()
-        self.record = Record(database.name, database.mode)
+        self.record = record or Record(database.name, database.mode)
         self.looks_since: float | None = None
         self.stage = ""
         self._sink, self._source = publish, source
@@ -66,10 +69,10 @@ class Worker:
         self._looked_at = time.monotonic()
         self._rehearses = False
         self._lands = False
-        self._stalled: tuple[ReconcilerError, str] | None = None
+        self._stalled: tuple[ReconcilerError, str, float] | None = None
         self._unread: tuple[Pass, str] | None = None
         self._said = ""
-        self._done_of = ""
+        self._done_of = self._differed = ""
         self._plan: dict[str, Json] | None = None
         self._invariants: dict[str, Json] | None = None
         self._ask_from = 0.0
@@ -158,7 +161,9 @@ class Worker:
             self._judge(found, "")
             return found
         of = self._inputs()
-        held = self._stalled[0] if self._stalled and not asked and of and of == self._stalled[1] else None
+        held = None
+        if self._stalled and not asked and of and of == self._stalled[1]:
+            held = self._stalled[0] if time.monotonic() < self._stalled[2] else None
         # Until the next try has ended, what the last one ended with is what is known.
         self._tell(stalled(found, self._stalled[0]) if self._stalled else found)
         self.looks_since = None
@@ -170,7 +175,7 @@ class Worker:
             self.declared.mode == "propose" and of and of == self._done_of and not asked
         ):
             return found
-        return self._act(found, of)
+        return self._act(found, of, asked)
 
     def _audit(self) -> None:
         began = time.monotonic()
@@ -193,12 +198,13 @@ class Worker:
         self._unread = (found, of) if failed else None
         return found
 
-    def _act(self, found: Pass, of: str) -> Pass:
+    def _act(self, found: Pass, of: str, asked: bool) -> Pass:
         began, self._lands = time.monotonic(), False
+        self._differed = _sentence(self.record.status) + self.record.makers()
         try:
             after = acted(
                 self.declared, found, told=self._act_stages, stop=self._stop, warrant=self.standing.warrant(),
-                on_note=self._log.info, on_statement=self._ran,
+                on_note=self._log.info, on_statement=self._ran, asked=asked,
             )  # fmt: skip
         except Waiting as error:
             after = stalled(found, error)
@@ -251,7 +257,10 @@ class Worker:
             return
         self._tries = 0
         if found.seen is not None:
-            self._stalled = (error, of) if error is not None and error is not self.standing.error else None
+            until = time.monotonic() + FIGHT.total_seconds()
+            self._stalled = (
+                (error, of, until) if error is not None and error is not self.standing.error else None
+            )
 
     def _tell(self, found: Pass) -> None:
         told: dict[str, Json] = {}
@@ -278,14 +287,30 @@ class Worker:
         self.record.counted(trigger, found.result)
         self.record.took("whole", seconds)
         self._publish(self.record.counts())
-        status, says = self.record.status, found.error.what if found.error is not None else ""
+        status, says = self.record.status, found.error.brief if found.error is not None else ""
         # What a person must do is said loudly once.
         news, self._said = bool(says) and says != self._said, says
         level = log.info if not news else log.warning if isinstance(found.error, Waiting) else log.error
+        known = found.seen is not None
         level(
-            says or _sentence(status), result=found.result, seconds=round(seconds, 3), drift=len(status.drift),
-            extra=len(status.extra), leader=self.standing.leads,
+            says or self._sentence(found), result=found.result, seconds=round(seconds, 3),
+            drift=len(status.drift) if known else None, extra=len(status.extra) if known else None,
+            leader=self.standing.leads,
         )  # fmt: skip
+
+    def _sentence(self, found: Pass) -> str:
+        """How the database stands, and where something was done, or is left undone, what and why."""
+        says = _sentence(self.record.status)
+        if found.applied:
+            done = ", ".join(f"{row.version} ({row.slug}) {_RAN[row.direction]}" for row in found.applied)
+            return f"{self._differed}; {done}; {says}" if self._differed else f"{done}; {says}"
+        if found.result == "suspended":
+            return f"{says}; nothing is done, as it is suspended"
+        return (
+            f"{says}; this process does not lead"
+            if found.status.drift and self.standing.leads is False
+            else says
+        )
 
     def _faltered(self, log: structlog.BoundLogger, error: Exception, trigger: Trigger) -> None:
         """A pass that did not come to an end that any pass should."""

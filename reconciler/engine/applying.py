@@ -55,13 +55,15 @@ def apply(
     stop: Stop | None = None,
     now: datetime | None = None,
     again: bool = True,
+    asked: bool = False,
     warrant: Warrant | None = None,
     hold: Callable[[], bool] = lambda: False,
 ) -> tuple[Applied, ...]:
     """Applies the pending migration files, up to the given versions when there are any; without pending files, plans, writes the
     file and applies it. Returns what was applied; empty when nothing was to do.
 
-    `again` permits a plan that was the last one applied already: a person repairs the same drift twice, a loop must not.
+    `again` permits a plan that was applied before again and again: a person repairs the same drift as often as they like, a loop must not
+    unless somebody `asked` it to.
     A plan made here keeps what it drops, unless `destroy` says that drops may destroy; DELETES_DATA must be allowed either way.
     `warrant` is by what right a process applies that is one of several.
     `on_note` is told what does not forbid the run and a person should know; `stop` is asked before each statement, and `hold` before
@@ -97,8 +99,9 @@ def apply(
             tested = made.rehearsal or Rehearsal()
             refuse_failed(tested.passed, tested.residue, live=work.live, role=work.role)
             migration = made.migration
-            if not again:
+            if not again and not asked:
                 refuse_repetition(work.history, migration)
+            if not again:
                 migration = proposals.again(migration, olds, work.history, approved)
             rehearsed = [
                 Rehearsed(

@@ -7,7 +7,7 @@ has begun. What a look has found stays known when the act after it fails. A data
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -26,10 +26,12 @@ from reconciler.engine.refusals import refuse_added
 from reconciler.engine.work import Told
 from reconciler.errors import ReconcilerError, Stalled, Usage, Waiting
 from reconciler.migrate import Progress
-from reconciler.model import Applied, Condition, Status
+from reconciler.model import Applied, Change, Condition, ObjectId, Status
 from reconciler.pg import connect
 from reconciler.run.stop import Stop
 from reconciler.settings import Database
+
+_PARTS = frozenset({"column", "constraint", "default", "index", "partition", "owned_by", "domain_constraint"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def observed(
 def unknown(database: Database, error: ReconcilerError, at: str) -> Status:
     """The status when `error` kept us from looking."""
     reason = "Waiting" if isinstance(error, Waiting) else "Stalled"
-    condition = Condition("InSync", "Unknown", reason, error.what, at)
+    condition = Condition("InSync", "Unknown", reason, error.brief, at)
     return Status(database.name, at, (condition, *_trouble(error, at)))
 
 
@@ -115,9 +117,10 @@ def acted(
     now: datetime | None = None,
     stop: Stop | None = None,
     warrant: Warrant | None = None,
+    asked: bool = False,
 ) -> Pass:
     """Proposes or applies, as the mode says, what the look `first` found, and looks again after an apply. `warrant` is by what right
-    a process applies that is one of several."""
+    a process applies that is one of several; `asked` says that a person asked for it now."""
     trust = _trust(database)
     try:
         paused = suspending.suspension(database)
@@ -132,7 +135,8 @@ def acted(
                 on_note(f"{written} was pushed to the branch {pushed}")
             return replace(first, status=replace(first.status, facts={**facts, "pushed": pushed}))
         done = apply(
-            database, trust=trust, told=told, on_statement=on_statement, on_note=on_note, again=False, stop=stop, warrant=warrant,
+            database, trust=trust, told=told, on_statement=on_statement, on_note=on_note, again=False, asked=asked, stop=stop,
+            warrant=warrant,
             hold=lambda: suspending.suspension(database) is not None,
         )  # fmt: skip
     except (Waiting, Stalled, Usage) as error:
@@ -185,14 +189,12 @@ def _proposed(database: Database, trust: Trust, told: Told) -> tuple[str, Propos
 
 def _conditions(database: Database, seen: Drift, at: str) -> tuple[Condition, ...]:
     if seen.changes:
-        first = ", ".join(f"{c.verb} {c.id.kind} {c.id}" for c in seen.changes[:3])
-        more = f" and {len(seen.changes) - 3} more" if len(seen.changes) > 3 else ""
-        sync = Condition("InSync", "False", "Drifted", f"{len(seen.changes)} differences: {first}{more}", at)
+        sync = Condition("InSync", "False", "Drifted", _differs(seen.changes), at)
     else:
         sync = Condition("InSync", "True", "AsDeclared", as_declared(database), at)
     extra = Condition(
         "ExtraObjects", "True" if seen.extra else "False", "Undeclared" if seen.extra else "None",
-        f"{len(seen.extra)} undeclared objects stay as they are" if seen.extra else "nothing undeclared", at,
+        _stays(seen.extra) if seen.extra else "nothing undeclared", at,
     )  # fmt: skip
     found = [sync, extra, *_trouble(None, at)]
     if seen.unmodelled:
@@ -202,6 +204,20 @@ def _conditions(database: Database, seen: Drift, at: str) -> tuple[Condition, ..
         named = ", ".join(f"{one.column} (may be NULL since {one.version})" for one in seen.phases[:3])
         found.append(Condition("PhasePending", "True", "NextApply", f"the next apply drops {named}", at))
     return tuple(found)
+
+
+def _differs(changes: Sequence[Change]) -> str:
+    """What differs, wholes before their parts: who reads only the beginning reads what matters."""
+    first = sorted(changes, key=lambda change: change.id.kind in _PARTS)[:3]
+    more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
+    count = f"{len(changes)} difference{'s' if len(changes) > 1 else ''}"
+    return f"{count}: {', '.join(change.says for change in first)}{more}"
+
+
+def _stays(extra: Sequence[ObjectId]) -> str:
+    first = ", ".join(f"{id.kind.replace('_', ' ')} {id}" for id in extra[:3])
+    more = f" and {len(extra) - 3} more" if len(extra) > 3 else ""
+    return f"{first}{more} {'are' if len(extra) > 1 else 'is'} not declared and stay{'' if len(extra) > 1 else 's'}"
 
 
 def _trouble(error: ReconcilerError | None, at: str) -> tuple[Condition, ...]:

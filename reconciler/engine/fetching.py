@@ -46,12 +46,18 @@ class Fetched:
     def _conditions(self, status: Status) -> tuple[Condition, ...]:
         assert self.trouble is not None
         type = "Waiting" if isinstance(self.trouble, Waiting) else "Stalled"
-        if any(one.type == type and one.status == "True" for one in status.conditions):
-            return status.conditions  # the pass itself has said what is in its way
         since = datetime.fromtimestamp(self.since or time.time(), UTC).isoformat(timespec="seconds")
         stays = f"; commit {self.database.commit[:8]} stays in force" if self.database.commit else ""
         says = f"{self.trouble.what}{stays}\n  → {self.trouble.hint}"
         reason = "TriedAgain" if type == "Waiting" else "ActionNeeded"
+        said = next((one for one in status.conditions if one.type == type and one.status == "True"), None)
+        if said is not None:  # the pass itself says what is in its way: one does not hide the other
+            both = (
+                said
+                if self.trouble.what in said.sentence
+                else replace(said, sentence=f"{said.sentence}\n{says}")
+            )
+            return tuple(both if one is said else one for one in status.conditions)
         return (
             *(one for one in status.conditions if one.type != type),
             Condition(type, "True", reason, says, since),

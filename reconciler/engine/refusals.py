@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
 
 from reconciler import migrate
 from reconciler.errors import Stalled
@@ -62,6 +63,8 @@ def refuse_lacking(sentences: Sequence[str], what: str = "the plan") -> None:
         )
 
 
+FIGHT = timedelta(hours=1)
+_REPAIRS = 2
 _OWNER = re.compile(r"must be owner of (?P<kind>[a-z ]+?) (?P<name>\S+) \[42501\]")
 _DENIED = re.compile(r"permission denied (?:for|to create) (?P<kind>schema|database) (?P<name>\S+) \[42501\]")
 
@@ -82,15 +85,21 @@ def _missing_grant(residue: str, live: Snapshot, role: str) -> str:
 
 
 def refuse_repetition(history: Sequence[Applied], migration: Migration) -> None:
-    """The same plan twice in a row means that the last one did not hold: going on would never end."""
-    done = [row for row in history if row.finished_at]
-    if done and done[-1].direction == "up":
-        last = migrate.restored(done[-1])
-        if [s.sql for s in last.up] == [s.sql for s in migration.up]:
-            raise Stalled(
-                f"the same plan was applied as {done[-1].version} and is due again: something undoes it",
-                hint="reconciler drift shows what; look for a job, an extension or a person that changes it back",
-            )
+    """What is undone once is repaired once more; the same plan for the third time in a row within an hour means that something fights
+    it, and going on would never end."""
+    done = [row for row in history if row.finished_at][-_REPAIRS:]
+    since = datetime.now(UTC) - FIGHT
+    fought = [
+        row for row in done
+        if row.direction == "up" and datetime.fromisoformat(row.finished_at) > since
+        and [s.sql for s in migrate.restored(row).up] == [s.sql for s in migration.up]
+    ]  # fmt: skip
+    if len(fought) == _REPAIRS:
+        raise Stalled(
+            f"the same plan was applied as {' and '.join(row.version for row in fought)} and is due again: something undoes it",
+            hint="reconciler drift shows what; look for a job, an extension or a person that changes it back. It is tried again within"
+            " an hour; at once when somebody asks for a pass, or by reconciler apply",
+        )
 
 
 def refuse_edited(history: Sequence[Applied], files: Sequence[Migration]) -> None:

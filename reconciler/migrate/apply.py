@@ -277,10 +277,10 @@ def _run_one(
 
 
 def _raised(told: Callable[[str], None]) -> Callable[[Diagnostic], None]:
-    """Hands on what RAISE NOTICE says; PostgreSQL's own notices (“already exists, skipping”) have codes of their own."""
+    """Hands on what RAISE NOTICE says; not what PostgreSQL remarks by itself (“already exists, skipping”)."""
 
     def receive(said: Diagnostic) -> None:
-        if said.sqlstate == "00000" and said.message_primary:
+        if said.sqlstate == "00000" and said.source_function == "exec_stmt_raise" and said.message_primary:
             told(said.message_primary)
 
     return receive

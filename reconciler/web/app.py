@@ -23,7 +23,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 import reconciler
-from reconciler.model import Status
+from reconciler.model import MEANINGS, Status
 from reconciler.web import actions as posts
 from reconciler.web.answers import Refusal, json_answer, refusal
 from reconciler.web.guard import guarded
@@ -55,6 +55,7 @@ def application(
         summary=summary,
         conditions=conditions,
         in_sync=in_sync,
+        meaning=lambda verb: MEANINGS.get(verb, verb),
         moment=moment,
         reached=reached,
         rows=rows,

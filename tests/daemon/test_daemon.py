@@ -179,6 +179,17 @@ def test_a_wrong_configuration_changes_nothing_and_a_right_one_does(ground: Grou
     daemon.process.send_signal(signal.SIGHUP)
     until(lambda: "the configuration is wrong" in daemon.log, "it says so")
     assert daemon.condition() == "False" and "obsrve" not in [line.get("mode") for line in daemon.lines]
+    path.unlink()
+    daemon.process.send_signal(signal.SIGHUP)
+    wrong = "the configuration is wrong, the one before stays"
+    until(lambda: daemon.log.count(wrong) == 2, "a file that is gone is no configuration either")
+    assert daemon.condition() == "False"
+    before = daemon.metrics()['reconciler_drift_since_timestamp_seconds{database="one"}']
+    path.write_text(right.replace('"observe"', '"propose"'))
+    daemon.process.send_signal(signal.SIGHUP)
+    until(lambda: "the configuration was read again" in daemon.log, "another one counts")
+    until(lambda: daemon.condition() == "False", "drift is seen again")
+    assert daemon.metrics()['reconciler_drift_since_timestamp_seconds{database="one"}'] == before
     ground.configure("one", "two", mode="observe", each={"one": {"mode": "apply"}})
     daemon.process.send_signal(signal.SIGHUP)
     until(lambda: columns(ground) == ["id", "v"], "the new mode counts")

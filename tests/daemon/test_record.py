@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from reconciler.daemon.record import Record
 from reconciler.engine import suspending
 from reconciler.engine.cycle import Pass
+from reconciler.engine.drift import Drift
 from reconciler.errors import Waiting
 from reconciler.migrate import Suspension
-from reconciler.model import Condition, Status
+from reconciler.model import Change, Condition, ObjectId, Snapshot, Status
 
 AT = "2026-11-26T08:00:00+00:00"
+EMPTY = Snapshot({}, {}, {}, (), 17)
 PAUSE = Suspension("ann", AT, "repairs")
 
 
@@ -50,3 +54,26 @@ def test_what_was_never_seen_is_not_last_known() -> None:
     assert [(c.type, c.status, c.reason) for c in hanging.conditions] == [("InSync", "Unknown", "Overdue")]
     failed = record.failed(Condition("Faulty", "True", "ValueError", "a fault", AT))
     assert [c.type for c in failed.conditions] == ["InSync", "Faulty"] and "drift_as_of" not in failed.facts
+
+
+def drifted(at: str) -> Pass:
+    policy = Change("create", ObjectId("policy", "public", "t", "mine"))
+    conditions = (Condition("InSync", "False", "Drifted", "1 difference", at),)
+    seen = Drift("one", (policy,), (), EMPTY, EMPTY)
+    return Pass(Status("one", at, conditions, (policy,)), seen)
+
+
+def test_since_when_it_differs_outlives_another_configuration() -> None:
+    record = Record("one", "apply")
+    record.events.add(
+        '{"command": "DROP POLICY", "objects": [["policy", "mine on public.t"]], "user": "ann", "application": "psql",'
+        f' "client": "10.0.0.7", "at": "{AT}"}}'
+    )
+    record.looked(drifted(AT), {"differences": [{"kind": "policy", "id": "public.t.mine"}]})
+    assert record.makers() == " (made by ann with psql from 10.0.0.7)"
+    heir = record.heir("observe")
+    assert heir.status.conditions == () and heir.status.facts["mode"] == "observe"
+    later = heir.looked(drifted("2026-11-26T09:00:00+00:00"), {})
+    assert [c.since for c in later.conditions] == [AT]
+    assert later.facts["drift_since"] == datetime.fromisoformat(AT).timestamp()
+    assert record.status.conditions and heir.makers() == record.makers()

@@ -19,10 +19,7 @@ _LONG = 60
 def object_lines(change: Change, before: Fact | None, after: Fact | None) -> Iterator[Text]:
     """The object, and below it each attribute that differs. `before` is what is there, `after` what is wanted."""
     sign, colour = SIGNS[change.verb]
-    meaning = {"create": "is missing", "alter": "differs", "drop": "is not declared"}[change.verb]
-    if change.was is not None:
-        meaning = f"is still called {change.was}"
-    yield Text(f"{sign} {words(change.id.kind)} {change.id} {meaning}", style=f"bold {colour}")
+    yield Text(f"{sign} {change.says}", style=f"bold {colour}")
     if change.was is not None:
         return
     if change.verb != "alter" or before is None or after is None:
