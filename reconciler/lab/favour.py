@@ -13,7 +13,8 @@ from itertools import combinations, islice
 import psycopg
 from psycopg.rows import TupleRow
 
-from reconciler.lab.material import TEXTS, Material, Values, acting, labels
+from reconciler.lab.material import TEXTS, Material, Values, acting, labels, same
+from reconciler.pg import ident
 from reconciler.shadow.tenants.catalogue import Column, Relation
 from reconciler.shadow.tenants.tokens import mentions
 
@@ -96,8 +97,23 @@ def _changes(connection: Connection, material: Material, relation: Relation, sai
                 made = tuple(material.update(target, row, [name], {name: value}) for row in held)
                 yield str(target.id), name, made
     if len(rows) > 1:
+        for name in _numbered(material, relation, rows[-1]):
+            # A number that a trigger deals out may be the one that a row has which was made without it.
+            there = f"{ident(name)} = {ident(name)} + {_LARGE}"
+            moved = tuple(
+                f"update {relation.sql} as x set {there} where {same(relation, row)}" for row in rows[:-1]
+            )
+            yield str(relation.id), name, moved
         gone = tuple(sql for row in rows[:-1] for sql in material.away(relation, row))
         yield str(relation.id), "", gone
+
+
+def _numbered(material: Material, relation: Relation, row: Values) -> list[str]:
+    """The columns of unique keys that hold numbers and point to nothing."""
+    pointing = {name for key in relation.keys for name in key.columns} | set(relation.primary)
+    made = material.made.get(relation.oid, frozenset())
+    names = dict.fromkeys(name for key in relation.unique for name in key if name not in pointing | made)
+    return [name for name in names if is_number(relation.column(name), row)]
 
 
 def _values(

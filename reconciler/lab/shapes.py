@@ -13,6 +13,7 @@ from itertools import islice
 import psycopg
 from psycopg.rows import TupleRow
 
+from reconciler.lab.drafts import parents
 from reconciler.lab.favour import WORD, beside, favour, is_number
 from reconciler.lab.material import TEXTS, Material, Values, acting, labels, stands
 from reconciler.lab.values import Draft
@@ -41,6 +42,7 @@ def shaped(connection: Connection, material: Material, relation: Relation, said:
         yield from _alike_gone(material, relation, last, other)
     if _COUNTING.search(said) or _BOUNDED.search(said):
         yield from _limits(connection, material, relation, last, other, said)
+    yield from _in_balance(connection, material, relation, last, other, said)
     yield from _left_empty(material, relation, last, other, said)
     yield from _moved_below(material, relation, last, other)
 
@@ -144,6 +146,64 @@ def _boundary(
             return at if refused else ()
         refused = True
     return ()
+
+
+def _in_balance(
+    connection: Connection, material: Material, relation: Relation, last: Values, other: Values, said: str
+) -> Iterator[Draft]:
+    """Where one row alone is refused, two that come to nothing together (debit and credit), under two parents at once: what they count into is the same."""
+    away = (*material.away(relation, last), *material.away(relation, other))
+    insert = material.insert(relation, last)
+    if parents(relation, last) == parents(relation, other):
+        return
+    if acting(connection, material, relation, ((insert,),), away).actors:
+        return
+    natural = material.natural(relation)
+    for column in islice(_numeric(material, relation, last), _FEW):
+        pair = []
+        for above in (last, other):
+            wide = {
+                name
+                for key in relation.keys
+                if not _shared(relation, key.columns, last, other)
+                for name in key.columns
+            }
+            one = {**last, **{name: above[name] for name in wide & set(relation.primary)}}
+            held = {name: one[name] for name in relation.primary if name not in natural}
+            twin = {
+                **other,
+                **_elsewhere(material, relation, one),
+                **held,
+                column.name: f"-{last[column.name]}",
+            }
+            first, second = material.insert(relation, one), material.insert(relation, twin)
+            pair.append(f"{first},{second.partition(' values ')[2]}")
+        both = (pair[0],), (pair[1],)
+        given = away
+        if not acting(connection, material, relation, both, given).actors:
+            given = (*away, *favour(connection, material, relation, pair[0], away, said))
+        if acting(connection, material, relation, both, given).actors:
+            yield Draft("two-inserts-in-balance", both, given, frozenset({"insert"}), optional=True)
+            return
+
+
+def _elsewhere(material: Material, relation: Relation, row: Values) -> dict[str, str | None]:
+    """The row pointing to others than it does, by the keys that are not in its own."""
+    found: dict[str, str | None] = {}
+    for key in relation.keys:
+        target = material.catalogue.relations.get(key.target)
+        if target is None or set(key.columns) <= set(relation.primary):
+            continue
+        there = [
+            dict(zip(key.columns, (one.get(their) for their in key.theirs), strict=True))
+            for one in material.rows(target)
+        ]
+        found |= next((one for one in there if any(row.get(name) != one[name] for name in one)), {})
+    return found
+
+
+def _shared(relation: Relation, columns: Sequence[str], one: Values, other: Values) -> bool:
+    return all(one.get(name) == other.get(name) for name in columns)
 
 
 def _left_empty(

@@ -83,6 +83,25 @@ begin
 end $$;
 create trigger t before insert on public.bills for each row execute function public.numbered();
 
+create table public.purses (code text primary key, cents numeric not null default 0);
+create table public.entries (id bigint primary key, what text);
+create table public.postings (entry_id bigint not null references public.entries (id), line integer not null, code text not null references public.purses (code),
+  cents numeric not null check (cents <> 0), primary key (entry_id, line));
+create function public.balanced() returns trigger language plpgsql as $$
+begin
+  if (select sum(p.cents) from public.postings as p where p.entry_id = new.entry_id) <> 0 then raise exception 'postings: off'; end if;
+  return null;
+end $$;
+create constraint trigger t after insert on public.postings deferrable initially deferred for each row execute function public.balanced();
+create function public.moved() returns trigger language plpgsql as $$
+declare v_cents numeric;
+begin
+  select p.cents + new.cents into v_cents from public.purses as p where p.code = new.code;
+  update public.purses as p set cents = v_cents where p.code = new.code;
+  return null;
+end $$;
+create trigger u after insert on public.postings for each row execute function public.moved();
+
 create table public.grants (id bigint generated always as identity primary key, fund_id bigint not null references public.teams (id), amount numeric not null);
 create function public.capped() returns trigger language plpgsql as $$
 begin
@@ -96,6 +115,7 @@ WRONG = {
     "public.crew/two-updates-of-role-from-captain",
     "public.lines/two-inserts-at-the-limit-of-pieces-of-lines_stock", "public.guards/two-deletes-of-rows-alike-but-for-person",
     "public.folders/two-moves-below-each-other", "public.bills/two-inserts-without-number", "public.grants/two-inserts-of-amount-30000",
+    "public.postings/two-inserts-in-balance",
 }  # fmt: skip
 RIGHT = {
     "public.held_crew/two-updates-of-role-from-captain",

@@ -186,6 +186,16 @@ end
 $$;
 create trigger check_patient before update on public.patients for each row execute function private.check_patient();
 
+-- right: it refuses on purpose, with the SQLSTATE of a privilege that is not there
+create table public.seals (id uuid primary key default gen_random_uuid(), org_id uuid not null references public.orgs, what text);
+create function private.sealed() returns trigger language plpgsql security definer set search_path = ''
+as $$
+begin
+  raise exception using message = 'seals: only the notary may', errcode = 'insufficient_privilege', table = 'seals';
+end
+$$;
+create trigger sealed before insert on public.seals for each row execute function private.sealed();
+
 -- TRG103: the ticket itself goes where its client says; its policy leaves that to the trigger. Without a change none can be inserted
 create table public.tickets (
   id uuid primary key default gen_random_uuid(), org_id uuid not null references public.orgs, for_org uuid, body text
@@ -214,13 +224,13 @@ do $$
 declare
   t text;
 begin
-  foreach t in array array['orgs', 'accounts', 'payments', 'messages', 'inbox', 'orders', 'sums', 'notes', 'note_counts', 'labels', 'label_uses', 'audit_log', 'nodes', 'books', 'book_copies', 'bills', 'patients', 'tickets'] loop
+  foreach t in array array['orgs', 'accounts', 'payments', 'messages', 'inbox', 'orders', 'sums', 'notes', 'note_counts', 'labels', 'label_uses', 'audit_log', 'nodes', 'books', 'book_copies', 'bills', 'patients', 'seals', 'tickets'] loop
     execute format('alter table public.%I enable row level security', t);
     execute format('revoke all on public.%I from anon, authenticated', t);
     execute format('create policy reads on public.%I for select to authenticated using (org_id = (select private.org()))', t);
     execute format('grant select on public.%I to authenticated', t);
   end loop;
-  foreach t in array array['payments', 'messages', 'orders', 'notes', 'labels', 'nodes', 'books', 'bills', 'patients'] loop
+  foreach t in array array['payments', 'messages', 'orders', 'notes', 'labels', 'nodes', 'books', 'bills', 'patients', 'seals'] loop
     execute format('create policy writes on public.%I to authenticated using (org_id = (select private.org())) with check (org_id = (select private.org()))', t);
     execute format('grant insert, update, delete on public.%I to authenticated', t);
   end loop;

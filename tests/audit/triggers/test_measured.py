@@ -117,6 +117,7 @@ def test_swallowed_errors_and_endless_recursion_are_warned_of(faulty: Fired) -> 
 
 def test_a_trigger_that_lacks_a_privilege_is_warned_of(faulty: Fired) -> None:
     assert "permission denied for table audit_log" in faulty.of("books", "note_book")["TRG107"].says
+    assert "TRG107" not in faulty.of("seals", "sealed"), "it refuses on purpose"
 
 
 def test_a_trigger_that_is_right_is_isolated(faulty: Fired) -> None:
