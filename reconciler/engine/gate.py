@@ -14,7 +14,7 @@ from reconciler.catalog.scope import Scope
 from reconciler.engine.auditing import audited, exempted, ruled, whose
 from reconciler.engine.subject import Subject
 from reconciler.engine.work import Told
-from reconciler.model import Finding, Hazard, HazardCode, ObjectId, Plan, Snapshot, Statement
+from reconciler.model import Applied, Finding, Hazard, HazardCode, ObjectId, Plan, Snapshot, Statement
 from reconciler.pg import Url, connect
 from reconciler.settings import Database
 from reconciler.shadow.scratch import Shadow
@@ -85,6 +85,13 @@ def told_by(plan: Plan, found: Sequence[Finding], before: Snapshot) -> Plan:
         hazard = Hazard(HazardCode.ADDS_FINDING, f"{finding.rule}: {finding.says}")
         up[at] = replace(up[at], hazards=(*up[at].hazards, hazard))
     return replace(plan, up=tuple(up))
+
+
+def left_at(history: Sequence[Applied]) -> str:
+    """The fingerprint of the state that the last migration led to; empty after a rollback, and where there was none. Who leads back there
+    repairs: what the audit finds in it was let in before."""
+    done = [row for row in history if row.finished_at]
+    return done[-1].after if done and done[-1].direction == "up" else ""
 
 
 def hazards(found: Iterable[Finding]) -> tuple[Hazard, ...]:

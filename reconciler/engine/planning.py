@@ -126,6 +126,8 @@ def proposal(
 ) -> Proposal:
     """The same for a database that is open already."""
     work, renamed, plan, rehearsal, found = _planned(work, told, prove, form, attacks)
+    if plan.after == gate.left_at(work.history):
+        found = ()
     plan = gate.told_by(plan, found, work.live)
     moved = renamed.renames.moved if renamed else {}
     notes = _notes(work.extra)

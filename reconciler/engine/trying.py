@@ -66,9 +66,20 @@ def rehearsed_files(
             raise Stalled(
                 f"after the last migration, {found[-1].migration.filename}, the database would not be as declared:"
                 f" {'; '.join(differences[:5])}",
-                hint="declare what the migration does, or let reconciler plan write the missing part",
+                hint="declare what the migration does, or let reconciler plan write the missing part"
+                + _other(work),
             )
     return found
+
+
+def _other(work: Work) -> str:
+    """What to think of where files wait for a database that knows none."""
+    if work.history:
+        return ""
+    return (
+        f"; nothing was ever applied to this database: where the files of {work.database.migrations} were made for another one, or for what it"
+        " was before it was made anew, move them away, and what is missing is planned from what is declared"
+    )
 
 
 def tried(
@@ -93,7 +104,8 @@ def tried(
         after = catalog.read(connection, work.scope)
         moved = moved_between(then, addresses(connection, work.scope))
     added: tuple[Hazard, ...] = ()
-    if gated and any(id.schema for id in state.digests):
+    repairs = after.fingerprint == gate.left_at(work.history)
+    if gated and not repairs and any(id.schema for id in state.digests):
         added = gate.hazards(
             gate.added(
                 work.shadow,

@@ -200,3 +200,15 @@ def test_what_another_process_began_is_finished_without_its_file(project: Make) 
     (row,) = looking.history(p.database)
     assert (row.version, row.steps_done, row.steps) == (made.version, 2, 2)
     assert drift(p.database).changes == ()
+
+
+def test_what_was_let_in_once_is_repaired_without_being_asked_again(project: Make) -> None:
+    """A view that shows everybody's rows was allowed; when somebody drops it, it comes back."""
+    base = "create table t (id int primary key, org_id uuid); alter table t enable row level security;"
+    view = "create view v as select id from t; grant select on v to public;"
+    p = project(base + view, live=base)
+    (first,) = apply(p.database, allow={"ADDS_FINDING"})
+    assert [consent.code for consent in first.consents] == ["ADDS_FINDING"]
+    p.sql("drop view v")
+    (again,) = apply(p.database)
+    assert again.consents == () and drift(p.database).changes == ()
