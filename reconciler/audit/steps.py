@@ -1,5 +1,5 @@
 """Steps by which somebody makes themself more than they are: one UPDATE of a flag, a role or a level in a table that says what people may
-do, or one INSERT there that refers to a row of the other tenant.
+do, or one INSERT there that refers to a row of the other tenant, or says what stands in one.
 
 Finds those that PostgreSQL lets an identity of A take: each is tried once and taken back. What can be reached after one is for the attacks
 to find out. Never changes whose a row is: that is another attack.
@@ -27,6 +27,7 @@ MOST = 6
 """How many steps of one identity are followed up."""
 _LINKS = 2
 """To how many rows of B's one of A's own is made to refer."""
+_TEXTS = ("text", "citext", "character varying")
 _POWER = re.compile(
     r"(^|_)(roles?|level|rank|permissions?|admin|administrator|superuser|super|staff|moderator|manager|owner|root|boss)$"
 )
@@ -81,6 +82,27 @@ def _linked(scene: Scene, identity: Identity) -> Iterator[Step]:
                 does = f"refers to a row of tenant B by {names} in {relation.id}"
                 sql = target.insertion(columns, {**row.values, **pointed})
                 yield Step(oid, names, "", sql, False, does, (taken_away(relation, [row]),))
+        for name, row in product(columns, mine):
+            for of, text in (
+                islice(_called_alike(scene, relation, name), _LINKS) if name not in target.deciding else ()
+            ):
+                does = f"puts {name} of a row of tenant B in {of.id} into a row of its own in {relation.id}"
+                sql = target.insertion(columns, {**row.values, name: text})
+                yield Step(oid, name, text, sql, False, does, (taken_away(relation, [row]),))
+
+
+def _called_alike(scene: Scene, relation: Relation, name: str) -> Iterator[tuple[Relation, str]]:
+    """What a row of B has in a text column of another table that is called like this one (`email`): policies may hold the one against the other."""
+    column = relation.column(name)
+    held = {own for key in relation.keys for own in key.columns}
+    if column is None or name in held or not column.type.startswith(_TEXTS):
+        return
+    for other in scene.catalogue.relations.values():
+        for there in other.columns if other.kind in ("r", "p") and other.oid != relation.oid else ():
+            alike = there.name.rpartition("_")[2] == name.rpartition("_")[2] and there.type.startswith(_TEXTS)
+            text = next((row.values[there.name] for row in scene.rows(other, "B")), None) if alike else None
+            if text:
+                yield other, text
 
 
 def _possible(scene: Scene, identity: Identity, oid: int) -> Iterator[Step]:

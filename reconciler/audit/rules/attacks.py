@@ -121,8 +121,8 @@ RULES: Final[tuple[Rule, ...]] = (
         "ATK012",
         "who makes themself more sees rows of another tenant",
         "error",
-        "Somebody of tenant A changed a flag or a role in a row that they may write, or put in a row that refers to one of B, and rows of"
-        " tenant B were shown to them afterwards.",
+        "Somebody of tenant A changed a flag or a role in a row that they may write, or put in a row that refers to one of B or says"
+        " what stands there (an e-mail address), and rows of tenant B were shown to them afterwards.",
         "Two statements of any user open the other tenants' data.",
         "Grant UPDATE on the columns that people may change about themselves, never on those that policies ask; or let only an"
         " administrator's policy reach them.",

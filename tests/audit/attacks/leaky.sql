@@ -136,3 +136,6 @@ grant select on remote to authenticated;
 create function private.ever_of_user() returns setof uuid language sql stable security definer set search_path = ''
   as $$ select m.tenant_id from public.members as m where m.user_id = auth.uid() $$;
 alter policy own on rota using (tenant_id in (select private.ever_of_user()));
+
+-- Whoever writes the address down that a patient has elsewhere is shown the patient.
+create policy known on patients for select to authenticated using (email in (select a.email from addresses as a));

@@ -69,6 +69,7 @@ HOLES = {
     ("public.unclaimed", "SELECT", MEMBER): "ATK011",
     ("public.watched", "SELECT", MEMBER): "ATK012",
     ("public.feeds", "SELECT", MEMBER): "ATK012",
+    ("public.patients", "SELECT", MEMBER): "ATK012",
     ("public.rota", "SELECT", MEMBER): "ATK013",
     ("public.rota", "SELECT", ADMIN): "ATK013",
 }
