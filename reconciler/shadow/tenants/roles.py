@@ -23,6 +23,7 @@ SUPER = re.compile(r"super|platform|system|root|global|site_?admin", re.IGNORECA
 MEMBER = re.compile(
     r"member|user|viewer|reader|editor|staff|employee|agent|guest|basic|standard", re.IGNORECASE
 )
+_RIGHT = re.compile(r"(can|may)_[a-z]")
 _ROLE = re.compile(r"role|level|permission|rank|kind|type")
 
 
@@ -64,7 +65,22 @@ def labels(seen: Examined, membership: Relation) -> dict[str, tuple[str, ...]]:
         dealt = (label(words, False), label(words, True))
         if any(ADMIN.search(w) for w in words) and (free or set(dealt) <= set(words)):
             return {column.name: (*dealt, dealt[0])}
-    return {}
+    return _rights(seen, membership)
+
+
+def _rights(seen: Examined, membership: Relation) -> dict[str, tuple[str, ...]]:
+    """Where each right is a flag of the membership (`can_close`): an ordinary member has what the defaults give, one has all of them."""
+    owned = seen.tenancy.tables.get(membership.id)
+    flags = [
+        c
+        for c in membership.columns
+        if c.type == "boolean" and not c.generated and _RIGHT.match(c.name)
+        and owned is not None and owned.ownership == "membership"
+    ]  # fmt: skip
+    plain = {c.name: "true" if c.default == "true" else "false" for c in flags}
+    return (
+        {name: (value, "true", value) for name, value in plain.items()} if "false" in plain.values() else {}
+    )
 
 
 def dealt(connection: Connection, seen: Examined, membership: Relation) -> dict[str, tuple[str, ...]]:

@@ -440,3 +440,30 @@ def test_a_tenant_is_called_what_its_table_is_called(
         assert str(found.tenancy.root) == "public.vessels"
         mine = [i for i in found.identities if i.name == "member of A"]
         assert [i.settings.get("fleet.vessel") for i in mine] == [found.keys["A"]]
+
+
+def test_who_may_do_more_has_every_right_that_is_a_flag(
+    scratch_server: Shadow, loaded: Callable[[str], Url]
+) -> None:
+    url = loaded("bare")
+    with connect(url) as session:
+        session.execute(
+            "create table guilds (id bigint primary key generated always as identity, name text not null);"
+            " create table smiths (id bigint primary key generated always as identity, login text not null);"
+            " create table mandates (guild_id bigint not null references guilds, smith_id bigint not null references smiths,"
+            "   can_post boolean not null default true, can_close boolean not null default false, primary key (guild_id, smith_id));"
+            " create table seasons (guild_id bigint not null references guilds, no integer not null, primary key (guild_id, no));"
+            " alter table mandates enable row level security; alter table seasons enable row level security;"
+            " create policy own on mandates using (guild_id = nullif(current_setting('my.guild', true), '')::bigint);"
+            " create policy own on seasons using (exists (select from mandates as m where m.guild_id = seasons.guild_id"
+            "   and m.smith_id = nullif(current_setting('my.user_id', true), '')::bigint and m.can_close));"
+            " grant select on mandates, seasons to worlds_app; drop table note_links, notes, drafts"
+        )
+    with world.build(scratch_server, url) as found:
+        rows = found.rows["A"][ObjectId("table", "public", "mandates")]
+        assert [(row.values["can_post"], row.values["can_close"]) for row in rows] == [
+            ("true", "false"),
+            ("true", "true"),
+            ("true", "false"),
+        ]
+        assert "admin of A" in {i.name for i in found.identities}
