@@ -320,6 +320,8 @@ class Worker:
         passes = isinstance(error, (Waiting, psycopg.OperationalError))
         result = "waiting" if passes else "failed"
         says = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if self.stage:  # which of two servers it was nobody could say otherwise
+            says = f"{says} (stage: {self.stage})"
         self._tries += 1
         self._again = time.monotonic() + min(2.0 ** min(self._tries, 10), 300.0)
         self.record.counted(trigger, result)
