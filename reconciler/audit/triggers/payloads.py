@@ -54,6 +54,12 @@ def payloads(
         if looked & {own for own, _ in pairs}:
             for one in _pointing(stage, role, row, key, pairs):
                 yield one
+                # The rest as it stands in a row of B's that the trigger looks for: a key alone may find nothing.
+                free = {
+                    p.name for p in known if p.name in looked - owners - set(one.columns) and not p.generated
+                }
+                for rest in _beside(stage, triggers, free - pointing):
+                    yield one._replace(columns=(*one.columns, *rest), values=(*one.values, *rest.values()))
                 # A branch may wait until a number is as large as one of B's.
                 large = [n for n in numbers if n not in one.columns and n not in owners]
                 if large:
@@ -120,6 +126,18 @@ def _strangers(stage: Stage, triggers: Sequence[Trigger]) -> Iterator[tuple[str,
                     if value and value not in seen:
                         seen.add(value)
                         yield value, False
+
+
+def _beside(stage: Stage, triggers: Sequence[Trigger], names: Collection[str]) -> Iterator[dict[str, str]]:
+    """What B's rows in the tables that the triggers touch hold in columns that are called so."""
+    seen: list[dict[str, str]] = []
+    for trigger in triggers:
+        for effect in stage.wiring.effects(trigger.function):
+            for row in stage.world.rows["B"].get(effect.table, ())[:1]:
+                found = {name: value for name in sorted(names) if (value := row.values.get(name)) is not None}
+                if found and found not in seen:
+                    seen.append(found)
+                    yield found
 
 
 def _documents(stage: Stage, triggers: Sequence[Trigger], value: str | None) -> Iterator[str]:

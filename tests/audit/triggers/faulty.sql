@@ -186,6 +186,21 @@ end
 $$;
 create trigger check_patient before update on public.patients for each row execute function private.check_patient();
 
+-- TRG101: a transfer to another organisation, which needs its account's code as well as its key
+create table public.ledgers (org_id uuid not null references public.orgs, code text not null, cents bigint not null default 0, primary key (org_id, code));
+create table public.transfers (
+  id uuid primary key default gen_random_uuid(), org_id uuid not null references public.orgs, to_org uuid not null references public.orgs, code text not null,
+  cents bigint not null
+);
+create function private.transfer() returns trigger language plpgsql security definer set search_path = ''
+as $$
+begin
+  update public.ledgers as l set cents = l.cents + new.cents where l.org_id = new.to_org and l.code = new.code;
+  return null;
+end
+$$;
+create trigger transfer after insert on public.transfers for each row execute function private.transfer();
+
 -- right: it refuses on purpose, with the SQLSTATE of a privilege that is not there
 create table public.seals (id uuid primary key default gen_random_uuid(), org_id uuid not null references public.orgs, what text);
 create function private.sealed() returns trigger language plpgsql security definer set search_path = ''
@@ -224,13 +239,13 @@ do $$
 declare
   t text;
 begin
-  foreach t in array array['orgs', 'accounts', 'payments', 'messages', 'inbox', 'orders', 'sums', 'notes', 'note_counts', 'labels', 'label_uses', 'audit_log', 'nodes', 'books', 'book_copies', 'bills', 'patients', 'seals', 'tickets'] loop
+  foreach t in array array['orgs', 'accounts', 'payments', 'messages', 'inbox', 'orders', 'sums', 'notes', 'note_counts', 'labels', 'label_uses', 'audit_log', 'nodes', 'books', 'book_copies', 'bills', 'patients', 'seals', 'ledgers', 'transfers', 'tickets'] loop
     execute format('alter table public.%I enable row level security', t);
     execute format('revoke all on public.%I from anon, authenticated', t);
     execute format('create policy reads on public.%I for select to authenticated using (org_id = (select private.org()))', t);
     execute format('grant select on public.%I to authenticated', t);
   end loop;
-  foreach t in array array['payments', 'messages', 'orders', 'notes', 'labels', 'nodes', 'books', 'bills', 'patients', 'seals'] loop
+  foreach t in array array['payments', 'messages', 'orders', 'notes', 'labels', 'nodes', 'books', 'bills', 'patients', 'seals', 'transfers'] loop
     execute format('create policy writes on public.%I to authenticated using (org_id = (select private.org())) with check (org_id = (select private.org()))', t);
     execute format('grant insert, update, delete on public.%I to authenticated', t);
   end loop;

@@ -80,6 +80,7 @@ def test_writes_across_tenants_are_found(faulty: Fired) -> None:
     assert faulty.of("payments", "book")["TRG101"].severity == "error"
     assert "paid" in faulty.of("payments", "book")["TRG101"].evidence, "the branch that writes was found"
     assert "TRG101" in faulty.of("labels", "forget_label")
+    assert "TRG101" in faulty.of("transfers", "transfer"), "B's key beside what else its row holds"
     assert "TRG103" in faulty.of("messages", "deliver"), "the client chose the tenant"
     assert "TRG103" in faulty.of("box", "put"), "and through a view"
     assert "TRG103" in faulty.of("tickets", "route"), "and of the row itself"
@@ -144,7 +145,7 @@ def test_psql_shows_every_leak_again(faulty: Fired) -> None:
     errors = {finding.rule for finding in faulty.findings if finding.severity == "error"}
     assert errors == {"TRG101", "TRG102", "TRG103", "TRG104", "TRG108"}
     assert {cell.object.part for cell in leaks} == {
-        "book", "deliver", "count_note", "forget_label", "sum_up", "put", "fill_bill", "check_bill", "fill_patient", "check_patient", "route",
+        "book", "deliver", "count_note", "forget_label", "sum_up", "put", "fill_bill", "check_bill", "fill_patient", "check_patient", "transfer", "route",
     }  # fmt: skip
     for cell in leaks:
         word = "STARVED" if cell.reason.startswith("starved") else "LEAK"
