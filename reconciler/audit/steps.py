@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice, product
 
+from reconciler.audit.arguments import CONFIDENTIAL
 from reconciler.audit.attacks.arena import taken_away
 from reconciler.audit.attacks.target import Target
 from reconciler.audit.attempt import attempt, over
@@ -28,6 +29,10 @@ MOST = 6
 _LINKS = 2
 """To how many rows of B's one of A's own is made to refer."""
 _TEXTS = ("text", "citext", "character varying")
+_SECRET = re.compile(
+    rf"{CONFIDENTIAL.pattern}|(invit|join|share|access|claim|redeem|reset|verif|confirm)\w*[ _]code|voucher|coupon",
+    re.IGNORECASE,
+)
 _POWER = re.compile(
     r"(^|_)(roles?|level|rank|permissions?|admin|administrator|superuser|super|staff|moderator|manager|owner|root|boss)$"
 )
@@ -92,16 +97,22 @@ def _linked(scene: Scene, identity: Identity) -> Iterator[Step]:
 
 
 def _called_alike(scene: Scene, relation: Relation, name: str) -> Iterator[tuple[Relation, str]]:
-    """What a row of B has in a text column of another table that is called like this one (`email`): policies may hold the one against the other."""
+    """What a row of B has in a text column of another table that is called like this one (`email`): policies may hold the one against the other.
+    What nobody of A knows (a token, an invitation's code) opens what it is meant to open."""
     column = relation.column(name)
     held = {own for key in relation.keys for own in key.columns}
-    if column is None or name in held or not column.type.startswith(_TEXTS):
+    if (
+        column is None
+        or name in held
+        or not column.type.startswith(_TEXTS)
+        or _SECRET.search(f"{relation.name} {name}")
+    ):
         return
     for other in scene.catalogue.relations.values():
         for there in other.columns if other.kind in ("r", "p") and other.oid != relation.oid else ():
             alike = there.name.rpartition("_")[2] == name.rpartition("_")[2] and there.type.startswith(_TEXTS)
             text = next((row.values[there.name] for row in scene.rows(other, "B")), None) if alike else None
-            if text:
+            if text and not _SECRET.search(f"{other.name} {there.name}"):
                 yield other, text
 
 
