@@ -18,7 +18,7 @@ from reconciler.shadow.tenants.values import Owned
 
 _ON = re.compile(r"(^|_)(active|enabled|accepted|approved|confirmed|verified|valid|current)$")
 _OFF = re.compile(
-    r"(^|_)(public|published|shared|global|open|anonymous|template|featured|visible|deleted|disabled|banned|blocked|suspended|revoked"
+    r"(^|_)(public|published|listed|shared|global|open|anonymous|template|featured|visible|deleted|disabled|banned|blocked|suspended|revoked"
     r"|archived|removed|hidden|locked|expired|left|admin|superadmin|superuser|super|staff|root|system|default|personal|personal_account)$"
 )
 _GONE = re.compile(

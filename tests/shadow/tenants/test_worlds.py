@@ -452,7 +452,7 @@ def test_who_may_do_more_has_every_right_that_is_a_flag(
             " create table smiths (id bigint primary key generated always as identity, login text not null);"
             " create table mandates (guild_id bigint not null references guilds, smith_id bigint not null references smiths,"
             "   can_post boolean not null default true, can_close boolean not null default false, primary key (guild_id, smith_id));"
-            " create table seasons (guild_id bigint not null references guilds, no integer not null, primary key (guild_id, no));"
+            " create table seasons (guild_id bigint not null references guilds, no integer not null, listed boolean not null, primary key (guild_id, no));"
             " alter table mandates enable row level security; alter table seasons enable row level security;"
             " create policy own on mandates using (guild_id = nullif(current_setting('my.guild', true), '')::bigint);"
             " create policy own on seasons using (exists (select from mandates as m where m.guild_id = seasons.guild_id"
@@ -467,3 +467,5 @@ def test_who_may_do_more_has_every_right_that_is_a_flag(
             ("true", "false"),
         ]
         assert "admin of A" in {i.name for i in found.identities}
+        seasons = found.rows["A"][ObjectId("table", "public", "seasons")]
+        assert {row.values["listed"] for row in seasons} == {"false"}, "what is listed is there for everybody"
