@@ -1,4 +1,4 @@
-"""Default privileges that the target has by itself: what they give to declared objects, and the schemas they stand in.
+"""Default privileges that somebody typed on the target: what they give to declared objects, and the schemas they stand in.
 
 They decide about what is made from now on. An object that the target has already was made before, so what they alone would give it
 or take from it is no difference: it stays as it is there. Promises that whatever a declaration says of grants is compared as ever,
@@ -19,6 +19,7 @@ from reconciler.catalog.kinds import KINDS, Context
 from reconciler.catalog.kinds.writing import default_acl
 from reconciler.declare import DeclaredFile, DeclaredStatement
 from reconciler.model import Fact, Json, ObjectId, Snapshot
+from reconciler.platforms import Platform, roles
 
 KIND = "default_privilege"
 _CLASSES = {
@@ -38,12 +39,29 @@ _CLASSES = {
     "schema": "schema",
 }
 """The kinds that default privileges reach, and what their class is called in GRANT."""
+_OPERATORS = ("postgres", "supabase_admin", "dashboard_user")
+"""Whom Supabase itself lets at what is made, beside the roles of its API."""
 _NAME = r'"(?:[^"]|"")+"|[\w$]+'
 _SCHEMA = re.compile(
     rf"create\s+schema\s+(?!if\s+not\s)(?P<name>(?!authorization\b)(?:{_NAME}))?\s*"
     rf"(?:authorization\s+(?P<owner>{_NAME}))?\s*\Z",
     re.IGNORECASE,
 )
+
+
+def typed(whole: Snapshot, owned: Collection[ObjectId], platform: Platform) -> frozenset[ObjectId]:
+    """The default privileges that somebody typed on the target: neither our own, nor those by which the platform gives its roles
+    everything new. What the platform's would give is part of what is declared there."""
+    return frozenset(
+        id
+        for id, fact in whole.facts.items()
+        if id.kind == KIND
+        and id not in owned
+        and not (
+            platform == "supabase"
+            and set(fact["acl"] or ()) <= {*roles(platform), *_OPERATORS, fact["owner"]}
+        )
+    )
 
 
 def bare(fact: Fact, role: str) -> Fact:

@@ -87,8 +87,10 @@ def desired(
     role: str,
     trust: Trust,
     owned: Collection[ObjectId],
+    typed: frozenset[ObjectId],
 ) -> Desired:
-    """Loads the declarations. `live` is the target in `scope`, `whole` the target without limits; `role` will apply.
+    """Loads the declarations. `live` is the target in `scope`, `whole` the target without limits; `role` will apply; `typed` are default
+    privileges that the target has by somebody's hand.
 
     Raises Stalled with file and line for what PostgreSQL rejects.
     """
@@ -112,8 +114,8 @@ def desired(
         found = catalog.within(everything, scope)
         if _give_to_owners(connection, found, live, declarations, role):
             found = catalog.read(connection, scope)
-        if any(id.kind == defaults.KIND for id in laid) and defaults.disputed(found, live):
-            plain = _without_defaults(declarations, whole, shadow, scope, role, trust, owned)
+        if laid & typed and defaults.disputed(found, live):
+            plain = _without(typed, declarations, whole, shadow, scope, role, trust, owned)
             if defaults.leave(connection, found, plain, live, role):
                 found = catalog.read(connection, scope)
     _refuse_foreign(around, everything, whole, scope, declarations)
@@ -123,14 +125,12 @@ def desired(
     return Desired(database, found, untouched)
 
 
-def _without_defaults(
-    declarations: Declarations, whole: Snapshot, shadow: Shadow, scope: Scope, role: str, trust: Trust,
+def _without(
+    typed: frozenset[ObjectId], declarations: Declarations, whole: Snapshot, shadow: Shadow, scope: Scope, role: str, trust: Trust,
     owned: Collection[ObjectId],
 ) -> Snapshot:  # fmt: skip
-    """The declarations where the target has no default privileges by itself."""
-    kept = catalog.restricted(
-        whole, frozenset(id for id in whole.digests if id.kind != defaults.KIND or id in owned)
-    )
+    """The declarations where nobody has typed those default privileges."""
+    kept = catalog.restricted(whole, frozenset(whole.digests.keys() - typed))
     database = shadow.create(owner=role)
     try:
         _, bare = _lay_down(database, kept, scope, owned, role, declarations)
@@ -288,6 +288,7 @@ def depends_on(
     scope: Scope,
     role: str,
     owned: Collection[ObjectId],
+    typed: frozenset[ObjectId],
 ) -> list[object]:
     """Everything the declared state is made from, as values for a cache key."""
     around = sorted(
@@ -301,7 +302,7 @@ def depends_on(
     # What default privileges alone would give is as it is on the target.
     granted = (
         sorted((str(i), i.kind, repr(f["acl"])) for i, f in live.facts.items() if f["acl"] is not None)
-        if any(i.kind == defaults.KIND and i not in owned for i in whole.digests)
+        if typed
         else []
     )
     return [

@@ -11,7 +11,7 @@ from reconciler import declare, migrate
 from reconciler.catalog import snapshot as catalog
 from reconciler.catalog.scope import Scope
 from reconciler.declare import Rename
-from reconciler.engine import cache, leftovers, unmoved
+from reconciler.engine import cache, defaults, leftovers, unmoved
 from reconciler.engine.copy import copied, lend, replicate_roles, settings_of
 from reconciler.engine.declared import Said, said
 from reconciler.engine.desired import Desired, Trust, depends_on, desired, scope_of, with_what_is_there
@@ -99,8 +99,12 @@ def looked(database: Database, *, trust: Trust, told: Told = lambda stage: None)
         whole, left = leftovers.without(whole)
         state = catalog.within(whole, scope)
         settings = settings_of(live)
+    typed = defaults.typed(whole, owned, database.platform)
     name = cache.key(
-        trust, settings, str(database.shadow), depends_on(declarations, state, whole, scope, role, owned)
+        trust,
+        settings,
+        str(database.shadow),
+        depends_on(declarations, state, whole, scope, role, owned, typed),
     )
     look = Look(
         database,
@@ -160,7 +164,7 @@ def opened(look: Look, *, trust: Trust, told: Told = lambda stage: None) -> Iter
                 )
             return desired(
                 declarations, look.live, look.whole, shadow=server, scope=look.scope, role=look.role, trust=trust,
-                owned=look.owned,
+                owned=look.owned, typed=defaults.typed(look.whole, look.owned, database.platform),
             )  # fmt: skip
 
         asked, wanted, extra = look.asked, look.wanted, look.extra

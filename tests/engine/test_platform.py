@@ -149,3 +149,12 @@ def test_on_a_shadow_of_ours_a_role_may_do_what_the_platform_lets_it(
         lent = "select g.rolname from pg_auth_members as m join pg_roles as g on g.oid = m.roleid where m.member = 'lend_role'::regrole"
         assert own.admin.execute(lent).fetchall() == [("lend_owner",)]
         session.execute("drop schema auth cascade; drop role lend_role, lend_owner, lend_circle")
+
+
+def test_what_the_platform_grants_on_everything_new_is_missed_when_it_is_taken_away(project: Make) -> None:
+    """Its default privileges are part of the platform, not something that somebody typed on this database."""
+    p = project(OURS, live=PLATFORM, platform="supabase")
+    apply(p.database, allow={"ADDS_FINDING"})
+    assert drift(p.database).changes == ()
+    p.sql("revoke select on profiles from authenticated")
+    assert [str(change.id) for change in drift(p.database).changes] == ["public.profiles"]
