@@ -19,6 +19,8 @@ from reconciler.pg import ident
 from reconciler.shadow.tenants.catalogue import Relation
 
 _FEW = 4
+_DIGITS = 18
+"""As many fit into a bigint."""
 
 
 def in_bulk(bench: Bench, firing: Firing) -> Iterator[Tried]:
@@ -144,13 +146,16 @@ def _varied(bench: Bench, relation: Relation, row: Values) -> dict[str, str]:
         if made & set(key):
             continue
         own = [n for n in key if n not in pointing | generated] or (plain if generated & set(key) else [])
+        free = [name for name in own if not (row.get(name) or "").isdecimal()]
         for name in own:
-            if expression := _other(relation, name, row.get(name)):
+            alone = not any(_other(relation, other, row.get(other)) for other in free if other != name)
+            if expression := _other(relation, name, row.get(name), alone=alone):
                 found.setdefault(name, expression)
     return found
 
 
-def _other(relation: Relation, name: str, text: str | None) -> str:
+def _other(relation: Relation, name: str, text: str | None, *, alone: bool = True) -> str:
+    """`alone`: nothing else tells the rows apart, so that digits become more of them rather than come again."""
     column = relation.column(name)
     if column is None or text is None:
         return ""
@@ -158,9 +163,13 @@ def _other(relation: Relation, name: str, text: str | None) -> str:
     value = constant(relation, name, {name: text})
     if kind.startswith(("text", "character varying", "citext")):
         if text.isdecimal():
-            # As long as it was, or longer: lpad() would cut the last digits of a longer one off.
-            number = f"({int(text)}::bigint + g.n)::text"
-            return f"pg_catalog.lpad({number}, greatest({len(text)}, pg_catalog.length({number})), '0')"
+            # lpad() would cut the last digits of a longer one off.
+            number, length = f"({int(text)}::bigint + g.n)", str(len(text))
+            if alone:
+                length = f"greatest({length}, pg_catalog.length({number}::text))"
+            elif len(text) < _DIGITS:
+                number = f"({number} % {10 ** len(text)})"
+            return f"pg_catalog.lpad({number}::text, {length}, '0')"
         return f"{value} || ' ' || g.n"
     if kind in ("smallint", "integer", "bigint") or kind.startswith("numeric"):
         return f"({value} + g.n + 20000)::{kind}" if kind != "smallint" else f"({value} + g.n)::smallint"
