@@ -139,6 +139,7 @@ def _world(run: _Run) -> Iterator[World]:
         run.subject.start,
         tenant_column=run.database.tenants_by,
         declared=run.database.audit.tables,
+        by_column=False,
         told=run.tell,
     ) as made:
         yield made

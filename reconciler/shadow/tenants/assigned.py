@@ -35,10 +35,13 @@ def whose(seen: Examined, table: Table) -> Owned:
     return seen.tenancy.tables.get(id, Owned(id, "unknown"))
 
 
-def marked(plain: Tables, own: set[int], which: Side) -> Tables:
+def marked(plain: Tables, own: set[int], which: Side, *, by_column: bool = True) -> Tables:
     """Tables whose texts carry the canary, whose rows are numbered from this side's first number, and count only when made now."""
     tables = {
-        oid: replace(t, columns=tuple(replace(c, canary=_canary(which, c.name)) for c in t.columns))
+        oid: replace(
+            t,
+            columns=tuple(replace(c, canary=_canary(which, c.name if by_column else "")) for c in t.columns),
+        )
         if oid in own
         else t
         for oid, t in plain.tables.items()

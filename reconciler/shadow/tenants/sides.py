@@ -91,7 +91,13 @@ def _there(seen: Examined, table: Table) -> Table:
 
 
 def side(
-    connection: Connection, seen: Examined, which: Side, declared: Taken | None = None, both: str = ""
+    connection: Connection,
+    seen: Examined,
+    which: Side,
+    declared: Taken | None = None,
+    both: str = "",
+    *,
+    by_column: bool = True,
 ) -> Filled:
     """The rows of tenant `which`: those that were `declared`, and made-up ones where there are none. `both` is the key of a user of the
     other tenant who becomes a member of this one, too."""
@@ -103,7 +109,7 @@ def side(
             oid for oid in own if which == "A" and rules_over_all(seen, oid, whose(seen, plain.tables[oid]))
         }
         own -= ruling
-        known = marked(plain, own, which)
+        known = marked(plain, own, which, by_column=by_column)
         rows = {oid: _wanted(seen, known, oid, which) for oid in known.tables}
         troubles: dict[int, str] = {}
         root, users = seen.marks.root, seen.marks.users

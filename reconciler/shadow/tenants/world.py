@@ -39,12 +39,14 @@ def build(
     declared: Mapping[str, str] | None = None,
     scripts: Sequence[str] = (),
     recipes: Sequence[Recipe] = (),
+    by_column: bool = True,
     told: Callable[[str], None] = lambda sentence: None,
 ) -> Iterator[World]:
     """A world of copies of `start`, a scratch database to which nobody is connected; both are dropped when the block ends.
 
     `tenant_column` and `declared` are as for `tenancy.read`; a `tenancy` that was read before wins over both. `scripts` are SQL with rows of two
-    tenants, which win over made-up ones; `recipes` are further identities. `told` hears what is being done. Raises Stalled where the
+    tenants, which win over made-up ones; `recipes` are further identities. `by_column`: texts say which column
+    they stand in; else what is looked up by the text of one column is found in another. `told` hears what is being done. Raises Stalled where the
     shadow's user is no superuser, or a script does not run.
     """
     with shadow.copy(start) as alone:
@@ -56,12 +58,13 @@ def build(
             fixtures.load(connection, scripts)
             there_before = fixtures.taken(connection, seen)
             common = sides.shared(connection, seen)
-            a = sides.side(connection, seen, "A", there_before["A"])
+            a = sides.side(connection, seen, "A", there_before["A"], by_column=by_column)
             _ahead(connection)
         with shadow.copy(alone) as both:
             with connect(both) as there, connect(alone) as here:
                 told("making rows for tenant B")
-                b = sides.side(there, seen, "B", there_before["B"], a.users[2] if len(a.users) > 2 else "")
+                both_in = a.users[2] if len(a.users) > 2 else ""
+                b = sides.side(there, seen, "B", there_before["B"], both_in, by_column=by_column)
                 _alike(there, here)
                 trouble = {**_refresh(there), **_refresh(here)}
             told("finding out who sees what")
