@@ -78,7 +78,7 @@ class OutcomeUnknown(Waiting):
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """What a file system refuses while `path` is written becomes Stalled. Long work asks for its folder first, and keeps what it found."""
+    """What a file system refuses while `path` is written becomes Stalled."""
     try:
         yield
     except OSError as error:

@@ -4,12 +4,12 @@ brought to a state of which the triggers speak.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import psycopg
 from psycopg.rows import TupleRow
 
+from reconciler.lab.favour import WORD
 from reconciler.lab.material import TEXTS, Material, Values, acting, labels
 from reconciler.lab.reach import reads
 from reconciler.lab.values import Draft
@@ -22,8 +22,6 @@ _LOOKED_AT = 3
 """How many tables that a trigger reads are changed meanwhile, and to how many states."""
 _STARTS = 8
 """How many states are tried from which a row may come to another."""
-_WORD = re.compile(r"'([A-Za-z]\w*)'")
-"""A string in a function that may be the name of a state."""
 
 
 def references(
@@ -136,8 +134,8 @@ def _steps(
     """The insert against a step of this row to a state of which its triggers speak (shipped, closed), from the first state that may take
     it while the insert may still go in."""
     own = said.get(relation.oid, "")
-    words = list(dict.fromkeys(_WORD.findall(own)))
-    known = list(dict.fromkeys((*_WORD.findall(said.get(target.oid, "")), *words)))
+    words = list(dict.fromkeys(WORD.findall(own)))
+    known = list(dict.fromkeys((*WORD.findall(said.get(target.oid, "")), *words)))
     for name in material.plain(target):
         column = target.column(name)
         if column is None or not mentions(own, name):

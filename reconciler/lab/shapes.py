@@ -106,22 +106,20 @@ def _limits(
     insert = material.insert(relation, last)
     if not acting(connection, material, relation, ((insert,),), away).actors:
         away = (*away, *favour(connection, material, relation, insert, away, said))
-    seconds = [material.insert(relation, row) for row in _seconds(material, relation, last, other)]
+    seconds = _seconds(material, relation, last, other)[:1]
     for column in islice(_numeric(material, relation, last), _FEW):
         for limit in list(dict.fromkeys(_COMPARED.findall(said)))[:_FEW]:
             much = {column.name: str(int(limit) * 3 // 5)}
-            pair = [
-                material.insert(relation, {**row, **much})
-                for row in _seconds(material, relation, last, other)
-            ]
             first = material.insert(relation, {**last, **much})
-            for second in pair[:1]:
+            for row in seconds:
+                second = material.insert(relation, {**row, **much})
                 name = f"two-inserts-of-{column.name}-{much[column.name]}"
                 yield Draft(name, ((first,), (second,)), away, frozenset({"insert"}), optional=True)
     for target, held in beside(material, relation, said):
         for column in islice(_numeric(material, target, held[0] if held else {}), _FEW):
             at = _boundary(connection, material, relation, target, held, column, insert, away)
-            for second in seconds[:1] if at else ():
+            for row in seconds if at else ():
+                second = material.insert(relation, row)
                 name = f"two-inserts-at-the-limit-of-{column.name}-of-{target.name}"
                 yield Draft(name, ((insert,), (second,)), (*away, *at), frozenset({"insert"}), optional=True)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reconciler.audit.rule import Rule
 from reconciler.audit.rules import names, reach
 from reconciler.audit.rules.catalog import COMMANDS, Policy
-from reconciler.audit.rules.conditions import always, calls, mentioned
+from reconciler.audit.rules.conditions import always, called, mentioned
 from reconciler.audit.rules.subject import Subject
 from reconciler.model import Finding, ObjectId
 from reconciler.pg import ident
@@ -197,13 +197,10 @@ EVERY_FILE = Rule(
 
 
 def _every_topic(subject: Subject) -> Iterator[Finding]:
-    asks = {
-        function.oid
-        for function in subject.catalog.functions.values()
-        if str(function.id) == "realtime.topic()"
-    }
+    catalog = subject.catalog
     for policy, what in _of_everybody(subject, "realtime.messages", "topic"):
-        if not any(oid in asks for _, one in policy.conditions for _, oid in calls(one.tree)):
+        asked = {str(function.id) for _, one in policy.conditions for function in called(catalog, one.tree)}
+        if "realtime.topic()" not in asked:
             yield EVERY_TOPIC.finding(
                 policy.id,
                 f"Policy {policy.name} on realtime.messages allows {what} on every topic: it does not ask realtime.topic().",
